@@ -1,0 +1,181 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { ChatEvent, ChatRequest, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Model, Provider } from '#gen/switchyard/v1/registry_pb.ts'
+import type { ZodType } from 'zod'
+import type { GatewayError } from '../error/index.ts'
+
+// ---------------------------------------------------------------- the server half: what clients speak to us
+
+/** A JSON body, read and checked once: the text as it arrived and what it parses to. */
+export interface JsonBody {
+  readonly text: string
+  readonly value: JsonObject
+}
+
+/** What a route may know of the HTTP request beside its body. */
+export interface RequestFacts {
+  readonly requestId: string
+  /** Lower-case names; a header sent twice is joined by comma. */
+  readonly header: (name: string) => string | undefined
+  readonly query: URLSearchParams
+  /** Values of the `:name` segments of the route's path, and of a `*` at its end. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** A chat request in the contract's terms, with what the dialect needs to answer it in its own. */
+export interface ChatAsk {
+  readonly request: ChatRequest
+  readonly streaming: boolean
+  /** Milliseconds for the whole call, where the client may choose; otherwise the gateway's own limit. */
+  readonly timeoutMs?: number
+  /** Retries after the first try, where the client may choose. */
+  readonly retries?: number
+  /** The account (tenant) the client wants to act for. */
+  readonly account?: string
+  readonly answer: ChatAnswer
+}
+
+/** Who answers a call: known once the first event is here. */
+export interface Served {
+  readonly requestId: string
+  /** The provider's name in this gateway. */
+  readonly provider: string
+  /** The model the upstream was asked for. */
+  readonly model: string
+  /** The model name the client asked for. */
+  readonly alias: string
+  /** Milliseconds since the request arrived. */
+  readonly elapsed: () => number
+}
+
+/** Writes one answer in a dialect. Made for one call; a streamed answer may keep state between batches. */
+export interface ChatAnswer {
+  /** The body of a whole answer. */
+  whole(response: ChatResponse, served: Served): string
+  /** Server-sent-event text for events that arrived together; may be empty. */
+  events(batch: readonly ChatEvent[], served: Served): string
+  /** What follows the last event of a stream that ended well. */
+  end(): string
+  /** What ends a stream that failed after its first event. */
+  fail(error: GatewayError): string
+}
+
+/** One chat endpoint of a dialect. All are POST with a JSON body. */
+export interface ChatRoute {
+  /** The whole path. */
+  readonly path: string
+  readonly summary: string
+  /** Schema of the body, for documentation; `decode` checks it. */
+  readonly request: ZodType
+  /** Schema of the whole answer, for documentation. */
+  readonly response: ZodType
+  /** Reads the body. Throws `invalid_request`, naming the field. */
+  decode(body: JsonBody, facts: RequestFacts): ChatAsk
+}
+
+/** What a route other than chat may ask of the gateway, already bound to the caller and what that caller may see. */
+export interface Surface {
+  /** Models that may be asked for, in a stable order; only one provider's when named by id or name. */
+  models(provider?: string): readonly Model[]
+  /** The providers, in a stable order. */
+  providers(): readonly Provider[]
+}
+
+/** What a caller must be allowed to do, to use a route. */
+export type Permission =
+  | 'models:use'
+  | 'usage:read'
+  | 'requests:read'
+  | 'providers:read'
+  | 'providers:write'
+  | 'keys:write'
+  | 'batches:write'
+  | 'admin'
+
+/** One endpoint that answers with JSON at once. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** The whole path, with `:name` segments. */
+  readonly path: string
+  readonly summary: string
+  readonly permission: Permission
+  readonly response: ZodType
+  /** The body to answer with 200. */
+  answer(facts: RequestFacts, surface: Surface): unknown
+}
+
+/** What our clients speak to us: the server half of a dialect. */
+export interface ServerDialect {
+  readonly name: string
+  /** The path under which everything, unknown paths too, is answered in this dialect; the longest one wins. */
+  readonly base: string
+  /** True when request texts may be sent on verbatim, so that a name given twice is the upstream's business. */
+  readonly passThrough: boolean
+  readonly chat: readonly ChatRoute[]
+  readonly routes: readonly Route[]
+  /** Paths of the vendor's API that are known and not served here, as prefixes, so that a 404 can say so. */
+  readonly absent: readonly string[]
+  /** The body of an error. */
+  errorBody(error: GatewayError, requestId: string): string
+  /** The HTTP status of an error, where the dialect departs from the common table. */
+  errorStatus?(error: GatewayError): number
+  /** Headers of every answer of this dialect, beside the common ones. */
+  headers?(requestId: string, served?: Served): Readonly<Record<string, string>>
+}
+
+// ---------------------------------------------------------------- the client half: what we speak to an upstream
+
+/** One server-sent event. */
+export interface SseMessage {
+  readonly event?: string | undefined
+  readonly data: string
+}
+
+/** A chat request as an upstream wants it. */
+export interface EncodedChat {
+  /** JSON text. */
+  readonly body: string
+  /** Canonical or source paths that the body does not carry. */
+  readonly dropped: readonly string[]
+  /** Set when the client speaks this dialect and shall get the upstream's own chunks. */
+  readonly passThrough: boolean
+}
+
+/** How an answer ended: what was left to say, and the error if it is not a complete answer. */
+export interface Ending {
+  /** `finished` for each choice unless it failed, and the usage that was reported in either case. */
+  readonly events: ChatEvent[]
+  readonly failure?: GatewayError
+}
+
+/** Reads one answer of an upstream. Made for one call. */
+export interface ChatDecoder {
+  /** A whole answer's body. Throws the error that an upstream hid in a success. */
+  whole(text: string): ChatEvent[]
+  /** One event of a stream. Never throws: an error in it is told by `end`. */
+  event(message: SseMessage): ChatEvent[]
+  /** True once the stream said that it is over, well or not; the rest of it need not be read. */
+  readonly complete: boolean
+  /** What follows when the stream is over or cut. */
+  end(): Ending
+}
+
+/** An upstream's answer that is not a success. */
+export interface UpstreamFailure {
+  readonly status: number
+  readonly header: (name: string) => string | undefined
+  readonly text: string
+}
+
+/** What we speak to an upstream: the client half of a dialect. `Options` are what differs between vendors of one format. */
+export interface ClientDialect<Options> {
+  readonly name: string
+  /** Path of the chat endpoint below a base URL, where a vendor has no other. */
+  readonly chatPath: string
+  /** What the format's own vendor does. */
+  readonly defaults: Options
+  encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
+  decodeChat(encoded: EncodedChat, options: Options, upstreamRequestId: string): ChatDecoder
+  /** The error that a failed call means to the caller. */
+  decodeError(failure: UpstreamFailure): GatewayError
+}

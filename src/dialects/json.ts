@@ -1,0 +1,181 @@
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
+import { fail } from '../error/index.ts'
+import type { JsonBody } from './contract.ts'
+
+/** How deep objects and arrays of a request may nest. */
+export const depthLimit = 64
+
+/** Where the value of a top-level member stands in a JSON text. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+interface Scan {
+  /** Members of all objects in the text, duplicates included. */
+  readonly members: number
+  /** Where the values of the top-level members named `model` stand. */
+  readonly models: readonly Span[]
+}
+
+const quote = 0x22
+const backslash = 0x5c
+
+/** The index behind the string that opens at `start`; the text's length when it does not end. */
+function endOfString(text: string, start: number): number {
+  let end = start
+  for (;;) {
+    end = text.indexOf('"', end + 1)
+    if (end < 0) return text.length
+    let escapes = 0
+    while (text.charCodeAt(end - 1 - escapes) === backslash) escapes++
+    if (escapes % 2 === 0) return end + 1
+  }
+}
+
+/** Compares a key as it stands in the text, escapes included, so that no spelling of it gets past. */
+function isModelKey(text: string, start: number, end: number): boolean {
+  if (end - start === 7) return text.startsWith('model', start + 1)
+  return (
+    text.slice(start, end).includes('\\') &&
+    text.slice(start, end).includes('u') &&
+    unescaped(text.slice(start, end)) === 'model'
+  )
+}
+
+function unescaped(literal: string): unknown {
+  try {
+    return JSON.parse(literal)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * One pass over a JSON text, strings skipped whole, before anything parses or copies it. Throws `invalid_request` when it
+ * nests too deep; leaves all other errors of syntax to the parser.
+ */
+function scan(text: string): Scan {
+  const models: Span[] = []
+  let members = 0
+  let depth = 0
+  let keyIsModel = false
+  let valueStart = -1
+  let lastString: [number, number] = [0, 0]
+  const endValue = (end: number) => {
+    if (valueStart >= 0) models.push({ start: valueStart, end })
+    valueStart = -1
+  }
+  for (let index = 0; index < text.length; index++) {
+    switch (text.charCodeAt(index)) {
+      case quote: {
+        const end = endOfString(text, index)
+        lastString = [index, end]
+        index = end - 1
+        break
+      }
+      case 0x3a: // :
+        members++
+        if (depth !== 1) break
+        keyIsModel = isModelKey(text, lastString[0], lastString[1])
+        if (keyIsModel) valueStart = index + 1
+        break
+      case 0x2c: // ,
+        if (depth === 1) endValue(index)
+        break
+      case 0x7b: // {
+      case 0x5b: // [
+        if (++depth > depthLimit) throw fail('invalid_request', `the body nests deeper than ${depthLimit} levels`)
+        break
+      case 0x7d: // }
+      case 0x5d: // ]
+        if (depth-- === 1) endValue(index)
+        break
+      default:
+    }
+  }
+  return { members, models }
+}
+
+const mayHoldLoneSurrogate = /\\u[dD][89a-fA-F]/
+
+/** Throws `invalid_request` for a text that would be altered by sending it on: half a surrogate pair. */
+function requireWellFormed(text: string, value: JsonValue): void {
+  if (!mayHoldLoneSurrogate.test(text)) return
+  const visit = (node: JsonValue): void => {
+    if (typeof node === 'string') {
+      if (!node.isWellFormed())
+        throw fail('invalid_request', 'the body holds half a surrogate pair, which is not valid Unicode')
+    } else if (Array.isArray(node)) node.forEach(visit)
+    else if (node !== null && typeof node === 'object') {
+      for (const [key, member] of Object.entries(node)) {
+        visit(key)
+        visit(member)
+      }
+    }
+  }
+  visit(value)
+}
+
+function countMembers(node: JsonValue): number {
+  if (node === null || typeof node !== 'object') return 0
+  if (Array.isArray(node)) return node.reduce<number>((sum, item) => sum + countMembers(item), 0)
+  let count = 0
+  for (const [key, value] of Object.entries(node)) {
+    if (key === '__proto__') throw fail('invalid_request', 'the name "__proto__" is not allowed in a body')
+    count += 1 + countMembers(value)
+  }
+  return count
+}
+
+function parse(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    throw fail('invalid_request', 'the body is not valid JSON')
+  }
+}
+
+/** Parses JSON that must mean one thing only: no deep nesting, no name twice, no `__proto__`. Throws `invalid_request`. */
+export function parseStrictJson(text: string): JsonValue {
+  const { members } = scan(text)
+  const value = parse(text)
+  requireWellFormed(text, value)
+  if (countMembers(value) !== members) throw fail('invalid_request', 'an object of the body has the same name twice')
+  return value
+}
+
+/**
+ * Reads the body of a request: a JSON object. A dialect that sends the text on verbatim (`passThrough`) may leave names given
+ * twice to the upstream, all but `model`, by which the call is admitted. Throws `invalid_request`.
+ */
+export function parseBody(text: string, passThrough: boolean): JsonBody {
+  if (!passThrough) return { text, value: requireObject(parseStrictJson(text)) }
+  const { models } = scan(text)
+  const value = requireObject(parse(text))
+  requireWellFormed(text, value)
+  if (models.length > 1) throw fail('invalid_request', 'the body names "model" twice', { param: 'model' })
+  return { text, value }
+}
+
+function requireObject(value: JsonValue): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw fail('invalid_request', 'the body must be a JSON object')
+  }
+  return value
+}
+
+/**
+ * The text with its top-level `model` replaced and every other byte as it was; a text without one gets it in front.
+ * The text must have been read by {@link parseBody}.
+ */
+export function replaceModel(text: string, model: string): string {
+  const { models } = scan(text)
+  const [span] = models
+  if (span === undefined) {
+    const open = text.indexOf('{') + 1
+    const comma = /^\s*\}/.test(text.slice(open, open + 256)) ? '' : ','
+    return `${text.slice(0, open)}"model":${JSON.stringify(model)}${comma}${text.slice(open)}`
+  }
+  return text.slice(0, span.start) + JSON.stringify(model) + text.slice(span.end)
+}

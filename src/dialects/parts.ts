@@ -1,0 +1,111 @@
+import { Buffer } from 'node:buffer'
+import type { Message, Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
+import { fail } from '../error/index.ts'
+
+/** A message of these parts. */
+export function message(role: Role, parts: Part[], name = ''): Message {
+  return { $typeName: 'switchyard.v1.Message', role, parts, name }
+}
+
+/** A part of one kind. */
+export function part(kind: Part['kind']): Part {
+  return { $typeName: 'switchyard.v1.Part', kind }
+}
+
+/** A part of visible text. */
+export function textPart(text: string): Part {
+  return part({ case: 'text', value: { $typeName: 'switchyard.v1.Text', text, annotations: [] } })
+}
+
+/** A part of reasoning that nobody signed. */
+export function reasoningPart(text: string): Part {
+  return part({ case: 'reasoning', value: { $typeName: 'switchyard.v1.Reasoning', text, redacted: false } })
+}
+
+/** A part of a refusal. */
+export function refusalPart(text: string): Part {
+  return part({ case: 'refusal', value: { $typeName: 'switchyard.v1.Refusal', text } })
+}
+
+/** A call of a tool; `custom` where the arguments are free text. */
+export function calling(id: string, name: string, argumentsJson: string, custom = false): Part {
+  return part({ case: 'toolCall', value: { $typeName: 'switchyard.v1.ToolCall', id, name, argumentsJson, custom } })
+}
+
+/** What a tool answered. */
+export function toolResult(toolCallId: string, parts: Part[], isError = false): Part {
+  return part({ case: 'toolResult', value: { $typeName: 'switchyard.v1.ToolResult', toolCallId, parts, isError } })
+}
+
+const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,/i
+
+/** An image by URL; a `data:` URL becomes inline bytes. Throws `invalid_request` naming `path`. */
+export function linkedImage(url: string, detail: string, path: string): Part {
+  const found = dataUrl.exec(url)
+  if (found === null) {
+    requireUrl(url, path)
+    return part({
+      case: 'image',
+      value: { $typeName: 'switchyard.v1.Image', source: { case: 'url', value: url }, mediaType: '', detail },
+    })
+  }
+  return inlineImage(url.slice(found[0].length), found[1] ?? '', path, detail)
+}
+
+/** An image as base64. Throws `invalid_request` naming `path`. */
+export function inlineImage(base64: string, mediaType: string, path: string, detail = ''): Part {
+  const source = { case: 'data' as const, value: decodeBase64(base64, path) }
+  return part({ case: 'image', value: { $typeName: 'switchyard.v1.Image', source, mediaType, detail } })
+}
+
+/** Audio as base64. Throws `invalid_request` naming `path`. */
+export function inlineAudio(base64: string, mediaType: string, path: string): Part {
+  const source = { case: 'data' as const, value: decodeBase64(base64, path) }
+  return part({ case: 'audio', value: { $typeName: 'switchyard.v1.Audio', source, mediaType, transcript: '' } })
+}
+
+/** Audio by URL. Throws `invalid_request` naming `path`. */
+export function linkedAudio(url: string, path: string): Part {
+  const found = dataUrl.exec(url)
+  if (found !== null) return inlineAudio(url.slice(found[0].length), found[1] ?? '', path)
+  requireUrl(url, path)
+  const source = { case: 'url' as const, value: url }
+  return part({ case: 'audio', value: { $typeName: 'switchyard.v1.Audio', source, mediaType: '', transcript: '' } })
+}
+
+/** A file as base64 or as a `data:` URL. Throws `invalid_request` naming `path`. */
+export function inlineFile(data: string, name: string, path: string): Part {
+  const found = dataUrl.exec(data)
+  const mediaType = found?.[1] ?? ''
+  const source = { case: 'data' as const, value: decodeBase64(data.slice(found?.[0].length ?? 0), path) }
+  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType, name } })
+}
+
+/** A file that the provider keeps. */
+export function fileId(id: string, name: string): Part {
+  return part({
+    case: 'file',
+    value: { $typeName: 'switchyard.v1.File', source: { case: 'id', value: id }, mediaType: '', name },
+  })
+}
+
+/** Bytes as a `data:` URL. */
+export function toDataUrl(data: Uint8Array, mediaType: string): string {
+  return `data:${mediaType};base64,${encodeBase64(data)}`
+}
+
+/** Bytes as base64. */
+export function encodeBase64(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
+}
+
+function decodeBase64(text: string, path: string): Uint8Array<ArrayBuffer> {
+  const compact = /[\s]/.test(text) ? text.replaceAll(/\s+/g, '') : text
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(compact))
+    throw fail('invalid_request', `${path} is not valid base64`, { param: path })
+  return new Uint8Array(Buffer.from(compact, 'base64'))
+}
+
+function requireUrl(url: string, path: string): void {
+  if (!URL.canParse(url)) throw fail('invalid_request', `${path} is not a URL`, { param: path })
+}

@@ -1,0 +1,47 @@
+import type { core, ZodType } from 'zod'
+import { fail, type Issue } from '../error/index.ts'
+
+/** A path as people write it: `messages[0].content`. */
+export function dottedPath(path: readonly (string | number)[]): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    return text === '' ? step : `${text}.${step}`
+  }, '')
+}
+
+function issueOf(issue: core.$ZodIssue, value: unknown): Issue[] {
+  if (issue.code === 'invalid_union') {
+    const branches = issue.errors.toSorted((a, b) => deepest(b) - deepest(a))
+    const nested = branches[0]?.flatMap((inner) => issueOf(inner, undefined)) ?? []
+    if (nested.length > 0 && deepest(branches[0] ?? []) > 0) {
+      return nested.map((inner) => ({ ...inner, path: [...pathOf(issue.path), ...inner.path] }))
+    }
+  }
+  const path = pathOf(issue.path)
+  const input = path.reduce<unknown>(
+    (node, step) => (node as Record<string | number, unknown> | null | undefined)?.[step],
+    value,
+  )
+  const missing = issue.code === 'invalid_type' && input === undefined
+  return [{ path, message: missing ? 'is required' : issue.message, type: missing ? 'missing' : issue.code, input }]
+}
+
+function pathOf(path: readonly PropertyKey[]): (string | number)[] {
+  return path.map((step) => (typeof step === 'symbol' ? String(step) : step))
+}
+
+function deepest(issues: readonly core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length))
+}
+
+/** Checks a body against a schema and returns it untouched. Throws `invalid_request` naming the first field at fault, with all of them in `issues`. */
+export function check<Body>(schema: ZodType<Body>, value: unknown): Body {
+  const result = schema.safeParse(value)
+  if (result.success) return value as Body
+  const issues = result.error.issues.flatMap((issue) => issueOf(issue, value))
+  const [first] = issues
+  const param = dottedPath(first?.path ?? [])
+  const what = first?.message ?? 'is not valid'
+  const message = what === 'is required' ? `${param} is required` : `${param === '' ? 'the body' : param}: ${what}`
+  throw fail('invalid_request', message, { ...(param !== '' && { param }), issues })
+}
