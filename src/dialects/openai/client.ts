@@ -1,0 +1,33 @@
+import type { ClientDialect } from '../contract.ts'
+import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { AnswerDecoder } from './decode-answer.ts'
+import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
+
+/** What we speak to an upstream of OpenAI's chat completions, or of a vendor compatible with them. */
+export const openaiClient: ClientDialect<CompatibleOptions> = {
+  name: 'openai',
+  chatPath: '/chat/completions',
+  defaults: { vendor: 'openai', refuses: [], limitField: 'max_tokens', alwaysAskUsage: false },
+
+  encodeChat: encodeRequest,
+
+  decodeChat(encoded, options, upstreamRequestId) {
+    const { passThrough, dropped } = encoded
+    return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
+  },
+
+  decodeError({ status, header, text }) {
+    const problem = problemOf(bodyOf(text), status)
+    const seconds = retryAfter(header, Date.now()) ?? problem.retryAfterSeconds
+    return upstreamError({ ...problem, retryAfterSeconds: seconds })
+  },
+}
+
+/** An error body is JSON, or text to be quoted only as far as it is a sentence. */
+function bodyOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
+  }
+}

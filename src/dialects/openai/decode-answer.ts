@@ -1,0 +1,322 @@
+import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { JsonObject } from '@bufbuild/protobuf'
+import { FinishReason, type ChatEvent, type Logprobs, type TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { asGatewayError, fail, type GatewayError } from '../../error/index.ts'
+import {
+  annotation,
+  audioDelta,
+  finished,
+  logprobs,
+  rawOnly,
+  reasoningDelta,
+  refusalDelta,
+  started,
+  textDelta,
+  toolCallDelta,
+  usageEvent,
+} from '../../model/events.ts'
+import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { problemOf, upstreamError } from '../upstream.ts'
+import type { WireAnswer, WireChoice, WireDelta, WireLogprob, WireToolCall } from './types.ts'
+import { usageOf } from './usage.ts'
+import { finishReasonOf } from './words.ts'
+
+/** What is known of one tool call while its pieces arrive. */
+interface CallState {
+  readonly index: number
+  readonly id: string
+}
+
+/** What is known of one choice while its pieces arrive. */
+interface ChoiceState {
+  finishWord: string | undefined
+  refused: boolean
+  readonly calls: CallState[]
+  /** By the upstream's index, where it has a usable one. */
+  readonly byIndex: Map<number, CallState>
+}
+
+/** What a decoder needs to know of the call. */
+export interface AnswerFacts {
+  /** Hand the upstream's own chunks through as `raw`. */
+  readonly passThrough: boolean
+  readonly dropped: readonly string[]
+  readonly upstreamRequestId: string
+  /** Names the vendor in signatures, so that they return to it alone. */
+  readonly vendor: string
+}
+
+/** Reads one answer of OpenAI's chat completions or of a vendor compatible with them, whole or streamed. */
+export class AnswerDecoder implements ChatDecoder {
+  readonly #facts: AnswerFacts
+  readonly #choices = new Map<number, ChoiceState>()
+  #begun = false
+  #done = false
+  #usage: Usage | undefined
+  #failure: GatewayError | undefined
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+  }
+
+  get complete(): boolean {
+    return this.#done
+  }
+
+  whole(text: string): ChatEvent[] {
+    const answer = parseAnswer(text, 'provider_error')
+    const events: ChatEvent[] = []
+    this.#read(answer, events, '')
+    if (this.#failure !== undefined) throw this.#failure
+    if (!Array.isArray(answer.choices)) throw fail('provider_error', "the provider's answer is not a chat completion")
+    this.#done = true
+    const { events: ending, failure } = this.end()
+    if (failure !== undefined) throw failure
+    events.push(...ending)
+    const last = events.at(-1)
+    if (this.#facts.passThrough && last !== undefined) last.rawResponse = text.trim()
+    return events
+  }
+
+  event(message: SseMessage): ChatEvent[] {
+    const { data } = message
+    if (data === '[DONE]') {
+      this.#done = true
+      return []
+    }
+    const events: ChatEvent[] = []
+    try {
+      const answer = parseAnswer(data, 'provider_interrupted')
+      if (message.event === 'error') throw upstreamError(problemOf(answer))
+      this.#read(answer, events, this.#facts.passThrough ? data : '')
+    } catch (error) {
+      this.#failure ??= asGatewayError(error)
+      this.#done = true
+    }
+    return events
+  }
+
+  end(): Ending {
+    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
+    const failure = this.#failure ?? this.#incomplete()
+    if (failure !== undefined) return { events: counted, failure }
+    this.#done = true
+    const choices = [...this.#choices].toSorted(([a], [b]) => a - b)
+    const events = choices.map(([choice, state]) => {
+      const word = state.finishWord ?? ''
+      return finished(
+        { reason: finishReasonOf(word, state.calls.length > 0, state.refused), upstreamReason: word },
+        choice,
+      )
+    })
+    if (choices.length === 0) events.push(finished({ reason: FinishReason.STOP }))
+    return { events: [...events, ...counted] }
+  }
+
+  /** Why the answer must not pass for a complete one: it just ended, or its last word was that it failed. */
+  #incomplete(): GatewayError | undefined {
+    const words = [...this.#choices.values()].map(({ finishWord }) => finishWord)
+    const ended = words.length > 0 && words.every((word) => word !== undefined)
+    if (!this.#done && !ended)
+      return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
+    if (words.includes('error')) return fail('provider_error', 'the provider ended the answer with an error')
+    return undefined
+  }
+
+  #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
+    const first = events.length
+    if (answer.usage != null) this.#usage = usageOf(answer.usage)
+    else if (answer.x_groq?.usage != null && this.#usage === undefined) this.#usage = usageOf(answer.x_groq.usage)
+    if (answer.error != null) this.#fail(answer)
+    const choices = answer.choices ?? []
+    if (!this.#begun && isBeginning(answer)) {
+      this.#begun = true
+      events.push(this.#start(answer))
+    }
+    if (this.#failure === undefined) for (const choice of choices) this.#readChoice(choice, events)
+    if (raw === '' || this.#failure !== undefined) return
+    const head = events[first]
+    if (head === undefined) events.push(rawOnly(raw))
+    else head.raw = raw
+  }
+
+  /** An error alone ends the answer at once; one beside choices lets the usage that follows be read first. */
+  #fail(answer: WireAnswer): void {
+    const failure = upstreamError(problemOf(answer))
+    if (!Array.isArray(answer.choices) || answer.choices.length === 0) throw failure
+    this.#failure ??= failure
+  }
+
+  #start(answer: WireAnswer): ChatEvent {
+    const { passThrough, dropped, upstreamRequestId } = this.#facts
+    return started({
+      id: answer.id ?? '',
+      model: answer.model ?? '',
+      created: BigInt(Math.trunc(Number(answer.created ?? 0)) || 0),
+      rawDialect: passThrough ? 'openai' : '',
+      dropped: [...dropped],
+      upstreamRequestId,
+      serviceTier: answer.service_tier ?? '',
+      systemFingerprint: answer.system_fingerprint ?? '',
+    })
+  }
+
+  #readChoice(wire: WireChoice, events: ChatEvent[]): void {
+    const choice = wire.index ?? 0
+    const state = this.#choice(choice)
+    const delta = wire.delta ?? wire.message
+    if (delta != null) this.#readDelta(delta, choice, state, events)
+    const probabilities = wire.logprobs
+    if (probabilities?.content != null || probabilities?.refusal != null) {
+      events.push(logprobs(logprobsOf(probabilities.content, probabilities.refusal), choice))
+    }
+    if (typeof wire.finish_reason === 'string' && wire.finish_reason !== '') state.finishWord ??= wire.finish_reason
+  }
+
+  #choice(index: number): ChoiceState {
+    const known = this.#choices.get(index)
+    if (known !== undefined) return known
+    const made: ChoiceState = { finishWord: undefined, refused: false, calls: [], byIndex: new Map() }
+    this.#choices.set(index, made)
+    return made
+  }
+
+  #readDelta(delta: WireDelta, choice: number, state: ChoiceState, events: ChatEvent[]): void {
+    const reasoning = delta.reasoning_content ?? delta.reasoning
+    if (typeof reasoning === 'string' && reasoning !== '') events.push(reasoningDelta({ text: reasoning }, choice))
+    if (delta.reasoning_details != null) this.#readReasoning(delta, choice, events)
+    if (typeof delta.content === 'string') {
+      if (delta.content !== '') events.push(textDelta(delta.content, choice))
+    } else if (delta.content != null) readParts(delta.content, choice, events)
+    if (typeof delta.refusal === 'string' && delta.refusal !== '') {
+      state.refused = true
+      events.push(refusalDelta(delta.refusal, choice))
+    }
+    for (const call of delta.tool_calls ?? []) events.push(readCall(call, choice, state))
+    if (delta.function_call != null) events.push(readCall({ index: 0, function: delta.function_call }, choice, state))
+    for (const note of delta.annotations ?? []) events.push(readAnnotation(note, choice))
+    if (delta.audio != null) {
+      const { id = '', data = '', transcript = '', expires_at: expires = 0 } = delta.audio
+      events.push(
+        audioDelta(
+          { id, data: new Uint8Array(Buffer.from(data, 'base64')), transcript, expires: BigInt(Math.trunc(expires)) },
+          choice,
+        ),
+      )
+    }
+  }
+
+  /** Reasoning in blocks: text where the plain field has none, signatures and sealed data always. */
+  #readReasoning(delta: WireDelta, choice: number, events: ChatEvent[]): void {
+    const plain = delta.reasoning_content ?? delta.reasoning
+    for (const { type, text, signature, data } of delta.reasoning_details ?? []) {
+      if (typeof text === 'string' && text !== '' && (plain ?? '') === '') events.push(reasoningDelta({ text }, choice))
+      const sealed = type === 'reasoning.encrypted' ? data : signature
+      if (typeof sealed !== 'string' || sealed === '') continue
+      const value = { $typeName: 'switchyard.v1.Signature' as const, vendor: this.#facts.vendor, value: sealed }
+      events.push(reasoningDelta({ signature: value, redacted: type === 'reasoning.encrypted' }, choice))
+    }
+  }
+}
+
+/** Azure begins with a chunk about the prompt that has neither id nor choices: the answer begins after it. */
+function isBeginning(answer: WireAnswer): boolean {
+  return (answer.id ?? '') !== '' || (answer.choices ?? []).length > 0
+}
+
+function parseAnswer(text: string, reason: 'provider_error' | 'provider_interrupted'): WireAnswer {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+  } catch {
+    // Reported below, like any other text that is not an object.
+  }
+  throw fail(reason, "the provider's answer could not be read")
+}
+
+/** Content as a list of parts: reasoning in `thinking`, text in `text`. */
+function readParts(
+  content: readonly { type?: string; text?: string; thinking?: unknown }[],
+  choice: number,
+  events: ChatEvent[],
+): void {
+  for (const part of content) {
+    if (part.type === 'thinking') {
+      const text = thinkingText(part.thinking)
+      if (text !== '') events.push(reasoningDelta({ text }, choice))
+    } else if (typeof part.text === 'string' && part.text !== '') events.push(textDelta(part.text, choice))
+  }
+}
+
+function thinkingText(thinking: unknown): string {
+  if (typeof thinking === 'string') return thinking
+  if (!Array.isArray(thinking)) return ''
+  return thinking
+    .map((piece: { text?: unknown } | null) => (typeof piece?.text === 'string' ? piece.text : ''))
+    .join('')
+}
+
+/**
+ * Decides which call a piece belongs to. Vendors repeat an index for different calls, leave it out or send -1, and repeat
+ * ids or send them empty: a new id beside a name is a new call, and so is a name where nothing else tells.
+ */
+function readCall(wire: WireToolCall, choice: number, state: ChoiceState): ChatEvent {
+  const custom = wire.custom != null
+  const name = wire.function?.name ?? wire.custom?.name ?? ''
+  const given = wire.function?.arguments ?? wire.custom?.input ?? ''
+  const argumentsJson = typeof given === 'string' ? given : JSON.stringify(given)
+  const id = wire.id ?? ''
+  const index = wire.index !== undefined && wire.index >= 0 ? wire.index : undefined
+  const known = index === undefined ? findById(state, id, name) : state.byIndex.get(index)
+  const another = known !== undefined && id !== '' && name !== '' && id !== known.id
+  if (known !== undefined && !another) return toolCallDelta({ index: known.index, argumentsJson, custom }, choice)
+  const made: CallState = { index: state.calls.length, id: id === '' ? `call_${randomUUID().replaceAll('-', '')}` : id }
+  state.calls.push(made)
+  if (index !== undefined) state.byIndex.set(index, made)
+  return toolCallDelta({ index: made.index, id: made.id, name, argumentsJson, custom }, choice)
+}
+
+function findById(state: ChoiceState, id: string, name: string): CallState | undefined {
+  const same = id === '' ? undefined : state.calls.findLast((call) => call.id === id)
+  return same ?? (name === '' ? state.calls.at(-1) : undefined)
+}
+
+function readAnnotation(note: Record<string, unknown>, choice: number): ChatEvent {
+  const type = typeof note['type'] === 'string' ? note['type'] : ''
+  const inner = (note[type] ?? note) as Record<string, unknown>
+  const word = (key: string): string => (typeof inner[key] === 'string' ? inner[key] : '')
+  const offset = (key: string): number =>
+    typeof inner[key] === 'number' && inner[key] > 0 ? Math.trunc(inner[key]) : 0
+  return annotation(
+    {
+      $typeName: 'switchyard.v1.Annotation',
+      type,
+      url: word('url'),
+      title: word('title'),
+      startIndex: offset('start_index'),
+      endIndex: offset('end_index'),
+      raw: note as JsonObject,
+    },
+    choice,
+  )
+}
+
+function logprobsOf(content: WireLogprob[] | null | undefined, refusal: WireLogprob[] | null | undefined): Logprobs {
+  return {
+    $typeName: 'switchyard.v1.Logprobs',
+    content: (content ?? []).map(tokenOf),
+    refusal: (refusal ?? []).map(tokenOf),
+  }
+}
+
+function tokenOf(wire: WireLogprob): TokenLogprob {
+  return {
+    $typeName: 'switchyard.v1.TokenLogprob',
+    token: wire.token ?? '',
+    logprob: wire.logprob ?? 0,
+    utf8: new Uint8Array(wire.bytes ?? []),
+    top: (wire.top_logprobs ?? []).map(tokenOf),
+  }
+}

@@ -1,0 +1,299 @@
+import {
+  type ChatRequest,
+  type Message,
+  type Part,
+  type ResponseFormat,
+  Role,
+  type Tool,
+  type ToolChoice,
+  ToolChoice_Mode as Mode,
+} from '#gen/switchyard/v1/chat_pb.ts'
+import type { EncodedChat } from '../contract.ts'
+import { replaceModel } from '../json.ts'
+import { encodeBase64, toDataUrl } from '../parts.ts'
+import { roleWord } from './words.ts'
+
+/** What differs between vendors that are compatible with OpenAI's chat completions. */
+export interface CompatibleOptions {
+  /** Names the vendor in signatures. */
+  readonly vendor: string
+  /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */
+  readonly refuses: readonly string[]
+  /** The field for the limit of output tokens. */
+  readonly limitField: 'max_tokens' | 'max_completion_tokens'
+  /** The message field that takes earlier reasoning back, where the vendor has one. */
+  readonly reasoningField?: 'reasoning_content' | 'reasoning'
+  /** Ask every stream for usage, even where the client's own words do not. */
+  readonly alwaysAskUsage: boolean
+}
+
+/**
+ * Writes a request as chat completions want it. A request that came in this dialect goes out as the client wrote it with only
+ * the model replaced; any other is translated, and what has no place in the format is named in `dropped`.
+ */
+export function encodeRequest(request: ChatRequest, streaming: boolean, options: CompatibleOptions): EncodedChat {
+  const source = request.source
+  if (source?.dialect === 'openai') {
+    const body = replaceModel(source.body, request.model)
+    return { body: askUsage(body, streaming, options), dropped: [], passThrough: true }
+  }
+  const dropped = [...(source?.untranslated ?? [])]
+  const body: Record<string, unknown> = {
+    model: request.model,
+    messages: request.messages.flatMap((message, index) =>
+      encodeMessage(message, `messages[${index}]`, options, dropped),
+    ),
+    ...encodeTools(request, dropped),
+    ...encodeSampling(request, options),
+    ...encodeOptions(request, dropped),
+    ...(streaming && { stream: true, stream_options: { include_usage: true } }),
+  }
+  for (const field of options.refuses) {
+    if (body[field] === undefined) continue
+    delete body[field]
+    if (field !== 'stream_options') dropped.push(field)
+  }
+  return { body: JSON.stringify(body), dropped, passThrough: false }
+}
+
+/** Adds `stream_options.include_usage` to the client's own words, where the operator wants every stream counted. */
+function askUsage(body: string, streaming: boolean, options: CompatibleOptions): string {
+  if (!streaming || !options.alwaysAskUsage) return body
+  const parsed = JSON.parse(body) as { stream_options?: Record<string, unknown> | null }
+  return JSON.stringify({ ...parsed, stream_options: { ...parsed.stream_options, include_usage: true } })
+}
+
+function encodeMessage(message: Message, path: string, options: CompatibleOptions, dropped: string[]): object[] {
+  const name = message.name === '' ? {} : { name: message.name }
+  const out: object[] = []
+  const own: Part[] = []
+  for (const part of message.parts) {
+    if (part.kind.case !== 'toolResult') {
+      own.push(part)
+      continue
+    }
+    const { toolCallId, parts, isError } = part.kind.value
+    if (isError) dropped.push(`${path}.is_error`)
+    out.push({ role: 'tool', tool_call_id: toolCallId, content: encodeContent(parts, path, dropped) ?? '', ...name })
+  }
+  if (own.length > 0 || message.parts.length === 0)
+    out.push({ ...encodeOwn(message.role, own, path, options, dropped), ...name })
+  return out
+}
+
+function encodeOwn(
+  role: Role,
+  parts: readonly Part[],
+  path: string,
+  options: CompatibleOptions,
+  dropped: string[],
+): object {
+  if (role !== Role.ASSISTANT) return { role: roleWord[role], content: encodeContent(parts, path, dropped) ?? '' }
+  const calls = parts.flatMap(({ kind }) => (kind.case === 'toolCall' ? [kind.value] : []))
+  const reasoning = parts.map(({ kind }) => (kind.case === 'reasoning' ? kind.value.text : '')).join('')
+  const sealed = parts.some(({ kind }) => kind.case === 'reasoning' && kind.value.signature !== undefined)
+  if ((reasoning !== '' && options.reasoningField === undefined) || sealed) dropped.push(`${path}.reasoning`)
+  const refusal = parts.map(({ kind }) => (kind.case === 'refusal' ? kind.value.text : '')).join('')
+  const audio = parts.flatMap(({ kind }) =>
+    kind.case === 'audio' && kind.value.source.case === 'id' ? [kind.value.source.value] : [],
+  )
+  const said = parts.filter(
+    ({ kind }) =>
+      kind.case !== 'toolCall' && kind.case !== 'reasoning' && kind.case !== 'refusal' && kind.case !== 'audio',
+  )
+  return {
+    role: 'assistant',
+    content: encodeContent(said, path, dropped),
+    ...(refusal !== '' && { refusal }),
+    ...(reasoning !== '' && options.reasoningField !== undefined && { [options.reasoningField]: reasoning }),
+    ...(audio[0] !== undefined && { audio: { id: audio[0] } }),
+    ...(calls.length > 0 && { tool_calls: calls.map(encodeCall) }),
+  }
+}
+
+function encodeCall({
+  id,
+  name,
+  argumentsJson,
+  custom,
+}: {
+  id: string
+  name: string
+  argumentsJson: string
+  custom: boolean
+}): object {
+  if (custom) return { id, type: 'custom', custom: { name, input: argumentsJson } }
+  return { id, type: 'function', function: { name, arguments: argumentsJson === '' ? '{}' : argumentsJson } }
+}
+
+/** Content as one string where it is only text, as parts otherwise, and null where there is none. */
+function encodeContent(parts: readonly Part[], path: string, dropped: string[]): string | object[] | null {
+  const encoded = parts.flatMap((part, index) => {
+    const one = encodePart(part)
+    if (one === undefined) {
+      dropped.push(`${path}.parts[${index}]`)
+      return []
+    }
+    if (part.cacheControl === undefined) return [one]
+    const { ttlSeconds } = part.cacheControl
+    return [{ ...one, cache_control: { type: 'ephemeral', ...(ttlSeconds >= 3600 && { ttl: '1h' }) } }]
+  })
+  if (encoded.length === 0) return null
+  const [only] = encoded
+  if (encoded.length === 1 && only !== undefined && 'text' in only && !('cache_control' in only)) return only.text
+  return encoded
+}
+
+function encodePart(part: Part): { type: 'text'; text: string } | { type: string } | undefined {
+  const { kind } = part
+  switch (kind.case) {
+    case 'text':
+      return { type: 'text', text: kind.value.text }
+    case 'refusal':
+      return { type: 'refusal', refusal: kind.value.text } as { type: string }
+    case 'image': {
+      const { source, mediaType, detail } = kind.value
+      if (source.case === undefined) return undefined
+      const url = source.case === 'url' ? source.value : toDataUrl(source.value, mediaType)
+      return { type: 'image_url', image_url: { url, ...(detail !== '' && { detail }) } } as { type: string }
+    }
+    case 'audio': {
+      const { source, mediaType } = kind.value
+      if (source.case !== 'data') return undefined
+      const format = mediaType.replace(/^audio\/(?:x-)?/, '').replace('mpeg', 'mp3')
+      return { type: 'input_audio', input_audio: { data: encodeBase64(source.value), format } } as { type: string }
+    }
+    case 'file': {
+      const { source, mediaType, name } = kind.value
+      if (source.case === undefined || source.case === 'url') return undefined
+      const file =
+        source.case === 'id'
+          ? { file_id: source.value }
+          : { file_data: toDataUrl(source.value, mediaType || 'application/octet-stream') }
+      return { type: 'file', file: { ...file, ...(name !== '' && { filename: name }) } } as { type: string }
+    }
+    default:
+      return undefined
+  }
+}
+
+function encodeTools(request: ChatRequest, dropped: string[]): object {
+  const tools = request.tools.flatMap((tool, index) => encodeTool(tool, `tools[${index}]`, dropped))
+  return {
+    ...(tools.length > 0 && { tools }),
+    ...(request.toolChoice !== undefined &&
+      request.toolChoice.mode !== Mode.UNSPECIFIED && {
+        tool_choice: encodeToolChoice(request.toolChoice, request.tools),
+      }),
+    ...(request.parallelToolCalls !== undefined && { parallel_tool_calls: request.parallelToolCalls }),
+  }
+}
+
+function encodeTool(tool: Tool, path: string, dropped: string[]): object[] {
+  const { kind } = tool
+  const hint = tool.cacheControl === undefined ? {} : { cache_control: { type: 'ephemeral' } }
+  switch (kind.case) {
+    case 'function': {
+      const { name, description, parameters, strict } = kind.value
+      const definition = {
+        name,
+        ...(description !== '' && { description }),
+        ...(parameters !== undefined && { parameters }),
+        ...(strict !== undefined && { strict }),
+      }
+      return [{ type: 'function', function: definition, ...hint }]
+    }
+    case 'custom': {
+      const { name, description, format } = kind.value
+      return [
+        {
+          type: 'custom',
+          custom: { name, ...(description !== '' && { description }), ...(format !== undefined && { format }) },
+        },
+      ]
+    }
+    default:
+      dropped.push(path)
+      return []
+  }
+}
+
+function encodeToolChoice(choice: ToolChoice, tools: readonly Tool[]): unknown {
+  const free = new Set(tools.flatMap(({ kind }) => (kind.case === 'custom' ? [kind.value.name] : [])))
+  const named = choice.names.map((name) =>
+    free.has(name) ? { type: 'custom', custom: { name } } : { type: 'function', function: { name } },
+  )
+  switch (choice.mode) {
+    case Mode.NONE:
+      return 'none'
+    case Mode.REQUIRED:
+      return 'required'
+    case Mode.NAMED:
+      return named.length === 1
+        ? named[0]
+        : { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: named } }
+    case Mode.ALLOWED:
+      return { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: named } }
+    default:
+      return 'auto'
+  }
+}
+
+function encodeSampling(request: ChatRequest, options: CompatibleOptions): object {
+  const fields: Record<string, unknown> = {
+    [options.limitField]: request.maxOutputTokens,
+    temperature: request.temperature,
+    top_p: request.topP,
+    top_k: request.topK,
+    seed: request.seed === undefined ? undefined : Number(request.seed),
+    presence_penalty: request.presencePenalty,
+    frequency_penalty: request.frequencyPenalty,
+    n: request.n,
+    logprobs: request.logprobs,
+    top_logprobs: request.topLogprobs,
+    stop: request.stop.length === 0 ? undefined : request.stop,
+    logit_bias: Object.keys(request.logitBias).length === 0 ? undefined : request.logitBias,
+  }
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+function encodeOptions(request: ChatRequest, dropped: string[]): object {
+  const { reasoning, audio } = request
+  if (reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
+  if (reasoning?.summary !== undefined) dropped.push('reasoning.summary')
+  return {
+    ...(request.responseFormat !== undefined && { response_format: encodeFormat(request.responseFormat) }),
+    ...(reasoning?.effort !== undefined && { reasoning_effort: reasoning.effort }),
+    ...(request.modalities.length > 0 && { modalities: request.modalities }),
+    ...(audio !== undefined && { audio: { format: audio.format, voice: audio.voice } }),
+    ...(request.verbosity !== undefined && { verbosity: request.verbosity }),
+    ...(request.serviceTier !== undefined && { service_tier: request.serviceTier }),
+    ...(request.user !== undefined && { user: request.user }),
+    ...(Object.keys(request.metadata).length > 0 && { metadata: request.metadata }),
+    ...(request.prediction.length > 0 && {
+      prediction: { type: 'content', content: encodeContent(request.prediction, 'prediction', dropped) },
+    }),
+    ...(request.promptCacheKey !== undefined && { prompt_cache_key: request.promptCacheKey }),
+    ...(request.store !== undefined && { store: request.store }),
+  }
+}
+
+function encodeFormat(format: ResponseFormat): object {
+  const { kind } = format
+  switch (kind.case) {
+    case 'jsonObject':
+      return { type: 'json_object' }
+    case 'jsonSchema': {
+      const { name, description, schema, strict } = kind.value
+      const definition = {
+        name: name === '' ? 'answer' : name,
+        ...(description !== '' && { description }),
+        ...(schema !== undefined && { schema }),
+        ...(strict !== undefined && { strict }),
+      }
+      return { type: 'json_schema', json_schema: definition }
+    }
+    default:
+      return { type: 'text' }
+  }
+}

@@ -1,0 +1,62 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt'
+import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import { fail } from '../../error/index.ts'
+import type { Route } from '../contract.ts'
+import { modelList, modelObject } from './types.ts'
+
+function encodeModel(model: Model): object {
+  const created = model.created === undefined ? 0 : Math.floor(timestampDate(model.created).getTime() / 1000)
+  return { id: model.id, object: 'model', created, owned_by: model.ownedBy === '' ? model.provider : model.ownedBy }
+}
+
+/** The endpoints of OpenAI's API that answer at once, without a provider. */
+export const routes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/models',
+    summary: 'The models that may be asked for',
+    permission: 'models:use',
+    response: modelList,
+    answer: (_facts, surface) => ({ object: 'list', data: surface.models().map(encodeModel) }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/models/*',
+    summary: 'One model',
+    permission: 'models:use',
+    response: modelObject,
+    answer({ params }, surface) {
+      const id = params['*'] ?? ''
+      const model = surface.models().find((candidate) => candidate.id === id)
+      if (model === undefined)
+        throw fail('model_not_found', `the model "${id}" does not exist or is not open to this key`, { param: 'model' })
+      return encodeModel(model)
+    },
+  },
+]
+
+/** Parts of OpenAI's API that are not served here. */
+export const absent: readonly string[] = [
+  '/v1/assistants',
+  '/v1/threads',
+  '/v1/runs',
+  '/v1/vector_stores',
+  '/v1/fine_tuning',
+  '/v1/fine-tuning',
+  '/v1/images/edits',
+  '/v1/images/variations',
+  '/v1/moderations',
+  '/v1/realtime',
+  '/v1/uploads',
+  '/v1/evals',
+  '/v1/containers',
+  '/v1/conversations',
+  '/v1/responses',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/images/generations',
+  '/v1/videos',
+  '/v1/audio',
+  '/v1/batches',
+  '/v1/files',
+]

@@ -1,0 +1,28 @@
+import type { ChatRoute, ServerDialect } from '../contract.ts'
+import { decodeRequest } from './decode-request.ts'
+import { AnswerEncoder } from './encode-answer.ts'
+import { errorBody } from './errors.ts'
+import { absent, routes } from './routes.ts'
+import { chatCompletion, chatCompletionRequest } from './types.ts'
+
+const chat: ChatRoute = {
+  path: '/v1/chat/completions',
+  summary: 'Chat, whole or as a stream of chunks',
+  request: chatCompletionRequest,
+  response: chatCompletion,
+  decode(body) {
+    const { request, streaming, includeUsage } = decodeRequest(body)
+    return { request, streaming, answer: new AnswerEncoder({ includeUsage, asked: false }) }
+  },
+}
+
+/** What clients of OpenAI's API speak to us. */
+export const openaiServer: ServerDialect = {
+  name: 'openai',
+  base: '/v1',
+  passThrough: true,
+  chat: [chat],
+  routes,
+  absent,
+  errorBody,
+}

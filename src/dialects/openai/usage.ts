@@ -1,0 +1,58 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { tokenCount, usage } from '../../model/usage.ts'
+import type { WireUsage } from './types.ts'
+
+/**
+ * Reads a `usage` object of OpenAI or of a vendor compatible with it. Negative and impossible numbers are clamped; reasoning
+ * that a vendor counts beside `completion_tokens` (its total tells) is added to the output.
+ */
+export function usageOf(wire: WireUsage): Usage {
+  const given = wire.prompt_tokens_details ?? {}
+  const made = wire.completion_tokens_details ?? {}
+  const inputTokens = tokenCount(wire.prompt_tokens)
+  const completion = tokenCount(wire.completion_tokens)
+  const reasoning = tokenCount(made['reasoning_tokens'] ?? wire.reasoning_tokens)
+  const beside = reasoning > 0 && tokenCount(wire.total_tokens) === inputTokens + completion + reasoning
+  const outputTokens = beside ? completion + reasoning : completion
+  const cacheReadTokens = tokenCount(
+    given['cached_tokens'] ?? wire.cache_read_input_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens,
+    inputTokens,
+  )
+  const uncached = inputTokens - cacheReadTokens
+  const cacheWrite1hTokens = tokenCount(wire.cache_creation?.['ephemeral_1h_input_tokens'], uncached)
+  const written = tokenCount(given['cache_write_tokens'] ?? wire.cache_creation_input_tokens, uncached)
+  return usage({
+    inputTokens,
+    outputTokens,
+    cacheReadTokens,
+    cacheWrite5mTokens: Math.max(0, written - cacheWrite1hTokens),
+    cacheWrite1hTokens,
+    reasoningTokens: Math.min(reasoning, outputTokens),
+    audioInputTokens: tokenCount(given['audio_tokens'], inputTokens),
+    audioOutputTokens: tokenCount(made['audio_tokens'], outputTokens),
+    imageInputTokens: tokenCount(given['image_tokens'], inputTokens),
+    imageOutputTokens: tokenCount(made['image_tokens'], outputTokens),
+    acceptedPredictionTokens: tokenCount(made['accepted_prediction_tokens'], outputTokens),
+    rejectedPredictionTokens: tokenCount(made['rejected_prediction_tokens'], outputTokens),
+    raw: wire as JsonObject,
+  })
+}
+
+/** Writes usage as OpenAI does, with the flat cache counts that clients of other APIs know. */
+export function encodeUsage(value: Usage): object {
+  return {
+    prompt_tokens: value.inputTokens,
+    completion_tokens: value.outputTokens,
+    total_tokens: value.inputTokens + value.outputTokens,
+    prompt_tokens_details: { cached_tokens: value.cacheReadTokens, audio_tokens: value.audioInputTokens },
+    completion_tokens_details: {
+      reasoning_tokens: value.reasoningTokens,
+      audio_tokens: value.audioOutputTokens,
+      accepted_prediction_tokens: value.acceptedPredictionTokens,
+      rejected_prediction_tokens: value.rejectedPredictionTokens,
+    },
+    cache_read_input_tokens: value.cacheReadTokens,
+    cache_creation_input_tokens: value.cacheWrite5mTokens + value.cacheWrite1hTokens,
+  }
+}
