@@ -53,6 +53,8 @@ export class AnswerDecoder implements ChatDecoder {
   readonly #facts: AnswerFacts
   readonly #choices = new Map<number, ChoiceState>()
   #begun = false
+  /** Chunks from before the answer began, to be handed through after its start. */
+  readonly #early: string[] = []
   #done = false
   #usage: Usage | undefined
   #failure: GatewayError | undefined
@@ -112,6 +114,7 @@ export class AnswerDecoder implements ChatDecoder {
       )
     })
     if (choices.length === 0) events.push(finished({ reason: FinishReason.STOP }))
+    if (!this.#begun) events.unshift(this.#start({}), ...this.#early.map(rawOnly))
     return { events: [...events, ...counted] }
   }
 
@@ -126,14 +129,18 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
-    const first = events.length
+    let first = events.length
     if (answer.usage != null) this.#usage = usageOf(answer.usage)
     else if (answer.x_groq?.usage != null && this.#usage === undefined) this.#usage = usageOf(answer.x_groq.usage)
     if (answer.error != null) this.#fail(answer)
     const choices = answer.choices ?? []
-    if (!this.#begun && isBeginning(answer)) {
-      this.#begun = true
-      events.push(this.#start(answer))
+    if (!this.#begun && !isBeginning(answer) && this.#failure === undefined) {
+      if (raw !== '') this.#early.push(raw)
+      return
+    }
+    if (!this.#begun && this.#failure === undefined) {
+      events.push(this.#start(answer), ...this.#early.map(rawOnly))
+      if (events.length > 1) first = events.length
     }
     if (this.#failure === undefined) for (const choice of choices) this.#readChoice(choice, events)
     if (raw === '' || this.#failure !== undefined) return
@@ -150,6 +157,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #start(answer: WireAnswer): ChatEvent {
+    this.#begun = true
     const { passThrough, dropped, upstreamRequestId } = this.#facts
     return started({
       id: answer.id ?? '',
@@ -195,7 +203,9 @@ export class AnswerDecoder implements ChatDecoder {
       events.push(refusalDelta(delta.refusal, choice))
     }
     for (const call of delta.tool_calls ?? []) events.push(readCall(call, choice, state))
-    if (delta.function_call != null) events.push(readCall({ index: 0, function: delta.function_call }, choice, state))
+    const legacy = delta.function_call
+    if (legacy != null && (legacy.name ?? '') + (legacy.arguments ?? '') !== '')
+      events.push(readCall({ index: 0, function: legacy }, choice, state))
     for (const note of delta.annotations ?? []) events.push(readAnnotation(note, choice))
     if (delta.audio != null) {
       const { id = '', data = '', transcript = '', expires_at: expires = 0 } = delta.audio
@@ -263,9 +273,9 @@ function thinkingText(thinking: unknown): string {
  * ids or send them empty: a new id beside a name is a new call, and so is a name where nothing else tells.
  */
 function readCall(wire: WireToolCall, choice: number, state: ChoiceState): ChatEvent {
-  const custom = wire.custom != null
-  const name = wire.function?.name ?? wire.custom?.name ?? ''
-  const given = wire.function?.arguments ?? wire.custom?.input ?? ''
+  const custom = wire.type === 'custom' || (wire.custom != null && wire.function == null)
+  const name = (custom ? wire.custom?.name : wire.function?.name) ?? ''
+  const given = (custom ? wire.custom?.input : wire.function?.arguments) ?? ''
   const argumentsJson = typeof given === 'string' ? given : JSON.stringify(given)
   const id = wire.id ?? ''
   const index = wire.index !== undefined && wire.index >= 0 ? wire.index : undefined

@@ -5,15 +5,18 @@ import type { WireUsage } from './types.ts'
 
 /**
  * Reads a `usage` object of OpenAI or of a vendor compatible with it. Negative and impossible numbers are clamped; reasoning
- * that a vendor counts beside `completion_tokens` (its total tells) is added to the output.
+ * that a vendor counts beside `completion_tokens`, and audio beside `prompt_tokens` (its total tells), are added to the output and input.
  */
 export function usageOf(wire: WireUsage): Usage {
   const given = wire.prompt_tokens_details ?? {}
   const made = wire.completion_tokens_details ?? {}
-  const inputTokens = tokenCount(wire.prompt_tokens)
+  const prompt = tokenCount(wire.prompt_tokens)
+  const audio = tokenCount(given['audio_tokens'])
   const completion = tokenCount(wire.completion_tokens)
   const reasoning = tokenCount(made['reasoning_tokens'] ?? wire.reasoning_tokens)
-  const beside = reasoning > 0 && tokenCount(wire.total_tokens) === inputTokens + completion + reasoning
+  const total = tokenCount(wire.total_tokens)
+  const inputTokens = audio > 0 && total === prompt + audio + completion ? prompt + audio : prompt
+  const beside = reasoning > 0 && total === prompt + completion + reasoning
   const outputTokens = beside ? completion + reasoning : completion
   const cacheReadTokens = tokenCount(
     given['cached_tokens'] ?? wire.cache_read_input_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens,
@@ -29,7 +32,7 @@ export function usageOf(wire: WireUsage): Usage {
     cacheWrite5mTokens: Math.max(0, written - cacheWrite1hTokens),
     cacheWrite1hTokens,
     reasoningTokens: Math.min(reasoning, outputTokens),
-    audioInputTokens: tokenCount(given['audio_tokens'], inputTokens),
+    audioInputTokens: Math.min(audio, inputTokens),
     audioOutputTokens: tokenCount(made['audio_tokens'], outputTokens),
     imageInputTokens: tokenCount(given['image_tokens'], inputTokens),
     imageOutputTokens: tokenCount(made['image_tokens'], outputTokens),

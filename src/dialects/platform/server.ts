@@ -1,0 +1,33 @@
+import type { ChatRoute, ServerDialect } from '../contract.ts'
+import { decodeRequest } from './decode-request.ts'
+import { PlatformAnswer } from './encode-answer.ts'
+import { errorBody } from './errors.ts'
+import { absent, routes } from './routes.ts'
+import { chatAnswer, chatEvent, chatRequest } from './types.ts'
+
+const chat: ChatRoute = {
+  path: '/api/v1/inference/chat',
+  summary: 'Chat, answered whole',
+  request: chatRequest,
+  response: chatAnswer,
+  decode: (body) => ({ request: decodeRequest(body), streaming: false, answer: new PlatformAnswer() }),
+}
+
+const chatStream: ChatRoute = {
+  path: '/api/v1/inference/chat/stream',
+  summary: 'Chat, answered as a stream of events',
+  request: chatRequest,
+  response: chatEvent,
+  decode: (body) => ({ request: decodeRequest(body), streaming: true, answer: new PlatformAnswer() }),
+}
+
+/** What clients of the `{success, data}` inference API speak to us. */
+export const platformServer: ServerDialect = {
+  name: 'platform',
+  base: '/api/v1/inference',
+  passThrough: false,
+  chat: [chat, chatStream],
+  routes,
+  absent,
+  errorBody,
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+
+/** How a call is to be made. */
+export const inferenceConfiguration = z.looseObject({
+  timeout_seconds: z.int('expected int').min(1).nullish().describe('for the whole call'),
+  num_retries: z.int('expected int').min(0).max(10).nullish().describe('after the first try'),
+})
+
+/** Body of `POST /v5/inference`. */
+export const genericInferenceRequest = z.looseObject({
+  model: z
+    .string()
+    .max(512)
+    .regex(/^[^/]+\/./, 'expected vendor/name')
+    .describe('vendor/name, where the vendor is a provider’s name'),
+  args: z.record(z.string(), z.unknown()).nullish().describe('the model’s own arguments; with messages it is a chat'),
+  inference_configuration: inferenceConfiguration.nullish(),
+})
+
+const response = z.unknown().describe('the model’s own answer')
+
+/** Body of a whole answer, or the value of one `data:` line of a streamed one: the model’s own, wrapped. */
+export const genericInferenceAnswer = z.discriminatedUnion('object', [
+  z.object({ object: z.literal('generic_inference'), response }),
+  z.object({ object: z.literal('generic_inference.chunk'), response }),
+])
+
+/** Body of a 422: one entry for each missing or mistyped field. */
+export const validationError = z.object({
+  detail: z.array(
+    z.object({
+      loc: z.array(z.union([z.string(), z.int()])),
+      msg: z.string(),
+      type: z.string(),
+      input: z.unknown(),
+    }),
+  ),
+})

@@ -1,0 +1,9 @@
+/**
+ * Adds the path of each member of `wire` that its schema does not list: what the contract has no field for, and a provider
+ * of another format has to name as dropped. `known` is the schema's `shape`; members that are null say nothing.
+ */
+export function noteUnknown(wire: object, known: object, path: string, untranslated: string[]): void {
+  for (const [key, value] of Object.entries(wire)) {
+    if (value != null && !Object.hasOwn(known, key)) untranslated.push(path === '' ? key : `${path}.${key}`)
+  }
+}
