@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { ClientDialect } from '../dialects/contract.ts'
+import { fail } from '../error/index.ts'
+import type { Credential, Manifest, Plugin } from './contract.ts'
+import { upstreamProvider } from './upstream.ts'
+
+const settings = z.strictObject({
+  headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
+  options: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("Overrides of the format's options, such as limitField."),
+})
+
+/** Settings of every provider made by {@link compatible}. */
+export type CompatibleSettings = z.infer<typeof settings>
+
+/** A vendor whose API is one of the formats we have a client half for. */
+export interface Vendor<Options> {
+  readonly type: string
+  readonly title: string
+  /** The vendor's own base URL, without a trailing slash. */
+  readonly baseUrl?: string
+  /** Path of the chat endpoint below the base URL. */
+  readonly chatPath?: string
+  readonly keyVariable?: string
+  readonly baseUrlVariable?: Manifest<unknown>['baseUrlVariable']
+  /** Model names the vendor is known by: exact, or a prefix ending in `*`. */
+  readonly models?: readonly string[]
+  readonly defaultModel?: string
+  /** What the vendor does differently from the format's usual ways. */
+  readonly options?: Partial<Options>
+  /** How the key is sent; as a bearer token unless said otherwise. */
+  readonly authorization?: (secret: string) => Readonly<Record<string, string>>
+}
+
+const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` })
+
+/** The whole plugin of a vendor that speaks a known format: `definePlugin(compatible(openaiClient, { … }))`. */
+export function compatible<Options extends object>(
+  dialect: ClientDialect<Options>,
+  vendor: Vendor<Options>,
+): Plugin<CompatibleSettings> {
+  const { type, title, models = [], chatPath = dialect.chatPath, authorization = bearer } = vendor
+  const manifest: Manifest<CompatibleSettings> = {
+    type,
+    contract: 'switchyard.v1',
+    title,
+    models,
+    settings,
+    ...(vendor.baseUrl !== undefined && { baseUrl: vendor.baseUrl }),
+    ...(vendor.keyVariable !== undefined && { keyVariable: vendor.keyVariable }),
+    ...(vendor.baseUrlVariable !== undefined && { baseUrlVariable: vendor.baseUrlVariable }),
+    ...(vendor.defaultModel !== undefined && { defaultModel: vendor.defaultModel }),
+  }
+  return {
+    manifest,
+    create({ baseUrl, own }) {
+      if (baseUrl === '') throw fail('invalid_request', `a provider of type ${type} needs a base_url`)
+      const options = { ...dialect.defaults, vendor: type, ...vendor.options, ...own.options } as Options
+      const fixed = own.headers
+      const headers = (credential: Credential | undefined): Record<string, string> =>
+        credential === undefined ? fixed : { ...fixed, ...authorization(credential.secret.reveal()) }
+      return upstreamProvider({ dialect, options, chatUrl: `${baseUrl}${chatPath}`, headers })
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import { create } from '@bufbuild/protobuf'
+import { type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEventInit } from './contract.ts'
+
+/**
+ * What a provider yields, as batches of complete messages: a single event becomes a batch of one, literals are completed,
+ * a batch that is complete passes as it is, an empty one is left out. Leaving the iteration ends the source.
+ */
+export async function* completeEvents(
+  source: AsyncIterable<ChatEventInit | readonly ChatEventInit[]>,
+): AsyncGenerator<readonly ChatEvent[], void, void> {
+  for await (const item of source) {
+    const batch = completeBatch(item)
+    if (batch.length > 0) yield batch
+  }
+}
+
+/** One thing a provider yielded, as a batch of complete messages, for callers that step through a source themselves. */
+export function completeBatch(item: ChatEventInit | readonly ChatEventInit[]): readonly ChatEvent[] {
+  if (!isBatch(item)) return [completeEvent(item)]
+  return item.every(isComplete) ? item : item.map(completeEvent)
+}
+
+function isBatch(item: ChatEventInit | readonly ChatEventInit[]): item is readonly ChatEventInit[] {
+  return Array.isArray(item)
+}
+
+function isComplete(init: ChatEventInit): init is ChatEvent {
+  if (init.$typeName === undefined) return false
+  return init.event.case === undefined || init.event.value.$typeName !== undefined
+}
+
+function completeEvent(init: ChatEventInit): ChatEvent {
+  if (isComplete(init)) return init
+  // Named one by one: `create` would take a literal that carries a type name for a message and leave it as it is.
+  const { event, choice, raw, rawResponse } = init
+  return create(ChatEventSchema, { event, choice, raw, rawResponse } as ChatEventInit)
+}

@@ -1,0 +1,105 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { ZodType } from 'zod'
+import type { ChatEventSchema, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
+import type { Egress } from './egress.ts'
+import type { Secret } from './secret.ts'
+
+/** What a provider yields: a plain literal, or an event from the builders. The gateway completes it. */
+export type ChatEventInit = MessageInitShape<typeof ChatEventSchema>
+
+/** What a provider lists. */
+export type ModelInit = MessageInitShape<typeof ModelSchema>
+
+/** Where a plugin writes what an operator should know. Fields first, as pino takes them. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** One key of a provider's pool. */
+export interface Credential {
+  /** Names the key in logs, such as the environment variable it came from. */
+  readonly id: string
+  readonly secret: Secret
+}
+
+/** What cannot cross a process boundary; everything that can is in the request. */
+export interface CallContext {
+  /** Aborted when the client leaves, a timer fires, or the gateway stops. */
+  readonly signal: AbortSignal
+  /** False: the caller wants the answer whole, and the upstream may be asked for it whole. */
+  readonly streaming: boolean
+  /** The gateway's id of the call, to be passed on for correlation. */
+  readonly requestId: string
+  readonly credential?: Credential
+  /** Pooled, guarded HTTP: the only way out. */
+  readonly egress: Egress
+  readonly log: Logger
+}
+
+/**
+ * A provider answers calls. A missing method is an unsupported operation; nobody writes stubs.
+ * Errors are thrown as `GatewayError` (see `fail`); anything else thrown counts as a fault of the provider.
+ */
+export interface Provider {
+  /** Events of one answer, singly or as batches that arrived together, in the order `ChatEvent` documents. */
+  chat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEventInit | readonly ChatEventInit[]>
+  listModels?(context: CallContext): AsyncIterable<ModelInit>
+  close?(): Promise<void>
+}
+
+/** What the gateway gives a plugin when it makes a provider. */
+export interface Host {
+  /** The provider's name in this gateway. */
+  readonly name: string
+  readonly egress: Egress
+  readonly log: Logger
+}
+
+/** What a plugin is: read at start, before any provider of it is made. */
+export interface Manifest<Settings> {
+  /** The word in `providers[].type`. */
+  readonly type: string
+  readonly contract: 'switchyard.v1'
+  /** For people. */
+  readonly title: string
+  /** Model names this vendor is known by: exact, or a prefix ending in `*`. The longest match over all plugins wins. */
+  readonly models: readonly string[]
+  /** Schema of the `settings` of a provider, defaults included. */
+  readonly settings: ZodType<Settings>
+  /** Environment variable that holds the key; when it is set, a provider of this type starts without configuration. */
+  readonly keyVariable?: string
+  /** Environment variable that overrides the base URL, and how its value becomes one. */
+  readonly baseUrlVariable?: {
+    readonly name: string
+    readonly toBaseUrl?: (value: string) => string
+    readonly enables?: boolean
+  }
+  /** The vendor's own base URL, without a trailing slash. */
+  readonly baseUrl?: string
+  /** True: a provider of this type starts without any configuration. */
+  readonly builtIn?: boolean
+  /** The model a provider of this type answers with when a client names the provider alone. */
+  readonly defaultModel?: string
+}
+
+/** What every provider has beside the settings of its own plugin. */
+export interface ProviderSettings<Settings> {
+  /** From the configuration, the environment or the manifest; without a trailing slash; empty when none of them has one. */
+  readonly baseUrl: string
+  readonly own: Settings
+}
+
+/** What makes a provider from settings. */
+export interface Plugin<Settings> {
+  readonly manifest: Manifest<Settings>
+  create(settings: ProviderSettings<Settings>, host: Host): Provider | Promise<Provider>
+}
+
+/** Types a plugin: `export default definePlugin({ manifest, create })`. */
+export function definePlugin<Settings>(plugin: Plugin<Settings>): Plugin<Settings> {
+  return plugin
+}

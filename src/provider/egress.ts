@@ -1,0 +1,86 @@
+import { lookup as systemLookup, type LookupAddress } from 'node:dns'
+import { isIP, type LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { Agent } from 'undici'
+import { fail } from '../error/index.ts'
+import { Exchange, type UpstreamRequest, type UpstreamResponse } from './exchange.ts'
+
+export type { UpstreamRequest, UpstreamResponse } from './exchange.ts'
+
+/** The only way out of the gateway: HTTP over a pool of connections for each origin. */
+export interface Egress {
+  /** To a base URL that the operator configured: any address. Throws `provider_unreachable`, or `timeout` (connect). */
+  send(request: UpstreamRequest): Promise<UpstreamResponse>
+  /** To a URL that a client named: http and https, public addresses only, no redirects. Throws `invalid_request`. */
+  sendGuarded(request: UpstreamRequest): Promise<UpstreamResponse>
+  close(): Promise<void>
+}
+
+/** Resolves a host name to all its addresses; `dns.lookup` unless a test brings its own. */
+export type Resolve = (
+  host: string,
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
+/** What an egress can be told. */
+export interface EgressOptions {
+  /** Milliseconds a connection may take to come about, TLS included. */
+  readonly connectTimeoutMs: number
+  readonly resolve?: Resolve
+}
+
+/** Opens the way out. Connections are made as they are needed, and kept for reuse. */
+export function createEgress({ connectTimeoutMs, resolve = resolveAll }: EgressOptions): Egress {
+  const connect = { timeout: connectTimeoutMs, keepAlive: true }
+  const pool = { pipelining: 1, keepAliveTimeout: 10_000, allowH2: false }
+  const open = new Agent({ ...pool, connect })
+  const guarded = new Agent({ ...pool, connect: { ...connect, lookup: guardedLookup(resolve) } })
+  return {
+    send: (request) => new Exchange(open, request).head,
+    async sendGuarded(request) {
+      requirePublicUrl(request.url)
+      return new Exchange(guarded, request).head
+    },
+    async close() {
+      await Promise.all([open.destroy(), guarded.destroy()])
+    },
+  }
+}
+
+const resolveAll: Resolve = (host, done) => systemLookup(host, { all: true }, done)
+
+/** True for an address of the public internet: no loopback, private, link-local, carrier, multicast or reserved one, in any spelling. */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false
+  return ipaddr.process(address).range() === 'unicast'
+}
+
+/** Refuses a URL by what can be seen of it; names are judged when they are resolved, at the socket. */
+function requirePublicUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed === undefined || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
+    throw fail('invalid_request', 'only http and https URLs can be fetched')
+  }
+  if (parsed.username !== '' || parsed.password !== '')
+    throw fail('invalid_request', 'a URL with a user name cannot be fetched')
+  const host = parsed.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0 && !isPublicAddress(host)) throw notPublic()
+}
+
+/** A socket's own lookup that fails unless every address of the name is public, so that no second lookup can differ. */
+function guardedLookup(resolve: Resolve): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, (error, addresses) => {
+      if (error !== null) return done(error, '', 0)
+      const [first] = addresses
+      if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address)))
+        return done(notPublic(), '', 0)
+      if (options.all === true) return done(null, addresses)
+      return done(null, first.address, first.family)
+    })
+  }
+}
+
+function notPublic(): Error {
+  return fail('invalid_request', 'the URL does not lead to a public address')
+}

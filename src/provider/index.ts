@@ -1,0 +1,32 @@
+/** Everything a plugin may use. Plugins import this as `#provider` and nothing else of the gateway. */
+export { FinishReason, Role, ToolChoice_Mode } from '#gen/switchyard/v1/chat_pb.ts'
+export type { ChatEvent, ChatRequest, Message, Part } from '#gen/switchyard/v1/chat_pb.ts'
+export { upstreamError } from '../dialects/upstream.ts'
+export type { UpstreamProblem } from '../dialects/upstream.ts'
+export { fail, GatewayError } from '../error/index.ts'
+export { collect, spell } from '../model/collect.ts'
+export * from '../model/events.ts'
+export * from '../model/usage.ts'
+export * from '../dialects/clients.ts'
+export { compatible } from './compatible.ts'
+export type { CompatibleSettings, Vendor } from './compatible.ts'
+export { completeEvents } from './complete.ts'
+export { definePlugin } from './contract.ts'
+export type {
+  CallContext,
+  ChatEventInit,
+  Credential,
+  Host,
+  Logger,
+  Manifest,
+  ModelInit,
+  Plugin,
+  Provider,
+  ProviderSettings,
+} from './contract.ts'
+export { remoteProvider } from './remote.ts'
+export type { RemoteOptions } from './remote.ts'
+export { Secret } from './secret.ts'
+export { serveProvider } from './serve.ts'
+export type { ServeOptions } from './serve.ts'
+export { refuseDropped } from './upstream.ts'

@@ -1,0 +1,143 @@
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { createGrpcTransport } from '@connectrpc/connect-node'
+import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
+import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import { fail, fromConnectError, GatewayError } from '../error/index.ts'
+import { spell } from '../model/collect.ts'
+import type { CallContext, Credential, Provider } from './contract.ts'
+import { Session } from './session.ts'
+
+/** What a remote provider may be told beside its address. */
+export interface RemoteOptions {
+  /** Sent as a bearer token by calls that bring no credential of their own. */
+  readonly credential?: Credential
+  /** The most bytes one message of the remote side may have, unpacked. 64 MiB when absent. */
+  readonly maxMessageBytes?: number
+}
+
+/**
+ * A provider behind a socket: any gRPC server that implements `switchyard.v1.InferenceService`, in any language.
+ *
+ * `address` is `http://host:port` for HTTP/2 without TLS, or `https://host:port`. The connection is opened by the first call,
+ * shared by all, opened again when it is lost, and ended by `close`. Calls throw the remote side's own reasons, and
+ * `provider_unreachable` or `provider_interrupted` for the connection's; an aborted call throws what the signal says.
+ */
+export function remoteProvider(address: string, options: RemoteOptions = {}): Provider {
+  if (!isAddress(address)) {
+    throw fail('invalid_request', 'a remote provider needs an address such as http://127.0.0.1:50051', {
+      param: 'address',
+    })
+  }
+  const sessionManager = new Session(address)
+  const readMaxBytes = options.maxMessageBytes ?? 64 * 1024 * 1024
+  const client = createClient(InferenceService, createGrpcTransport({ baseUrl: address, sessionManager, readMaxBytes }))
+  return {
+    chat: (request, context) => {
+      // The name of a provider means something here only, not at the other side.
+      const sent = request.provider === '' ? request : { ...request, provider: '' }
+      return context.streaming ? stream(client, sent, context, options) : whole(client, sent, context, options)
+    },
+    listModels: (context) => listModels(client, context, options),
+    close: async () => sessionManager.close(),
+  }
+}
+
+type InferenceClient = Client<typeof InferenceService>
+
+function isAddress(address: string): boolean {
+  return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
+}
+
+async function* stream(
+  client: InferenceClient,
+  request: ChatRequest,
+  context: CallContext,
+  options: RemoteOptions,
+): AsyncGenerator<ChatEvent, void, void> {
+  using call = cancellable(context.signal)
+  let begun = false
+  try {
+    for await (const event of client.streamChat(request, { ...callOptions(context, options), signal: call.signal })) {
+      begun = true
+      yield event
+    }
+    call.end()
+  } catch (thrown) {
+    call.end()
+    throw asThrown(thrown, context, begun)
+  }
+}
+
+/** A signal that follows another, and is aborted as well when its scope is left before `end`: leaving a stream must cancel it. */
+function cancellable(outer: AbortSignal) {
+  const controller = new AbortController()
+  const follow = () => controller.abort(outer.reason)
+  let ended = false
+  if (outer.aborted) follow()
+  else outer.addEventListener('abort', follow, { once: true })
+  return {
+    signal: controller.signal,
+    end: () => (ended = true),
+    [Symbol.dispose]() {
+      outer.removeEventListener('abort', follow)
+      if (!ended) controller.abort()
+    },
+  }
+}
+
+async function* whole(
+  client: InferenceClient,
+  request: ChatRequest,
+  context: CallContext,
+  options: RemoteOptions,
+): AsyncGenerator<readonly ChatEvent[], void, void> {
+  const response = await client.chat(request, callOptions(context, options)).catch((thrown: unknown) => {
+    throw asThrown(thrown, context, false)
+  })
+  yield spell(response)
+}
+
+async function* listModels(
+  client: InferenceClient,
+  context: CallContext,
+  options: RemoteOptions,
+): AsyncGenerator<Model, void, void> {
+  const { models } = await client.listModels({}, callOptions(context, options)).catch((thrown: unknown) => {
+    throw asThrown(thrown, context, false)
+  })
+  yield* models
+}
+
+function callOptions(context: CallContext, options: RemoteOptions) {
+  const credential = context.credential ?? options.credential
+  const headers: Record<string, string> = {
+    'x-request-id': context.requestId,
+    ...(credential && { authorization: `Bearer ${credential.secret.reveal()}` }),
+  }
+  return { signal: context.signal, headers }
+}
+
+/** What a failed call throws: the signal's reason, the remote side's own error, or what became of the connection. */
+function asThrown(thrown: unknown, context: CallContext, begun: boolean): unknown {
+  if (context.signal.aborted) return context.signal.reason
+  const error = ConnectError.from(thrown)
+  if (error.cause instanceof GatewayError) return error.cause
+  if (answered(error, begun)) return fromConnectError(error)
+  if (error.code === Code.ResourceExhausted) {
+    return fail('provider_error', 'the answer of the provider is too large', { cause: thrown })
+  }
+  if (!begun && isNodeError(error.cause)) {
+    return fail('provider_unreachable', 'no connection to the provider', { cause: thrown })
+  }
+  return fail('provider_interrupted', 'the connection to the provider broke', { cause: thrown })
+}
+
+/** Whether the other side, or a proxy before it, said what is wrong. A broken connection has no metadata of its own. */
+function answered({ metadata }: ConnectError, begun: boolean): boolean {
+  return metadata.has('grpc-status') || (!begun && [...metadata.keys()].length > 0)
+}
+
+function isNodeError(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+}
