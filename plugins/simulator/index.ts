@@ -1,0 +1,189 @@
+import { once } from 'node:events'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { z } from 'zod'
+import {
+  type CallContext,
+  type ChatEvent,
+  type ChatRequest,
+  definePlugin,
+  fail,
+  finished,
+  FinishReason,
+  type ModelInit,
+  reasoningDelta,
+  refuseDropped,
+  started,
+  textDelta,
+  toolCallDelta,
+  upstreamError,
+  usage,
+  usageEvent,
+} from '#provider'
+import { type Answer, answerTo, countPrompt, idOf, type Segment } from './answer.ts'
+import { exampleModels, type Fault, modelPatterns, mostTokens, readModel, type SimulatedModel } from './models.ts'
+import { lorem, tokensOf } from './tokens.ts'
+
+/** Answers without any network, deterministically, and says so; see README.md for its models. For tests, demos and drills. */
+export default definePlugin({
+  manifest: {
+    type: 'simulator',
+    contract: 'switchyard.v1',
+    title: 'Simulator',
+    models: modelPatterns,
+    settings: z.strictObject({}),
+    builtIn: true,
+    defaultModel: 'echo',
+  },
+  create: () => ({ chat, listModels }),
+})
+
+type Batch = readonly ChatEvent[]
+
+async function* listModels(): AsyncGenerator<ModelInit, void, void> {
+  for (const id of exampleModels) {
+    yield { id, operations: ['chat'], inputModalities: ['text'], outputModalities: ['text'], ownedBy: 'switchyard' }
+  }
+}
+
+async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator<Batch, void, void> {
+  const model = readModel(request.model)
+  const dropped = droppedOf(request)
+  refuseDropped(request, dropped)
+  context.signal.throwIfAborted()
+  const { fault } = model
+  if (fault?.kind === 'status') throw statusError(fault.status)
+  if (fault?.kind === 'silence') await forever(context.signal)
+  const batches = fault === undefined ? answerBatches(request, model, dropped) : faultBatches(request, fault, dropped)
+  const paced = pace(batches, model.tokensPerSecond, context.signal)
+  if (context.streaming) yield* paced
+  else {
+    const all: ChatEvent[] = []
+    for await (const batch of paced) for (const event of batch) all.push(event)
+    if (fault === undefined) yield all
+  }
+  if (fault !== undefined) await suffer(fault, context.signal)
+}
+
+/** Paths of what the client wants and the simulator has not got. */
+function droppedOf(request: ChatRequest): string[] {
+  const dropped = [...(request.source?.untranslated ?? [])]
+  if (request.logprobs === true) dropped.push('logprobs')
+  if ((request.topLogprobs ?? 0) > 0) dropped.push('top_logprobs')
+  if (request.modalities.some((modality) => modality !== 'text')) dropped.push('modalities')
+  if (request.audio !== undefined) dropped.push('audio')
+  for (const [index, tool] of request.tools.entries())
+    if (tool.kind.case === 'provider') dropped.push(`tools[${index}]`)
+  return dropped
+}
+
+// ------------------------------------------------------------------------------------------------------------ faults
+
+function statusError(status: number): Error {
+  const message = `[simulated] the upstream answered ${status}`
+  return upstreamError({ status, message, ...(status === 429 && { retryAfterSeconds: 1 }) })
+}
+
+/** What comes before the fault. */
+function faultBatches(request: ChatRequest, fault: Fault, dropped: readonly string[]): Batch[] {
+  const count = 'after' in fault ? fault.after : 0
+  return [[start(request, dropped)], ...tokensOf(lorem(count, 0)).map((token) => [textDelta(token)])]
+}
+
+async function suffer({ kind }: Fault, signal: AbortSignal): Promise<never> {
+  if (kind === 'cut') throw fail('provider_interrupted', '[simulated] the answer ended before it was complete')
+  if (kind === 'error') throw fail('provider_error', '[simulated] the provider failed in the middle of its answer')
+  return forever(signal)
+}
+
+async function forever(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
+}
+
+// ----------------------------------------------------------------------------------------------------------- answers
+
+function start(request: ChatRequest, dropped: readonly string[]): ChatEvent {
+  return started({
+    id: `sim-${idOf(request)}`,
+    model: request.model,
+    created: BigInt(Math.floor(Date.now() / 1000)),
+    dropped: [...dropped],
+    systemFingerprint: 'simulated',
+  })
+}
+
+function answerBatches(request: ChatRequest, model: SimulatedModel, dropped: readonly string[]): Batch[] {
+  const id = idOf(request)
+  const limit = request.maxOutputTokens ?? Number.POSITIVE_INFINITY
+  const count = Math.max(1, request.n ?? 1)
+  if (count * (model.filler ?? 1) > mostTokens) {
+    throw fail('invalid_request', `all choices together may have ${mostTokens} simulated tokens`, { param: 'n' })
+  }
+  const choices = Array.from({ length: count }, (_, choice) =>
+    said(answerTo(request, model, choice, id), limit, choice),
+  )
+  const deltas = choices.map((choice) => choice.deltas)
+  const longest = Math.max(...deltas.map((choice) => choice.length))
+  const steps = Array.from({ length: longest }, (_, step) => deltas.flatMap((choice) => choice.slice(step, step + 1)))
+  const spent = usage({
+    inputTokens: countPrompt(request),
+    outputTokens: deltas.flat().length,
+    reasoningTokens: deltas.flat().filter(({ event }) => event.case === 'reasoningDelta').length,
+  })
+  return [[start(request, dropped)], ...steps, [...choices.map((choice) => choice.end), usageEvent(spent)]]
+}
+
+/** An answer as it is said: one delta for each token, as many as the limit allows, and how it ended. */
+function said({ segments, reason, stopSequence }: Answer, limit: number, choice: number) {
+  const calls = segments.filter(({ kind }) => kind === 'call')
+  const whole = segments.flatMap((segment) => deltasOf(segment, calls.indexOf(segment), choice))
+  const end =
+    whole.length > limit
+      ? finished({ reason: FinishReason.LENGTH, upstreamReason: 'length' }, choice)
+      : finished({ reason, upstreamReason: reason === FinishReason.STOP ? 'stop' : 'tool_calls', stopSequence }, choice)
+  return { deltas: whole.slice(0, limit), end }
+}
+
+function deltasOf(segment: Segment, index: number, choice: number): ChatEvent[] {
+  if (segment.kind === 'call') {
+    const { id, name, custom, input } = segment
+    const pieces = tokensOf(input).map((argumentsJson) => toolCallDelta({ index, argumentsJson, custom }, choice))
+    return [toolCallDelta({ index, id, name, custom }, choice), ...pieces]
+  }
+  const tokens = tokensOf(segment.text)
+  return segment.kind === 'text' ? tokens.map((token) => textDelta(token, choice)) : reasoningDeltas(tokens, choice)
+}
+
+/** The last delta is signed, as vendors do who want their reasoning back unchanged. */
+function reasoningDeltas(tokens: readonly string[], choice: number): ChatEvent[] {
+  const value = `sealed-${tokens.length}`
+  const signature = { $typeName: 'switchyard.v1.Signature' as const, vendor: 'simulator', value }
+  return tokens.map((text, index) =>
+    reasoningDelta(index === tokens.length - 1 ? { text, signature } : { text }, choice),
+  )
+}
+
+// -------------------------------------------------------------------------------------------------------------- pace
+
+/** How many batches may go out before other work of the process gets its turn. */
+const breath = 128
+
+/** The batches, so many a second. Throws the signal's reason as soon as it is aborted. */
+async function* pace(
+  batches: readonly Batch[],
+  perSecond: number,
+  signal: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  const begun = performance.now()
+  for (const [index, batch] of batches.entries()) {
+    const wait = begun + (index * 1000) / perSecond - performance.now()
+    if (wait > 0) await pause(wait, signal)
+    else if (index % breath === breath - 1) await setImmediate()
+    signal.throwIfAborted()
+    yield batch
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
+}
