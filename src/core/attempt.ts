@@ -1,0 +1,137 @@
+import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import { asGatewayError, fail, GatewayError } from '../error/index.ts'
+import type { Logger } from '../provider/contract.ts'
+import type { Egress } from '../provider/egress.ts'
+import { completeBatch } from '../provider/complete.ts'
+import type { AttemptRecord, Target, Timeouts } from './contract.ts'
+import { Watch } from './deadline.ts'
+
+/** What a try needs beside its target. */
+export interface Surroundings {
+  readonly egress: Egress
+  readonly log: Logger
+  readonly timeouts: Timeouts
+}
+
+/** What is asked of a target. */
+export interface Question {
+  readonly requestId: string
+  readonly request: ChatRequest
+  readonly streaming: boolean
+}
+
+/** One try at one target: its stream of events, its timers, and the way to abort it. */
+export class Attempt {
+  readonly target: Target
+  readonly #surroundings: Surroundings
+  readonly #controller = new AbortController()
+  readonly #watch = new Watch((error) => this.abort(error))
+  readonly #began = performance.now()
+  #source: AsyncIterator<unknown> | undefined
+  #reject: ((error: GatewayError) => void) | undefined
+  #duration: number | undefined
+
+  constructor(target: Target, surroundings: Surroundings) {
+    this.target = target
+    this.#surroundings = surroundings
+  }
+
+  /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
+  async open(question: Question): Promise<readonly ChatEvent[]> {
+    const { provider, model } = this.target
+    const { egress, log, timeouts } = this.#surroundings
+    const { requestId, request, streaming } = question
+    if (provider.provider.chat === undefined) {
+      throw fail('unsupported_operation', `the provider "${provider.record.name}" cannot chat`)
+    }
+    const [credential] = provider.credentials
+    const context = {
+      signal: this.#controller.signal,
+      streaming,
+      requestId,
+      egress,
+      log,
+      ...(credential !== undefined && { credential }),
+    }
+    try {
+      this.#source = provider.provider.chat({ ...request, model, provider: '' }, context)[Symbol.asyncIterator]()
+      for (;;) {
+        const batch = await this.#next('first_event', timeouts.firstEvent)
+        if (batch === undefined) throw fail('provider_error', 'the provider ended without an answer')
+        if (batch.length > 0) return batch
+      }
+    } catch (error) {
+      const failure = providerFault(error)
+      this.close()
+      throw failure
+    }
+  }
+
+  /** The next events, or undefined at the end. Throws a `GatewayError`; the try is then over. */
+  async next(): Promise<readonly ChatEvent[] | undefined> {
+    try {
+      return await this.#next('between_events', this.#surroundings.timeouts.betweenEvents)
+    } catch (error) {
+      throw providerFault(error)
+    }
+  }
+
+  /** Ends the wait for the target and closes its connection. */
+  abort(error: GatewayError): void {
+    this.#controller.abort(error)
+    this.#reject?.(error)
+  }
+
+  /** Lets go of the target. An answer that was not read to its end is cut. */
+  close(): void {
+    this.#watch[Symbol.dispose]()
+    this.#duration ??= performance.now() - this.#began
+    // A source that waits for something ends by the abort; its own clean-up is not waited for.
+    if (this.#reject !== undefined && !this.#controller.signal.aborted)
+      this.#controller.abort(fail('client_closed', 'the answer is not read any more'))
+    this.#source?.return?.().catch(() => undefined)
+  }
+
+  /** The try as the log has it. `arrivedAt` is when the call began. */
+  record(arrivedAt: number, error: GatewayError | undefined): AttemptRecord {
+    return {
+      provider: this.target.provider.record.name,
+      model: this.target.model,
+      status: error === undefined ? 'ok' : error.reason === 'client_closed' ? 'cancelled' : 'error',
+      ...(error !== undefined && { reason: error.reason }),
+      began: this.#began - arrivedAt,
+      duration: this.#duration ?? performance.now() - this.#began,
+    }
+  }
+
+  /** One step of the source under a timer. An abort ends it even where the provider does not listen. */
+  #next(timer: 'first_event' | 'between_events', milliseconds: number): Promise<readonly ChatEvent[] | undefined> {
+    this.#watch.arm(timer, milliseconds)
+    return new Promise((resolve, reject) => {
+      this.#reject = reject
+      if (this.#controller.signal.aborted) return reject(asGatewayError(this.#controller.signal.reason))
+      if (this.#source === undefined) return resolve(undefined)
+      this.#source.next().then(
+        (step) => {
+          this.#rest()
+          resolve(step.done === true ? undefined : completeBatch(step.value as Parameters<typeof completeBatch>[0]))
+        },
+        (error: unknown) => {
+          this.#rest()
+          reject(error instanceof Error ? error : fail('provider_error', 'the provider failed', { cause: error }))
+        },
+      )
+    })
+  }
+
+  #rest(): void {
+    this.#reject = undefined
+    this.#watch.rest()
+  }
+}
+
+/** What a provider threw as one of ours: anything undeclared is a fault of the provider's, not of the gateway. */
+function providerFault(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error
+  return fail('provider_error', 'the provider failed', { cause: error })
+}

@@ -1,0 +1,155 @@
+import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Model, Provider as ProviderRecord } from '#gen/switchyard/v1/registry_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import type { Permission, Served, Surface } from '../dialects/contract.ts'
+import type { GatewayError, Reason } from '../error/index.ts'
+import type { Credential, Provider } from '../provider/contract.ts'
+
+/** Who calls, and what that key may do. */
+export interface Principal {
+  /** The key's id; "open" when the gateway needs no keys. */
+  readonly keyId: string
+  readonly accounts: readonly string[]
+  readonly permissions: ReadonlySet<Permission>
+  /** Model names or prefixes ending in `*`; empty means all. */
+  readonly models: readonly string[]
+}
+
+/** A provider that is loaded and can be called. */
+export interface LoadedProvider {
+  /** What clients may see of it. */
+  readonly record: ProviderRecord
+  readonly provider: Provider
+  readonly credentials: readonly Credential[]
+  /** Model names the configuration lists for it. */
+  readonly models: readonly Model[]
+  /** The plugin's model name patterns. */
+  readonly patterns: readonly string[]
+}
+
+/** A provider and the model to ask it for. */
+export interface Target {
+  readonly provider: LoadedProvider
+  readonly model: string
+}
+
+/** Where a model name leads: targets in the order to try them. */
+export interface Route {
+  readonly alias: string
+  readonly targets: readonly Target[]
+}
+
+/** An alias as configured: a name, or a prefix ending in `*`, and `provider/model` targets in order. */
+export interface AliasRule {
+  readonly name: string
+  readonly targets: readonly string[]
+}
+
+/** Milliseconds, each with a timer of its own. */
+export interface Timeouts {
+  readonly connect: number
+  readonly firstEvent: number
+  readonly betweenEvents: number
+  readonly total: number
+}
+
+/** One try at one target, for the log. */
+export interface AttemptRecord {
+  readonly provider: string
+  readonly model: string
+  readonly status: 'ok' | 'error' | 'cancelled'
+  readonly reason?: Reason
+  /** Milliseconds since the call began. */
+  readonly began: number
+  readonly duration: number
+}
+
+/** Everything worth knowing of a settled call. Holds no content. */
+export interface CallRecord {
+  readonly id: string
+  readonly keyId: string
+  readonly account: string
+  readonly dialect: string
+  readonly operation: string
+  readonly streaming: boolean
+  /** The model name asked for. */
+  readonly alias: string
+  /** Empty when no target was reached. */
+  readonly provider: string
+  readonly model: string
+  /** True when `alias` is a name of the registry, so that it may be a metric label. */
+  readonly knownModel: boolean
+  readonly attempts: readonly AttemptRecord[]
+  readonly status: 'ok' | 'error' | 'cancelled'
+  readonly reason?: Reason
+  readonly httpStatus: number
+  readonly usage: Usage
+  readonly finishReasons: readonly string[]
+  readonly startedAt: number
+  /** Milliseconds; absent when there was no event. */
+  readonly timeToFirstEvent?: number
+  readonly duration: number
+  readonly upstreamRequestId: string
+  /** What was thrown, for the log of the operator; never shown to a client. */
+  readonly error?: unknown
+}
+
+/** Is told of every call, once when it begins and once when it is settled. */
+export interface Recorder {
+  began(dialect: string): void
+  settled(record: CallRecord): void
+}
+
+/** A chat call as the edge hands it in. */
+export interface ChatInput {
+  readonly requestId: string
+  readonly dialect: string
+  readonly principal: Principal
+  /** Milliseconds of `performance.now()` when the request arrived. */
+  readonly arrivedAt: number
+  readonly request: ChatRequest
+  readonly streaming: boolean
+  readonly timeoutMs?: number
+  readonly retries?: number
+  readonly account?: string
+}
+
+/** A call whose first event is here: from now on errors are shown, not retried. */
+export interface OpenedChat {
+  readonly served: Served
+  /** Paths of the request that the provider could not carry. */
+  readonly dropped: readonly string[]
+  /**
+   * The events, the first included, in batches that arrived together. Settles the call when it ends, fails or is left.
+   * The last events are `finished` for each choice and one `usage`.
+   */
+  readonly events: AsyncGenerator<readonly ChatEvent[], void, void>
+}
+
+/** One chat call. It is settled exactly once, whatever happens. */
+export interface ChatCall {
+  /** Admits, resolves and tries targets until the first event. Throws a `GatewayError`, and is then settled. */
+  open(): Promise<OpenedChat>
+  /** The client left, or could not be written to: aborts the upstream. Harmless when the call is over. */
+  cancel(reason: GatewayError): void
+}
+
+/** A call that failed at the edge. */
+export interface Refusal extends Pick<ChatInput, 'requestId' | 'dialect' | 'arrivedAt'> {
+  readonly operation: string
+  /** Empty when the caller is not known. */
+  readonly keyId: string
+  readonly error: GatewayError
+}
+
+/** What the edge calls. Knows no HTTP and no RPC. */
+export interface Core {
+  /** Whose token this is. Throws `unauthenticated`. */
+  authenticate(token: string | undefined): Principal
+  /** Throws `permission_denied` when the principal lacks the permission. */
+  authorize(principal: Principal, permission: Permission): void
+  chat(input: ChatInput): ChatCall
+  /** Records a call that failed before it could become one: a bad key, a body that cannot be read. */
+  refuse(refusal: Refusal): void
+  surface(principal: Principal): Surface
+}
