@@ -1,0 +1,147 @@
+import { toJSONSchema, type ZodType } from 'zod'
+import type { ChatRoute, Route, ServerDialect } from '../dialects/contract.ts'
+import { fail } from '../error/index.ts'
+import type { Components, Json, Operation, Part } from './openapi.ts'
+
+/** A tag for each dialect. */
+export function restParts(dialects: readonly ServerDialect[]): Part[] {
+  return dialects.map(({ name, base }) => ({ name, description: `The ${name} dialect, under \`${base}\`.` }))
+}
+
+/** The operations of every dialect; their schemas and error responses go to `components`. */
+export function restOperations(dialects: readonly ServerDialect[], components: Components): Operation[] {
+  return dialects.flatMap((dialect) => {
+    components.responses[errorName(dialect)] = errorResponse(dialect)
+    return [
+      ...dialect.chat.map((route) => chatOperation(dialect, route, components)),
+      ...dialect.routes.map((route) => routeOperation(dialect, route, components)),
+    ]
+  })
+}
+
+function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {
+  const id = operationId(dialect, 'POST', route.path)
+  const request = named(components, `${id}.request`, route.request, 'input')
+  const response = named(components, `${id}.response`, route.response, 'output')
+  return {
+    path: templated(route.path),
+    method: 'post',
+    body: {
+      operationId: id,
+      tags: [dialect.name],
+      summary: route.summary,
+      description: 'Needs the permission `models:use`.',
+      parameters: parametersOf(route.path),
+      requestBody: { required: true, content: { 'application/json': { schema: request } } },
+      responses: responses(dialect, { 'application/json': { schema: response }, 'text/event-stream': eventStream }),
+    },
+  }
+}
+
+const eventStream: Json = {
+  schema: { type: 'string', description: "The dialect's own events, when a stream is asked for." },
+}
+
+function routeOperation(dialect: ServerDialect, route: Route, components: Components): Operation {
+  const id = operationId(dialect, route.method, route.path)
+  const response = named(components, `${id}.response`, route.response, 'output')
+  return {
+    path: templated(route.path),
+    method: methodWords[route.method],
+    body: {
+      operationId: id,
+      tags: [dialect.name],
+      summary: route.summary,
+      description: `Needs the permission \`${route.permission}\`.`,
+      parameters: parametersOf(route.path),
+      responses: responses(dialect, { 'application/json': { schema: response } }),
+    },
+  }
+}
+
+const methodWords = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const satisfies Record<
+  Route['method'],
+  string
+>
+
+/** Stable as long as dialect, method and path are: `openai_post_chat_completions`, `openai_get_models_by_id`. */
+function operationId({ name, base }: ServerDialect, method: Route['method'], path: string): string {
+  const words = path
+    .slice(path.startsWith(base) ? base.length : 0)
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => segment.replace(/^\*$/, 'by_path').replace(/^:/, 'by_'))
+  return [name, method.toLowerCase(), ...words].join('_').replaceAll(/[^A-Za-z0-9]+/g, '_')
+}
+
+/** A named segment, or the star at the end that stands for all that follows. */
+const parameter = /:([A-Za-z]\w*)|\*$/g
+
+function templated(path: string): string {
+  return path.replaceAll(parameter, (_match, name: string | undefined) => `{${name ?? 'path'}}`)
+}
+
+function parametersOf(path: string): Json[] {
+  return [...path.matchAll(parameter)].map(([, name]) => (name === undefined ? restOfPath : pathParameter(name)))
+}
+
+function pathParameter(name: string): Json {
+  return { name, in: 'path', required: true, schema: { type: 'string' } }
+}
+
+const restOfPath: Json = { ...pathParameter('path'), description: 'May contain slashes.' }
+
+function responses(dialect: ServerDialect, content: Json): Json {
+  const failure = { $ref: `#/components/responses/${errorName(dialect)}` }
+  const headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' } }
+  return { 200: { description: 'The answer.', headers, content }, '4XX': failure, '5XX': failure }
+}
+
+function errorName({ name }: ServerDialect): string {
+  return `${name}.error`
+}
+
+/** The shape of errors differs from dialect to dialect, so each shows one of its own. */
+function errorResponse(dialect: ServerDialect): Json {
+  const sample = fail('invalid_request', 'model is required', { param: 'model' })
+  const example: unknown = JSON.parse(dialect.errorBody(sample, '0197c9a2-0000-7000-8000-000000000000'))
+  return {
+    description: "An error, in the dialect's own shape.",
+    headers: { 'x-request-id': { $ref: '#/components/headers/RequestId' } },
+    content: { 'application/json': { schema: { type: 'object' }, example } },
+  }
+}
+
+/** Files a schema under a name, its inner definitions under names below that, and refers to it. */
+function named(components: Components, name: string, schema: ZodType, io: 'input' | 'output'): Json {
+  const {
+    $schema: _dialect,
+    $defs,
+    ...own
+  } = toJSONSchema(schema, { io, unrepresentable: 'any' }) as Record<string, unknown>
+  components.schemas[name] = relocated(own, name) as Json
+  for (const [inner, definition] of Object.entries($defs ?? {})) {
+    components.schemas[`${name}.${inner}`] = relocated(definition, name) as Json
+  }
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+const definitions = '#/$defs/'
+
+/** The same schema, with its references to itself and to its definitions leading to where they are filed. */
+function relocated(node: unknown, name: string): unknown {
+  if (Array.isArray(node)) return node.map((item) => relocated(item, name))
+  if (node === null || typeof node !== 'object') return node
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [
+      key,
+      key === '$ref' && typeof value === 'string' ? relocatedReference(value, name) : relocated(value, name),
+    ]),
+  )
+}
+
+function relocatedReference(reference: string, name: string): string {
+  if (reference === '#') return `#/components/schemas/${name}`
+  if (!reference.startsWith(definitions)) return reference
+  return `#/components/schemas/${name}.${reference.slice(definitions.length)}`
+}

@@ -1,0 +1,116 @@
+import type { DescMethod, DescService } from '@bufbuild/protobuf'
+import type { ServiceImpl } from '@connectrpc/connect'
+import { BatchService, FileService } from '#gen/switchyard/v1/batch_pb.ts'
+import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
+import { KeyService } from '#gen/switchyard/v1/key_pb.ts'
+import { RegistryService } from '#gen/switchyard/v1/registry_pb.ts'
+import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
+import type { Permission } from '../dialects/contract.ts'
+
+/** Every service of the contract, by its own name. All of them need a key. */
+export const services = {
+  InferenceService,
+  RegistryService,
+  KeyService,
+  UsageService,
+  BatchService,
+  FileService,
+} as const satisfies Readonly<Record<string, DescService>>
+
+type Policy = {
+  readonly [Service in keyof typeof services]: Readonly<Record<keyof (typeof services)[Service]['method'], Permission>>
+}
+
+/** What a caller must be allowed to do, to call a method. A method of the contract that is not in here does not compile. */
+export const policy: Policy = {
+  InferenceService: {
+    listModels: 'models:use',
+    chat: 'models:use',
+    streamChat: 'models:use',
+    generate: 'models:use',
+    streamGenerate: 'models:use',
+    embed: 'models:use',
+    generateImages: 'models:use',
+    transcribe: 'models:use',
+    synthesize: 'models:use',
+    createVideo: 'models:use',
+    getVideo: 'models:use',
+    infer: 'models:use',
+    streamInfer: 'models:use',
+  },
+  RegistryService: {
+    listProviders: 'providers:read',
+    getProvider: 'providers:read',
+    createProvider: 'providers:write',
+    updateProvider: 'providers:write',
+    deleteProvider: 'providers:write',
+    syncModels: 'providers:write',
+    listAliases: 'providers:read',
+    setAlias: 'providers:write',
+    deleteAlias: 'providers:write',
+  },
+  KeyService: {
+    createAccount: 'admin',
+    listAccounts: 'admin',
+    createKey: 'keys:write',
+    listKeys: 'keys:write',
+    revokeKey: 'keys:write',
+    setBudget: 'keys:write',
+    getBudget: 'keys:write',
+  },
+  UsageService: {
+    queryUsage: 'usage:read',
+    getRequest: 'requests:read',
+    listRequests: 'requests:read',
+    tailRequests: 'requests:read',
+    getLiveStats: 'usage:read',
+  },
+  BatchService: {
+    createBatch: 'batches:write',
+    getBatch: 'batches:write',
+    listBatches: 'batches:write',
+    cancelBatch: 'batches:write',
+  },
+  FileService: {
+    uploadFile: 'batches:write',
+    getFile: 'batches:write',
+    listFiles: 'batches:write',
+    downloadFile: 'batches:write',
+    deleteFile: 'batches:write',
+  },
+}
+
+/** The methods that this version has. All others answer UNIMPLEMENTED and are in no document. */
+export const offered = {
+  InferenceService: ['listModels', 'chat', 'streamChat'],
+  RegistryService: ['listProviders', 'getProvider'],
+  KeyService: [],
+  UsageService: [],
+  BatchService: [],
+  FileService: [],
+} as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
+
+/** An implementation of what a service offers: no less, and no more. */
+export type Offered<Service extends keyof typeof services> = Pick<
+  ServiceImpl<(typeof services)[Service]>,
+  (typeof offered)[Service][number] & keyof ServiceImpl<(typeof services)[Service]>
+>
+
+/** Whether this version has a method of the contract. */
+export function isOffered({ parent, localName }: DescMethod): boolean {
+  const names: readonly string[] = parent.name in offered ? offered[parent.name as keyof typeof offered] : []
+  return names.includes(localName) && services[parent.name as keyof typeof services] === parent
+}
+
+/** The policy by method descriptor. A method without an entry is one that nobody may call. */
+export function permissions(): ReadonlyMap<DescMethod, Permission> {
+  const table = new Map<DescMethod, Permission>()
+  for (const [name, service] of Object.entries(services)) {
+    const rules: Readonly<Record<string, Permission>> = policy[name as keyof Policy]
+    for (const method of service.methods) {
+      const permission = rules[method.localName]
+      if (permission !== undefined) table.set(method, permission)
+    }
+  }
+  return table
+}

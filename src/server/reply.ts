@@ -1,0 +1,113 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { ServerDialect, Served } from '../dialects/contract.ts'
+import type { GatewayError } from '../error/index.ts'
+import type { NodeRequest, NodeResponse } from './guard.ts'
+
+/** The value of a header, sent twice or not; undefined when absent. */
+export function headerOf(request: NodeRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+/** The caller's key: `Authorization: Bearer KEY`, or `x-api-key: KEY`. */
+export function tokenOf(request: NodeRequest): string | undefined {
+  const { authorization } = request.headers
+  if (authorization !== undefined && /^bearer /i.test(authorization)) return authorization.slice(7).trim()
+  return headerOf(request, 'x-api-key')
+}
+
+const headerLength = 4096
+
+/** Field paths as one header value: what a header cannot carry becomes `?`, and a very long list is cut at a comma. */
+export function droppedHeader(paths: readonly string[]): string {
+  const value = paths.map((path) => path.replaceAll(/[^\x21-\x7e]|,/g, '?')).join(', ')
+  return value.length <= headerLength ? value : value.slice(0, value.lastIndexOf(',', headerLength))
+}
+
+/** Answers one request in one dialect: the headers every answer has, and errors in the dialect's own shape. */
+export class Reply {
+  readonly #request: NodeRequest
+  readonly #response: NodeResponse
+  readonly #dialect: ServerDialect
+  readonly #requestId: string
+  readonly #cors: Readonly<Record<string, string>>
+
+  constructor(
+    request: NodeRequest,
+    response: NodeResponse,
+    dialect: ServerDialect,
+    requestId: string,
+    cors: Readonly<Record<string, string>>,
+  ) {
+    this.#request = request
+    this.#response = response
+    this.#dialect = dialect
+    this.#requestId = requestId
+    this.#cors = cors
+  }
+
+  /** True while the client is there to be answered. */
+  get open(): boolean {
+    return !this.#response.destroyed && !this.#response.writableEnded
+  }
+
+  /** A whole JSON answer. */
+  json(status: number, body: string, served?: Served, dropped: readonly string[] = []): void {
+    const length = Buffer.byteLength(body)
+    this.#head(
+      status,
+      { 'content-type': 'application/json', 'content-length': length, ...droppedPart(dropped) },
+      served,
+    )
+    this.#response.end(body)
+  }
+
+  /** The head of an event stream. */
+  stream(served: Served, dropped: readonly string[]): void {
+    const type = {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+    }
+    this.#head(200, { ...type, ...droppedPart(dropped) }, served)
+  }
+
+  /** An error in the dialect's shape. A client that is gone gets nothing; one whose body was not read loses its connection. */
+  fail(error: GatewayError, more: OutgoingHttpHeaders = {}): void {
+    if (!this.open) return
+    const status = this.#dialect.errorStatus?.(error) ?? error.status
+    const body = this.#dialect.errorBody(error, this.#requestId)
+    const { retryAfterSeconds } = error.details
+    this.#head(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+      ...(!error.retryable && { 'x-should-retry': 'false' }),
+      ...(this.#unread && { connection: 'close' }),
+      ...more,
+    })
+    this.#response.end(body)
+  }
+
+  /** HTTP/1 can only go on after a body that was read to its end. */
+  get #unread(): boolean {
+    const { httpVersionMajor, complete, headers } = this.#request
+    if (httpVersionMajor !== 1 || complete) return false
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  }
+
+  #head(status: number, headers: OutgoingHttpHeaders, served?: Served): void {
+    const own = this.#dialect.headers?.(this.#requestId, served)
+    // Both kinds of response take these, but their overloads do not unite.
+    ;(this.#response as { writeHead(status: number, headers: OutgoingHttpHeaders): unknown }).writeHead(status, {
+      'x-request-id': this.#requestId,
+      ...headers,
+      ...own,
+      ...this.#cors,
+    })
+  }
+}
+
+function droppedPart(dropped: readonly string[]): OutgoingHttpHeaders {
+  return dropped.length === 0 ? {} : { 'x-switchyard-dropped': droppedHeader(dropped) }
+}

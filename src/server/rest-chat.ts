@@ -1,0 +1,172 @@
+import type { ChatCall, Core, OpenedChat, Principal } from '../core/contract.ts'
+import { timedOut } from '../core/deadline.ts'
+import type { ChatAnswer, ChatAsk, ChatRoute, RequestFacts, ServerDialect } from '../dialects/contract.ts'
+import { parseBody } from '../dialects/json.ts'
+import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
+import { Fold } from '../model/collect.ts'
+import { decodeUtf8, readBody } from './body.ts'
+import { headerOf, Reply, tokenOf } from './reply.ts'
+import { requestIdOf } from './request-id.ts'
+import type { NodeRequest, NodeResponse } from './guard.ts'
+
+/** What serving chat over HTTP needs. */
+export interface ChatEdgeOptions {
+  readonly core: Core
+  /** Most bytes of a body. */
+  readonly bodyBytes: number
+  /** Milliseconds a client may pause in sending its body. */
+  readonly bodyIdleMs: number
+  /** Milliseconds a client may leave what was written to it unread. */
+  readonly writeMs: number
+  /** Calls that are open, so that a stop can end them. */
+  readonly open: Set<ChatCall>
+  cors(request: NodeRequest): Readonly<Record<string, string>>
+}
+
+/** Serves one request of a chat route, from its first header to its last byte. Never throws. */
+export async function serveChat(
+  options: ChatEdgeOptions,
+  dialect: ServerDialect,
+  route: ChatRoute,
+  request: NodeRequest,
+  response: NodeResponse,
+): Promise<void> {
+  const arrivedAt = performance.now()
+  const requestId = requestIdOf(headerOf(request, 'x-request-id'))
+  const reply = new Reply(request, response, dialect, requestId, options.cors(request))
+  const { core } = options
+  let principal: Principal | undefined
+  let call: ChatCall | undefined
+  try {
+    principal = core.authenticate(tokenOf(request))
+    const ask = await readAsk(options, dialect, route, request, requestId)
+    call = core.chat({ ...ask, requestId, dialect: dialect.name, principal, arrivedAt })
+    await answer(options, call, ask, reply, response)
+  } catch (thrown) {
+    const error = asGatewayError(thrown)
+    if (call === undefined) {
+      core.refuse({
+        requestId,
+        dialect: dialect.name,
+        operation: 'chat',
+        keyId: principal?.keyId ?? '',
+        arrivedAt,
+        error,
+      })
+    }
+    reply.fail(error)
+  }
+}
+
+async function readAsk(
+  options: ChatEdgeOptions,
+  dialect: ServerDialect,
+  route: ChatRoute,
+  request: NodeRequest,
+  requestId: string,
+): Promise<ChatAsk> {
+  requireJson(headerOf(request, 'content-type'))
+  const bytes = await readBody(request, { bytes: options.bodyBytes, idleMs: options.bodyIdleMs })
+  const body = parseBody(decodeUtf8(bytes), dialect.passThrough)
+  const ask = route.decode(body, factsOf(request, requestId, {}))
+  if (headerOf(request, 'x-switchyard-strict') === 'true') ask.request.strict = true
+  return ask
+}
+
+/** What routes may know of a request. */
+export function factsOf(
+  request: NodeRequest,
+  requestId: string,
+  params: Readonly<Record<string, string>>,
+): RequestFacts {
+  const url = request.url ?? ''
+  const query = url.indexOf('?')
+  return {
+    requestId,
+    params,
+    header: (name) => headerOf(request, name),
+    query: new URLSearchParams(query < 0 ? '' : url.slice(query + 1)),
+  }
+}
+
+function requireJson(contentType: string | undefined): void {
+  if (contentType !== undefined && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)) return
+  throw fail('unsupported_media_type', 'the content type must be application/json')
+}
+
+async function answer(
+  options: ChatEdgeOptions,
+  call: ChatCall,
+  ask: ChatAsk,
+  reply: Reply,
+  response: NodeResponse,
+): Promise<void> {
+  const leave = (): void => {
+    if (!response.writableFinished) call.cancel(fail('client_closed', 'the client left before the answer was complete'))
+  }
+  response.once('close', leave)
+  if (response.destroyed) leave()
+  options.open.add(call)
+  try {
+    const opened = await call.open()
+    if (ask.streaming) await stream(opened, ask.answer, reply, response, call, options.writeMs)
+    else await whole(opened, ask.answer, reply)
+  } finally {
+    options.open.delete(call)
+    response.off('close', leave)
+  }
+}
+
+async function whole({ events, served, dropped }: OpenedChat, encoder: ChatAnswer, reply: Reply): Promise<void> {
+  const fold = new Fold()
+  for await (const batch of events) fold.add(batch)
+  if (reply.open) reply.json(200, encoder.whole(fold.response(), served), served, dropped)
+}
+
+async function stream(
+  { events, served, dropped }: OpenedChat,
+  encoder: ChatAnswer,
+  reply: Reply,
+  response: NodeResponse,
+  call: ChatCall,
+  writeMs: number,
+): Promise<void> {
+  reply.stream(served, dropped)
+  try {
+    for await (const batch of events) {
+      const text = encoder.events(batch, served)
+      if (text !== '' && !write(response, text)) await drained(response, writeMs)
+    }
+  } catch (thrown) {
+    const error = asGatewayError(thrown)
+    call.cancel(error)
+    if (error.details.timer === 'write') response.destroy()
+    else if (reply.open) response.end(encoder.fail(error))
+    return
+  }
+  if (reply.open) response.end(encoder.end())
+}
+
+/** The two kinds of response write alike, but their overloads do not unite. */
+function write(response: NodeResponse, text: string): boolean {
+  return (response as { write(text: string): boolean }).write(text)
+}
+
+/** Waits until the client took what was written. Throws `timeout` (write) when it stalls, `client_closed` when it left. */
+function drained(response: NodeResponse, milliseconds: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: GatewayError): void => {
+      clearTimeout(timer)
+      response.off('drain', onDrain)
+      response.off('close', onClose)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const onDrain = (): void => settle()
+    const onClose = (): void => settle(fail('client_closed', 'the client left before the answer was complete'))
+    const timer = setTimeout(() => settle(timedOut('write')), milliseconds)
+    response.once('drain', onDrain)
+    response.once('close', onClose)
+    if (response.destroyed) onClose()
+  })
+}

@@ -1,0 +1,40 @@
+import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect'
+import type { Principal } from '../core/contract.ts'
+import { fail, type GatewayError } from '../error/index.ts'
+
+/** What is known of an RPC beside its message. */
+export interface RpcCall {
+  readonly requestId: string
+  /** Milliseconds of `performance.now()`. */
+  readonly arrivedAt: number
+  /** Aborted when the client is gone. */
+  readonly clientGone: AbortSignal
+  /** The caller's key, if there is one. */
+  readonly token: string | undefined
+  /** Who calls; set before the body is read, and never for the open services. */
+  principal?: Principal
+  /** True from when the core has the call, and settles it. */
+  begun?: boolean
+  /** What the client was told first, when it was told an error. */
+  failure?: GatewayError
+}
+
+const callKey = createContextKey<RpcCall | undefined>(undefined, { description: 'the RPC as the edge knows it' })
+
+/** Puts the call where handlers find it. */
+export function withCall(call: RpcCall): ContextValues {
+  return createContextValues().set(callKey, call)
+}
+
+/** The call that a handler serves. */
+export function callOf(values: ContextValues): RpcCall {
+  const call = values.get(callKey)
+  if (call === undefined) throw fail('internal', 'an RPC was served outside of the edge')
+  return call
+}
+
+/** Who calls a method that needs a key. */
+export function principalOf(call: RpcCall): Principal {
+  if (call.principal === undefined) throw fail('unauthenticated', 'this method needs a key')
+  return call.principal
+}

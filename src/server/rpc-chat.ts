@@ -1,0 +1,96 @@
+import type { HandlerContext } from '@connectrpc/connect'
+import type { ChatEvent, ChatRequest, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatCall, Core, OpenedChat } from '../core/contract.ts'
+import { fail } from '../error/index.ts'
+import { collect } from '../model/collect.ts'
+import { droppedHeader } from './reply.ts'
+import { callOf, principalOf, type RpcCall } from './rpc-call.ts'
+
+/** Reads a body in the words of a dialect, as that dialect's own endpoint would. Throws `invalid_request`. */
+export type SourceDecoder = (body: string) => ChatRequest
+
+/** What chat over RPC needs. */
+export interface ChatEdge {
+  readonly core: Core
+  /** By the name of the dialect; a source in any other dialect is left out. */
+  readonly dialects: ReadonlyMap<string, SourceDecoder>
+  /** The calls that are open, so that they can be ended when the gateway stops. */
+  readonly open: Set<ChatCall>
+}
+
+/** Serves `Chat`: the whole answer, or the error that ended it. */
+export async function chat(edge: ChatEdge, request: ChatRequest, context: HandlerContext): Promise<ChatResponse> {
+  using started = start(edge, request, context, false)
+  return collect(await started.events())
+}
+
+/** Serves `StreamChat`. Nothing is sent before the first event, so that a failure up to there is a plain error. */
+export async function* streamChat(
+  edge: ChatEdge,
+  request: ChatRequest,
+  context: HandlerContext,
+): AsyncGenerator<ChatEvent, void, void> {
+  using started = start(edge, request, context, true)
+  for await (const batch of await started.events()) yield* batch
+}
+
+/** A call that is cancelled when its client leaves. */
+interface Started extends Disposable {
+  /** Opens the call and names what was dropped in the response headers. */
+  events(): Promise<OpenedChat['events']>
+}
+
+function start(edge: ChatEdge, message: ChatRequest, context: HandlerContext, streaming: boolean): Started {
+  const rpc = callOf(context.values)
+  const call = edge.core.chat({
+    requestId: rpc.requestId,
+    dialect: 'rpc',
+    principal: principalOf(rpc),
+    arrivedAt: rpc.arrivedAt,
+    request: withTrustedSource(message, edge.dialects),
+    streaming,
+    ...remainingTime(context),
+  })
+  rpc.begun = true
+  const endWatch = cancelWhenGone(rpc, call)
+  edge.open.add(call)
+  return {
+    async events() {
+      const opened = await call.open()
+      if (opened.dropped.length > 0) context.responseHeader.set('x-switchyard-dropped', droppedHeader(opened.dropped))
+      return opened.events
+    },
+    [Symbol.dispose]() {
+      edge.open.delete(call)
+      endWatch()
+    },
+  }
+}
+
+/** Cancels the call when the client is gone. Gives what ends the watch. */
+function cancelWhenGone({ clientGone }: RpcCall, call: ChatCall): () => void {
+  const cancel = () => call.cancel(fail('client_closed', 'the client left before the answer was complete'))
+  if (clientGone.aborted) cancel()
+  else clientGone.addEventListener('abort', cancel, { once: true })
+  return () => clientGone.removeEventListener('abort', cancel)
+}
+
+/** The caller's deadline as time left. Throws `timeout` when it has passed. */
+function remainingTime(context: HandlerContext): { readonly timeoutMs?: number } {
+  const left = context.timeoutMs()
+  if (left === undefined) return {}
+  if (left <= 0) throw fail('timeout', "the caller's deadline passed before the call began", { timer: 'total' })
+  return { timeoutMs: left }
+}
+
+/**
+ * The source of a message is the word of whoever sent it, and could say something else than the message, which is what the call
+ * is admitted by. So it is decoded again here, and only where the call goes is taken from the message.
+ */
+function withTrustedSource(message: ChatRequest, dialects: ReadonlyMap<string, SourceDecoder>): ChatRequest {
+  const { source, model, provider, strict } = message
+  if (source === undefined) return message
+  const decode = dialects.get(source.dialect)
+  if (decode === undefined) return { ...message, source: undefined }
+  return { ...decode(source.body), model, provider, strict }
+}

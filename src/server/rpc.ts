@@ -1,0 +1,177 @@
+import type { JsonReadOptions, JsonWriteOptions } from '@bufbuild/protobuf'
+import { type ConnectRouter, createConnectRouter, type HandlerContext } from '@connectrpc/connect'
+import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
+import type { UniversalHandlerOptions } from '@connectrpc/connect/protocol'
+import { Health as HealthService } from '#gen/grpc/health/v1/health_pb.ts'
+import type { ChatCall, Core } from '../core/contract.ts'
+import { parseStrictJson } from '../dialects/json.ts'
+import { fail } from '../error/index.ts'
+import type { Logger } from '../provider/contract.ts'
+import type { NodeRequest, NodeResponse } from './guard.ts'
+import type { Health } from './health.ts'
+import { isOffered, type Offered, permissions, services } from './policy.ts'
+import { reflection } from './reflection.ts'
+import { callOf, principalOf } from './rpc-call.ts'
+import { chat, type ChatEdge, type SourceDecoder, streamChat } from './rpc-chat.ts'
+import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
+import { shownError } from './rpc-explain.ts'
+import { edgeInterceptor } from './rpc-interceptor.ts'
+import { pathOf } from './rpc-request.ts'
+
+export type { SourceDecoder } from './rpc-chat.ts'
+
+/** How much, and how slowly. */
+export interface RpcLimits {
+  /** Bytes of one message, before and after decompression. */
+  readonly readBytes: number
+  /** Milliseconds; a caller who asks for a longer deadline is refused. */
+  readonly maxTimeoutMs: number
+  /** Milliseconds that a client may pause in sending a request. */
+  readonly bodyIdleMs: number
+  /** Milliseconds that a client may stop reading an answer. */
+  readonly writeStallMs: number
+}
+
+/** 32 MiB, 30 minutes, 30 seconds and a minute. */
+export const defaultRpcLimits: RpcLimits = {
+  readBytes: 32 * 1024 * 1024,
+  maxTimeoutMs: 30 * 60_000,
+  bodyIdleMs: 30_000,
+  writeStallMs: 60_000,
+}
+
+/** What the RPC edge is made of. */
+export interface RpcOptions {
+  readonly core: Core
+  readonly health: Health
+  readonly limits: RpcLimits
+  readonly log: Logger
+  /** Reads the `source` of a chat request, by the name of its dialect; other sources are left out. */
+  readonly dialects?: ReadonlyMap<string, SourceDecoder>
+  /** Aborted when the time to drain is over: what is still open ends with an error that says so. */
+  readonly stopping?: AbortSignal
+}
+
+/** Serves a request when its path is one of an RPC, and says whether it is. */
+export type RpcHandler = (request: NodeRequest, response: NodeResponse) => boolean
+
+/**
+ * The contract over gRPC, gRPC-Web and Connect, with health and reflection beside it. A caller is authenticated and authorised by
+ * the path that also chooses the method, before any of the body is read.
+ */
+export function rpcHandler(options: RpcOptions): RpcHandler {
+  const { limits, log } = options
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    readMaxBytes: limits.readBytes,
+    maxTimeoutMs: limits.maxTimeoutMs,
+    jsonOptions: strictJson(),
+  })
+  contract(router, options)
+  reflection(router, [...Object.values(services), HealthService])
+  options.health.routes(router)
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
+  const bases = new Set(router.handlers.map(({ requestPath }) => baseOf(requestPath)))
+  const edge: ExchangeOptions = {
+    core: options.core,
+    log,
+    writeStallMs: limits.writeStallMs,
+    bodyIdleMs: limits.bodyIdleMs,
+  }
+  return (request, response) => {
+    const path = pathOf(request)
+    if (!bases.has(baseOf(path))) return false
+    void exchange(edge, handlers.get(path) ?? unknownMethod(path), request, response)
+    return true
+  }
+}
+
+/** `/package.Service/` of `/package.Service/Method`. */
+function baseOf(path: string): string {
+  return path.slice(0, path.indexOf('/', 1) + 1)
+}
+
+/** Registers every service of the contract. Methods that this version does not have are refused at the gate. */
+function contract(router: ConnectRouter, options: RpcOptions): void {
+  const { core, log } = options
+  const guarded: Partial<UniversalHandlerOptions> = { requestGate: gate(core), interceptors: [edgeInterceptor(log)] }
+  router.service(services.InferenceService, inference(options), guarded)
+  router.service(services.RegistryService, registry(core), guarded)
+  router.service(services.KeyService, {}, guarded)
+  router.service(services.UsageService, {}, guarded)
+  router.service(services.BatchService, {}, guarded)
+  router.service(services.FileService, {}, guarded)
+}
+
+/** Runs before the body is read: who calls, may they, and is there such a method in this version. */
+function gate(core: Core): (context: HandlerContext) => void {
+  const policy = permissions()
+  return ({ method, values }) => {
+    const call = callOf(values)
+    try {
+      call.principal = core.authenticate(call.token)
+      const permission = policy.get(method)
+      if (permission === undefined) throw fail('permission_denied', 'nobody may call this method')
+      core.authorize(call.principal, permission)
+      if (!isOffered(method)) {
+        throw fail('unsupported_operation', `${method.parent.typeName}/${method.name} is not available in this version`)
+      }
+    } catch (thrown) {
+      throw shownError(thrown, call)
+    }
+  }
+}
+
+function inference(options: RpcOptions): Offered<'InferenceService'> {
+  const { core, stopping, dialects = new Map<string, SourceDecoder>() } = options
+  const edge: ChatEdge = { core, dialects, open: new Set<ChatCall>() }
+  stopping?.addEventListener('abort', () => {
+    for (const call of edge.open) call.cancel(fail('shutting_down', 'the gateway is stopping'))
+  })
+  return {
+    listModels: ({ provider }, context) => {
+      const surface = core.surface(principalOf(callOf(context.values)))
+      return { models: [...surface.models(provider === '' ? undefined : provider)] }
+    },
+    chat: (request, context) => chat(edge, request, context),
+    streamChat: (request, context) => streamChat(edge, request, context),
+  }
+}
+
+function registry(core: Core): Offered<'RegistryService'> {
+  const providers = (context: HandlerContext) => core.surface(principalOf(callOf(context.values))).providers()
+  return {
+    listProviders: (_request, context) => ({ providers: [...providers(context)] }),
+    getProvider: ({ idOrName }, context) => {
+      const found = providers(context).find(({ id, name }) => id === idOrName || name === idOrName)
+      if (found === undefined)
+        throw fail('not_found', `no provider ${JSON.stringify(idOrName)}`, { param: 'id_or_name' })
+      return found
+    },
+  }
+}
+
+/**
+ * JSON as the contract takes it, in every protocol and for streams too: valid UTF-8, not too deep, no name twice and none that is
+ * unknown. Connect decodes bytes with the decoder it finds among these options, which is the only place before it parses them.
+ */
+function strictJson(): Partial<JsonReadOptions & JsonWriteOptions> {
+  const utf8 = new TextDecoder('utf-8', { fatal: true })
+  const textDecoder = {
+    decode(bytes: Uint8Array): string {
+      const text = decodeUtf8(utf8, bytes)
+      parseStrictJson(text)
+      return text
+    },
+  }
+  const options = { ignoreUnknownFields: false, textDecoder }
+  return options
+}
+
+function decodeUtf8(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw fail('invalid_request', 'the body is not valid UTF-8', { cause })
+  }
+}
