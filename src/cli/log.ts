@@ -1,0 +1,65 @@
+import { pino } from 'pino'
+
+/** The process's log. */
+export interface Log {
+  readonly logger: pino.Logger
+  /** Writes what is still buffered, and resolves when that is done or has taken too long. Lines logged afterwards are lost. */
+  close(): Promise<void>
+}
+
+const bufferedBytes = 4096
+const flushMilliseconds = 1000
+const closeMilliseconds = 1000
+/** Beyond this much unread output, lines are lost rather than memory. */
+const mostBufferedBytes = 16 * 1024 * 1024
+
+/**
+ * Opens the log: JSON lines, buffered and written without holding up calls, at the latest a second after they were logged.
+ * `destination` is a path or a file descriptor; standard output by default. A destination that fails or is not read never
+ * fails the gateway: `onFault` is told once, and lines are lost.
+ */
+export function openLog(level: string, onFault: (fault: Error) => void, destination: string | number = 1): Log {
+  const stream = pino.destination({
+    dest: destination,
+    sync: false,
+    minLength: bufferedBytes,
+    maxLength: mostBufferedBytes,
+    periodicFlush: flushMilliseconds,
+  })
+  const tell = once(onFault)
+  const faulty = Promise.withResolvers<void>()
+  stream.on('error', (fault: Error) => {
+    tell(fault)
+    faulty.resolve()
+  })
+  stream.on('drop', () => tell(new Error('it is read too slowly, lines are lost')))
+
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => stream.once('close', resolve))
+    stream.end()
+    await Promise.race([closed, faulty.promise, elapsed(closeMilliseconds)])
+    // Without this, the destination would be flushed once more when the process exits, with no end if it is broken.
+    stream.destroy()
+  }
+  // The logger must not see the destination itself: at "fatal" it would flush it synchronously, with no end if it is broken.
+  const lines = { write: (line: string): void => void (closing === undefined && stream.write(line)) }
+  const options = {
+    level,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+  return { logger: pino(options, lines), close: () => (closing ??= close()) }
+}
+
+function elapsed(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
+}
+
+function once(tell: (fault: Error) => void): (fault: Error) => void {
+  let told = false
+  return (fault) => {
+    if (!told) tell(fault)
+    told = true
+  }
+}

@@ -1,0 +1,268 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import type { Permission } from '../dialects/contract.ts'
+import { duration } from './duration.ts'
+import { isAllowedVariable } from './secrets.ts'
+
+/** A mapping that refuses keys it does not know, and says which it knows. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape).join(', ')
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? `unknown key; known here: ${known}` : undefined),
+  })
+}
+
+function text() {
+  return z.string().min(1, { error: 'must not be empty' })
+}
+
+function wholeNumber(least: number, most: number) {
+  const form = `must be a whole number from ${least} to ${most}`
+  return z.int({ error: form }).min(least, { error: form }).max(most, { error: form })
+}
+
+/** Reports every value of `of` that an earlier entry of a list has too. */
+function refuseTwins<Entry>(field: string, of: (entry: Entry) => string) {
+  return (entries: readonly Entry[], context: z.RefinementCtx): void => {
+    const seen = new Set<string>()
+    for (const [index, entry] of entries.entries()) {
+      const value = of(entry)
+      if (seen.has(value)) {
+        context.addIssue({ code: 'custom', path: [index, field], message: `an earlier entry has the same ${field}` })
+      }
+      seen.add(value)
+    }
+  }
+}
+
+const tlsSchema = section({
+  cert: text().describe('Path of the certificate chain, PEM.'),
+  key: text().describe('Path of the private key, PEM.'),
+})
+
+function isHost(value: string): boolean {
+  return isIP(value) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value)
+}
+
+function isOrigin(value: string): boolean {
+  return value === '*' || (URL.canParse(value) && new URL(value).origin === value)
+}
+
+const corsSchema = section({
+  origins: z
+    .array(z.string().refine(isOrigin, { error: 'must be an origin such as "https://app.example.com", or "*"' }))
+    .default([])
+    .describe('Origins of web pages that may call; "*" means every one. Empty: no CORS header is ever sent.'),
+})
+
+const serverSchema = section({
+  host: z
+    .string()
+    .refine(isHost, { error: 'must be a host name or an IP address, without a port' })
+    .default('127.0.0.1')
+    .describe('Address to listen on. Keys are required on any address that is not loopback.'),
+  port: wholeNumber(0, 65_535)
+    .default(3000)
+    .describe('Port for HTTP, gRPC, gRPC-Web and Connect alike; 0 takes a free one.'),
+  tls: tlsSchema.optional().describe('Certificate to serve TLS with. Without it, the port speaks cleartext.'),
+  drain_seconds: wholeNumber(0, 3600)
+    .default(30)
+    .describe('Seconds that calls in progress are given to finish after SIGTERM or SIGINT.'),
+  body_limit_bytes: wholeNumber(1024, 512 * 1024 * 1024)
+    .default(32 * 1024 * 1024)
+    .describe('Largest request body taken, in bytes; a larger one is answered with 413.'),
+  cors: corsSchema.prefault({}).describe('Calls from web pages of other origins.'),
+})
+
+const permissions = {
+  'models:use': true,
+  'usage:read': true,
+  'requests:read': true,
+  'providers:read': true,
+  'providers:write': true,
+  'keys:write': true,
+  'batches:write': true,
+  admin: true,
+} satisfies Record<Permission, true>
+
+const modelPattern = z.string().regex(/^[^*\s]*[^\s]$/, { error: 'must be a model name, or a prefix ending in "*"' })
+
+const keySchema = section({
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'must be 1 to 64 letters, digits, ".", "_" or "-"' })
+    .describe('Name of the key in logs and metrics; not a secret.'),
+  hash: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/, {
+      error: 'must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256',
+    })
+    .describe('SHA-256 of the key, as "sha256:" and 64 hex digits. The key itself is never written here.'),
+  permissions: z
+    .array(z.enum(Object.keys(permissions) as Permission[]))
+    .default(['models:use'])
+    .describe('What the key may do.'),
+  models: z
+    .array(modelPattern)
+    .default([])
+    .describe('Model names the key may ask for: exact, or a prefix ending in "*". Empty: all.'),
+  accounts: z.array(text()).default([]).describe('Accounts (tenants) the key may act for.'),
+})
+
+function isBaseUrl(value: string): boolean {
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, hash } = new URL(value)
+  return username + password + search + hash === ''
+}
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+  error: 'must be the name of an environment variable that holds the key, not the key itself',
+})
+
+const providerSchema = section({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { error: 'must be 1 to 128 letters, digits, ".", "_" or "-"' })
+    .describe('Name of the provider in this gateway; the part before the slash in "name/model".'),
+  type: text().describe('Type of a loaded plugin.'),
+  default_model: text()
+    .optional()
+    .describe("Model to use when a client names the provider alone. Default: the plugin's."),
+  env_var: variableName
+    .optional()
+    .describe("Environment variable that holds the key to the vendor. Default: the plugin's. See secrets.allowed_env."),
+  env_vars: z
+    .array(variableName)
+    .default([])
+    .describe('Environment variables that hold further keys; calls are spread over all of them.'),
+  base_url: z
+    .string()
+    .refine(isBaseUrl, { error: 'must be an http or https URL without user, password, query or fragment' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+    .describe("Where the vendor's API is. Default: the plugin's."),
+  models: z.array(text()).default([]).describe('Models to list for this provider without asking it.'),
+  settings: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('Settings of the plugin; its own schema checks them.'),
+})
+
+const targets = z
+  .array(z.string().regex(/^[^/\s]+\/\S+$/, { error: 'must be "provider/model"' }))
+  .min(1, { error: 'must name at least one target' })
+  .describe('Targets as "provider/model", in the order to try them.')
+
+const aliasName = z
+  .string()
+  .regex(/^(\*|[^*\s]+\*?)$/, { error: 'the name must be a model name, or a prefix ending in "*"' })
+
+const aliasesSchema = z
+  .record(aliasName, z.union([targets, section({ targets })], { error: 'must be a list of "provider/model"' }))
+  .transform((aliases) =>
+    Object.entries(aliases).map(([name, rule]) => ({ name, targets: Array.isArray(rule) ? rule : rule.targets })),
+  )
+
+const timeoutsSchema = section({
+  connect: duration().prefault('5s').describe('To open a connection to a provider.'),
+  first_event: duration().prefault('60s').describe('From sending a request to the first event of the answer.'),
+  between_events: duration().prefault('60s').describe('Between two events of an answer.'),
+  request_body: duration().prefault('30s').describe('Without a byte of a request body that is still being sent.'),
+  write: duration().prefault('60s').describe('For a client to take what was written to it.'),
+  total: duration().prefault('10m').describe('For a whole call, all attempts together.'),
+})
+
+const retriesSchema = section({
+  per_target: wholeNumber(0, 10)
+    .default(2)
+    .describe('Retries at one target after the first try, before the first event.'),
+  budget: z
+    .number()
+    .min(0, { error: 'must be from 0 to 1' })
+    .max(1, { error: 'must be from 0 to 1' })
+    .default(0.2)
+    .describe(
+      'Retries allowed, as a share of the calls of the last seconds; keeps a failing provider from being flooded.',
+    ),
+  max_retry_after: duration(0)
+    .prefault('10s')
+    .describe('Longest Retry-After of a provider that is waited for; a longer one goes to the next target.'),
+})
+
+const logSchema = section({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+})
+
+const secretsSchema = section({
+  allowed_env: z
+    .array(z.string().regex(/^\*?[A-Za-z0-9_]+\*?$/, { error: 'must be a variable name, or one with "*" at an end' }))
+    .default([])
+    .describe('Environment variables that may hold provider keys, beside "*_API_KEY"; "*" may stand at either end.'),
+})
+
+interface NamesVariables {
+  readonly env_var?: string | undefined
+  readonly env_vars: readonly string[]
+}
+
+/** Reports provider keys that are named twice, or whose variable is not one that may be read. Never repeats the name. */
+function checkVariables(
+  provider: NamesVariables,
+  allowed: readonly string[],
+  report: (path: PropertyKey[], message: string) => void,
+) {
+  const seen = new Set<string>()
+  const check = (name: string, path: PropertyKey[]): void => {
+    if (!isAllowedVariable(name, allowed))
+      report(path, 'only *_API_KEY may be read; allow others in secrets.allowed_env')
+    if (seen.has(name)) report(path, 'this variable is named twice')
+    seen.add(name)
+  }
+  if (provider.env_var !== undefined) check(provider.env_var, ['env_var'])
+  for (const [index, name] of provider.env_vars.entries()) check(name, ['env_vars', index])
+}
+
+/** Schema of the configuration file: YAML with snake_case keys, unknown keys refused, durations read as milliseconds. */
+export const configSchema = section({
+  server: serverSchema.prefault({}).describe('Where and how to listen.'),
+  data_dir: text().default('.switchyard').describe('Folder for what the gateway keeps. Nothing is written there yet.'),
+  keys: z
+    .array(keySchema)
+    .superRefine(refuseTwins('id', (key) => key.id))
+    .superRefine(refuseTwins('hash', (key) => key.hash))
+    .default([])
+    .describe('Keys that clients authenticate with. Empty: open on a loopback address, refused on any other.'),
+  providers: z
+    .array(providerSchema)
+    .superRefine(refuseTwins('name', (provider) => provider.name))
+    .prefault([])
+    .describe('Providers, beside those that start by themselves because their environment variable is set.'),
+  aliases: aliasesSchema
+    .prefault({})
+    .describe('Model names for clients, each with a list of "provider/model" targets, or { targets: [...] }.'),
+  plugins: z
+    .array(text())
+    .default([])
+    .describe('Further plugins: paths of folders or files, or names of npm packages.'),
+  timeouts: timeoutsSchema.prefault({}).describe('How long each wait may take: "250ms", "5s", "10m", or seconds.'),
+  retries: retriesSchema.prefault({}).describe('What may be tried again, and how often.'),
+  log: logSchema.prefault({}).describe('The log: JSON lines on standard output.'),
+  secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
+}).superRefine((config, context) => {
+  for (const [index, provider] of config.providers.entries()) {
+    checkVariables(provider, config.secrets.allowed_env, (path, message) => {
+      context.addIssue({ code: 'custom', path: ['providers', index, ...path], message })
+    })
+  }
+})
+
+type Frozen<Value> = Value extends object ? { readonly [Key in keyof Value]: Frozen<Value[Key]> } : Value
+
+/**
+ * The configuration, complete with defaults. Keys are named as in the file; durations (`timeouts`,
+ * `retries.max_retry_after`) are milliseconds, `aliases` is a list of names with their targets, paths are absolute.
+ */
+export type Config = Frozen<z.output<typeof configSchema>>

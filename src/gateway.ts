@@ -1,0 +1,206 @@
+import { readFileSync } from 'node:fs'
+import { BlockList, isIP } from 'node:net'
+import type { Logger as Pino } from 'pino'
+import type { Config, Environment } from './config/load.ts'
+import { createProviders } from './config/providers.ts'
+import { createKeys } from './core/admit.ts'
+import type { ChatCall, LoadedProvider } from './core/contract.ts'
+import { createCore } from './core/core.ts'
+import { createRegistry } from './core/resolve.ts'
+import { serverDialects } from './dialects/servers.ts'
+import { fail } from './error/index.ts'
+import { callLog, tell } from './observe/log.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { createEgress } from './provider/egress.ts'
+import { loadPlugins } from './provider/load.ts'
+import { corsHeaders } from './server/cors.ts'
+import { Health } from './server/health.ts'
+import { openApiDocument } from './server/openapi.ts'
+import { pages } from './server/pages.ts'
+import { services } from './server/policy.ts'
+import { openPort, portLimits } from './server/port.ts'
+import { createRest } from './server/rest.ts'
+import { defaultRpcLimits, rpcHandler } from './server/rpc.ts'
+import { sourceDecoders } from './server/source.ts'
+import { version } from './version.ts'
+
+/** What a gateway is started with. */
+export interface GatewayOptions {
+  readonly config: Config
+  readonly env: Environment
+  readonly log: Pino
+}
+
+/** A gateway that takes calls. */
+export interface RunningGateway {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  readonly keysRequired: boolean
+  readonly providers: readonly { readonly name: string; readonly type: string; readonly models: readonly string[] }[]
+  /** Drains: takes no new connections, lets open calls finish up to the drain time, then ends them with an error that says so. */
+  stop(): Promise<void>
+}
+
+const plugins = new URL('../plugins/', import.meta.url)
+
+/** Time for the last error frames to leave after the drain time is over, in milliseconds. */
+const lastWordsMs = 1000
+
+/**
+ * Puts a gateway together and opens its port. This file alone knows every part. Rejects with a one-line message for a bad
+ * plugin or provider, for a port in use, and for an open gateway on an address that is not loopback.
+ */
+export async function startGateway({ config, env, log }: GatewayOptions): Promise<RunningGateway> {
+  const keys = createKeys(config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) })))
+  requireKeys(keys.required, config.server.host)
+  const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
+  const loaded = await loadPlugins({
+    builtIn: plugins,
+    named: config.plugins,
+    baseDir: process.cwd(),
+  })
+  const providers = await createProviders({ config, env, plugins: loaded, egress, log })
+  const metrics = createMetrics()
+  const core = createCore({
+    keys,
+    aliases: config.aliases,
+    registry: createRegistry(providers, config.aliases),
+    egress,
+    log,
+    recorder: tell([metrics, callLog(log)]),
+    timeouts: {
+      connect: config.timeouts.connect,
+      firstEvent: config.timeouts.first_event,
+      betweenEvents: config.timeouts.between_events,
+      total: config.timeouts.total,
+    },
+    retries: {
+      perTarget: config.retries.per_target,
+      budget: config.retries.budget,
+      maxRetryAfterMs: config.retries.max_retry_after,
+    },
+  })
+  const health = new Health(Object.values(services))
+  const open = new Set<ChatCall>()
+  const stopping = new AbortController()
+  const { body_limit_bytes: bodyBytes, cors, tls } = config.server
+  const rpc = rpcHandler({
+    core,
+    health,
+    log,
+    dialects: sourceDecoders(serverDialects),
+    stopping: stopping.signal,
+    limits: {
+      ...defaultRpcLimits,
+      readBytes: bodyBytes,
+      bodyIdleMs: config.timeouts.request_body,
+      writeStallMs: config.timeouts.write,
+    },
+  })
+  const rest = await createRest({
+    core,
+    dialects: serverDialects,
+    open,
+    bodyBytes,
+    bodyIdleMs: config.timeouts.request_body,
+    writeMs: config.timeouts.write,
+    cors: corsHeaders(cors.origins),
+    pages: (app) =>
+      pages(app, {
+        ready: () => health.ready,
+        metrics: () => metrics.expose(),
+        document: () => openApiDocument({ dialects: serverDialects, services: Object.values(services), version }),
+      }),
+  })
+  const port = await openPort({
+    host: config.server.host,
+    port: config.server.port,
+    ...(tls !== undefined && { tls: { cert: readPem('cert', tls.cert), key: readPem('key', tls.key) } }),
+    handler: (request, response) => {
+      if (!rpc(request, response)) rest.handle(request, response)
+    },
+    limits: portLimits,
+    log,
+  }).catch((error: unknown) => Promise.reject(explainListen(error, config)))
+  health.serving()
+  log.info({ host: port.host, port: port.port, providers: providers.map(({ record }) => record.name) }, 'listening')
+
+  let stopped: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    health.draining()
+    const graceMs = config.server.drain_seconds * 1000
+    const lastCall = setTimeout(() => {
+      const reason = fail('shutting_down', 'the gateway is stopping')
+      for (const call of open) call.cancel(reason)
+      stopping.abort(reason)
+    }, graceMs)
+    health.stop()
+    await port.drain(graceMs + lastWordsMs)
+    clearTimeout(lastCall)
+    await rest.close()
+    await closeProviders(providers, log)
+    await egress.close()
+    log.info({}, 'stopped')
+  }
+  return {
+    url: urlOf(port.host, port.port, tls !== undefined),
+    host: port.host,
+    port: port.port,
+    keysRequired: keys.required,
+    providers: providers.map(({ record, models }) => ({
+      name: record.name,
+      type: record.type,
+      models: models.map(({ id }) => id),
+    })),
+    stop: () => (stopped ??= stop()),
+  }
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/** Without keys only this machine may call. */
+function requireKeys(required: boolean, host: string): void {
+  const version = isIP(host)
+  const local = host === 'localhost' || (version !== 0 && loopback.check(host, version === 4 ? 'ipv4' : 'ipv6'))
+  if (required || local) return
+  throw fail(
+    'invalid_request',
+    `refusing to listen on ${host} without keys: anyone who reaches it could call; add keys to the configuration, or listen on 127.0.0.1`,
+  )
+}
+
+function readPem(what: 'cert' | 'key', path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw fail('invalid_request', `server.tls.${what}: the file ${path} cannot be read`, { cause })
+  }
+}
+
+function explainListen(error: unknown, { server }: Config): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return fail('conflict', `port ${server.port} on ${server.host} is in use`)
+  if (code === 'EACCES')
+    return fail('permission_denied', `port ${server.port} on ${server.host} may not be listened on by this user`)
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return fail('invalid_request', `${server.host} is not an address of this machine`)
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function urlOf(host: string, port: number, tls: boolean): string {
+  const name = isIP(host) === 6 ? `[${host}]` : host
+  return `${tls ? 'https' : 'http'}://${name}:${port}`
+}
+
+async function closeProviders(providers: readonly LoadedProvider[], log: Pino): Promise<void> {
+  for (const { provider, record } of providers) {
+    try {
+      await provider.close?.()
+    } catch (error) {
+      log.warn({ provider: record.name, err: error }, 'a provider did not close cleanly')
+    }
+  }
+}

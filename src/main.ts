@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import type { ServeFlags } from './cli/serve.ts'
+import { version } from './version.ts'
+
+// Whoever reads our words may leave; without a listener that would end the gateway.
+process.stderr.on('error', () => {})
+
+const program = new Command('switchyard')
+  .description('An inference gateway: one typed contract between your services and every model provider')
+  .version(version)
+
+program
+  .command('serve')
+  .description('run the gateway until SIGTERM or SIGINT')
+  .option('-c, --config <file>', 'configuration file, YAML (SWITCHYARD_CONFIG)')
+  .option('--host <address>', 'address to listen on (SWITCHYARD_HOST; default: 127.0.0.1)')
+  .option('--port <number>', 'port to listen on, 0 for a free one (SWITCHYARD_PORT; default: 3000)')
+  .option('--data-dir <folder>', 'where to keep data (SWITCHYARD_DATA_DIR; default: .switchyard)')
+  .option(
+    '--log-level <level>',
+    'trace, debug, info, warn, error, fatal or silent (SWITCHYARD_LOG_LEVEL; default: info)',
+  )
+  .option('--simulate', 'let the simulator answer for every model name that no provider claims (SWITCHYARD_SIMULATE=1)')
+  .action(async (flags: ServeFlags) => {
+    const { serve } = await import('./cli/serve.ts')
+    process.exit(await serve(flags, process))
+  })
+
+await program.parseAsync()
