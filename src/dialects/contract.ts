@@ -32,6 +32,8 @@ export interface ChatAsk {
   readonly retries?: number
   /** The account (tenant) the client wants to act for. */
   readonly account?: string
+  /** Fields of the body that no provider is shown, beside those that `request` cannot carry. */
+  readonly dropped?: readonly string[]
   readonly answer: ChatAnswer
 }
 

@@ -165,11 +165,16 @@ function requireObject(value: JsonValue): JsonObject {
   return value
 }
 
+/** Most clients write the model first; a name without escapes ends at the next quote. */
+const modelInFront = /^(\s*\{\s*"model"\s*:\s*)"[^"\\]*"/
+
 /**
  * The text with its top-level `model` replaced and every other byte as it was; a text without one gets it in front.
  * The text must have been read by {@link parseBody}.
  */
 export function replaceModel(text: string, model: string): string {
+  const front = modelInFront.exec(text)
+  if (front !== null) return front[1] + JSON.stringify(model) + text.slice(front[0].length)
   const { models } = scan(text)
   const [span] = models
   if (span === undefined) {

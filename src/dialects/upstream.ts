@@ -118,7 +118,8 @@ function retryInfo(details: unknown): number | undefined {
   if (!Array.isArray(details)) return undefined
   for (const detail of details) {
     const delay = text(object(detail)?.['retryDelay'])
-    if (delay !== undefined) return durationSeconds(delay)
+    const seconds = delay === undefined ? undefined : durationSeconds(delay)
+    if (seconds !== undefined) return Math.ceil(seconds)
   }
   return undefined
 }

@@ -12,18 +12,23 @@ export function dottedPath(path: readonly (string | number)[]): string {
 function issueOf(issue: core.$ZodIssue, value: unknown): Issue[] {
   if (issue.code === 'invalid_union') {
     const branches = issue.errors.toSorted((a, b) => deepest(b) - deepest(a))
-    const nested = branches[0]?.flatMap((inner) => issueOf(inner, undefined)) ?? []
+    const within = valueAt(value, pathOf(issue.path))
+    const nested = branches[0]?.flatMap((inner) => issueOf(inner, within)) ?? []
     if (nested.length > 0 && deepest(branches[0] ?? []) > 0) {
       return nested.map((inner) => ({ ...inner, path: [...pathOf(issue.path), ...inner.path] }))
     }
   }
   const path = pathOf(issue.path)
-  const input = path.reduce<unknown>(
+  const input = valueAt(value, path)
+  const missing = issue.code === 'invalid_type' && input === undefined
+  return [{ path, message: missing ? 'is required' : issue.message, type: missing ? 'missing' : issue.code, input }]
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>(
     (node, step) => (node as Record<string | number, unknown> | null | undefined)?.[step],
     value,
   )
-  const missing = issue.code === 'invalid_type' && input === undefined
-  return [{ path, message: missing ? 'is required' : issue.message, type: missing ? 'missing' : issue.code, input }]
 }
 
 function pathOf(path: readonly PropertyKey[]): (string | number)[] {

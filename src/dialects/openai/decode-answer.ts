@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '@bufbuild/protobuf'
 import { FinishReason, type ChatEvent, type Logprobs, type TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { asGatewayError, fail, type GatewayError } from '../../error/index.ts'
+import { fail, GatewayError } from '../../error/index.ts'
 import {
   annotation,
   audioDelta,
@@ -27,6 +27,8 @@ import { finishReasonOf } from './words.ts'
 interface CallState {
   readonly index: number
   readonly id: string
+  /** The arguments so far, of a call the upstream gave no id: nothing else tells where it ends. */
+  unnamed: string | undefined
 }
 
 /** What is known of one choice while its pieces arrive. */
@@ -94,7 +96,7 @@ export class AnswerDecoder implements ChatDecoder {
       if (message.event === 'error') throw upstreamError(problemOf(answer))
       this.#read(answer, events, this.#facts.passThrough ? data : '')
     } catch (error) {
-      this.#failure ??= asGatewayError(error)
+      this.#failure ??= error instanceof GatewayError ? error : unreadable('provider_error', error)
       this.#done = true
     }
     return events
@@ -132,7 +134,7 @@ export class AnswerDecoder implements ChatDecoder {
     let first = events.length
     if (answer.usage != null) this.#usage = usageOf(answer.usage)
     else if (answer.x_groq?.usage != null && this.#usage === undefined) this.#usage = usageOf(answer.x_groq.usage)
-    if (answer.error != null) this.#fail(answer)
+    if (answer.error != null || answer.object === 'error') this.#fail(answer)
     const choices = answer.choices ?? []
     if (!this.#begun && !isBeginning(answer) && this.#failure === undefined) {
       if (raw !== '') this.#early.push(raw)
@@ -162,7 +164,7 @@ export class AnswerDecoder implements ChatDecoder {
     return started({
       id: answer.id ?? '',
       model: answer.model ?? '',
-      created: BigInt(Math.trunc(Number(answer.created ?? 0)) || 0),
+      created: BigInt(Math.trunc(answer.created ?? 0) || 0),
       rawDialect: passThrough ? 'openai' : '',
       dropped: [...dropped],
       upstreamRequestId,
@@ -192,7 +194,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #readDelta(delta: WireDelta, choice: number, state: ChoiceState, events: ChatEvent[]): void {
-    const reasoning = delta.reasoning_content ?? delta.reasoning
+    const reasoning = reasoningOf(delta)
     if (typeof reasoning === 'string' && reasoning !== '') events.push(reasoningDelta({ text: reasoning }, choice))
     if (delta.reasoning_details != null) this.#readReasoning(delta, choice, events)
     if (typeof delta.content === 'string') {
@@ -220,15 +222,22 @@ export class AnswerDecoder implements ChatDecoder {
 
   /** Reasoning in blocks: text where the plain field has none, signatures and sealed data always. */
   #readReasoning(delta: WireDelta, choice: number, events: ChatEvent[]): void {
-    const plain = delta.reasoning_content ?? delta.reasoning
-    for (const { type, text, signature, data } of delta.reasoning_details ?? []) {
-      if (typeof text === 'string' && text !== '' && (plain ?? '') === '') events.push(reasoningDelta({ text }, choice))
+    const plain = reasoningOf(delta)
+    for (const { type, text, summary, signature, data } of delta.reasoning_details ?? []) {
+      const said = text ?? summary
+      if (typeof said === 'string' && said !== '' && plain === '') events.push(reasoningDelta({ text: said }, choice))
       const sealed = type === 'reasoning.encrypted' ? data : signature
       if (typeof sealed !== 'string' || sealed === '') continue
       const value = { $typeName: 'switchyard.v1.Signature' as const, vendor: this.#facts.vendor, value: sealed }
       events.push(reasoningDelta({ signature: value, redacted: type === 'reasoning.encrypted' }, choice))
     }
   }
+}
+
+/** Plain reasoning, in whichever of its two fields has any. */
+function reasoningOf({ reasoning_content: content, reasoning }: WireDelta): string {
+  if (typeof content === 'string' && content !== '') return content
+  return typeof reasoning === 'string' ? reasoning : ''
 }
 
 /** Azure begins with a chunk about the prompt that has neither id nor choices: the answer begins after it. */
@@ -243,7 +252,12 @@ function parseAnswer(text: string, reason: 'provider_error' | 'provider_interrup
   } catch {
     // Reported below, like any other text that is not an object.
   }
-  throw fail(reason, "the provider's answer could not be read")
+  throw unreadable(reason)
+}
+
+/** The error of an answer that is not what the format says. */
+function unreadable(reason: 'provider_error' | 'provider_interrupted', cause?: unknown): GatewayError {
+  return fail(reason, "the provider's answer could not be read", { cause })
 }
 
 /** Content as a list of parts: reasoning in `thinking`, text in `text`. */
@@ -280,12 +294,28 @@ function readCall(wire: WireToolCall, choice: number, state: ChoiceState): ChatE
   const id = wire.id ?? ''
   const index = wire.index !== undefined && wire.index >= 0 ? wire.index : undefined
   const known = index === undefined ? findById(state, id, name) : state.byIndex.get(index)
-  const another = known !== undefined && id !== '' && name !== '' && id !== known.id
+  const another = known !== undefined && name !== '' && (id === '' ? isWhole(known.unnamed) : id !== known.id)
+  if (known?.unnamed !== undefined && !another) known.unnamed += argumentsJson
   if (known !== undefined && !another) return toolCallDelta({ index: known.index, argumentsJson, custom }, choice)
-  const made: CallState = { index: state.calls.length, id: id === '' ? `call_${randomUUID().replaceAll('-', '')}` : id }
+  const made: CallState = {
+    index: state.calls.length,
+    id: id === '' ? `call_${randomUUID().replaceAll('-', '')}` : id,
+    unnamed: id === '' ? argumentsJson : undefined,
+  }
   state.calls.push(made)
   if (index !== undefined) state.byIndex.set(index, made)
   return toolCallDelta({ index: made.index, id: made.id, name, argumentsJson, custom }, choice)
+}
+
+/** True for arguments that are a whole JSON value, so that no further piece can belong to them. */
+function isWhole(text: string | undefined): boolean {
+  if (text === undefined || !text.trimEnd().endsWith('}')) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function findById(state: ChoiceState, id: string, name: string): CallState | undefined {

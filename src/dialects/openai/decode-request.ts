@@ -1,7 +1,6 @@
-import { create, type JsonObject } from '@bufbuild/protobuf'
+import type { JsonObject } from '@bufbuild/protobuf'
 import {
   type ChatRequest,
-  ChatRequestSchema,
   type Message,
   type Part,
   type ResponseFormat,
@@ -11,6 +10,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
+import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import {
   calling,
@@ -100,8 +100,8 @@ export interface DecodedRequest {
 export function decodeRequest(body: JsonBody): DecodedRequest {
   const wire = check(chatCompletionRequest, body.value)
   const untranslated: string[] = []
-  for (const [key, value] of Object.entries(wire)) if (value != null && !translated.has(key)) untranslated.push(key)
-  const request = create(ChatRequestSchema, { model: wire.model })
+  for (const key of Object.keys(wire)) if (!translated.has(key) && wire[key] != null) untranslated.push(key)
+  const request = emptyChatRequest(wire.model)
   request.messages = decodeMessages(wire.messages, untranslated)
   decodeTools(wire, request, untranslated)
   decodeSampling(wire, request, untranslated)
@@ -120,8 +120,8 @@ export function decodeMessages(messages: readonly RequestMessage[], untranslated
 }
 
 function decodeMessage(wire: RequestMessage, path: string, untranslated: string[]): Message {
-  for (const [key, value] of Object.entries(wire)) {
-    if (value != null && !translatedInMessage.has(key)) untranslated.push(`${path}.${key}`)
+  for (const key of Object.keys(wire)) {
+    if (!translatedInMessage.has(key) && wire[key] != null) untranslated.push(`${path}.${key}`)
   }
   const role = roleOf[wire.role]
   const content = decodeContent(wire.content, path, untranslated)

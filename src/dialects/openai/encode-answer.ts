@@ -25,7 +25,9 @@ export interface AnswerOptions {
   readonly frame?: (json: string) => string
 }
 
-const dataFrame = (json: string): string => `data: ${json}\n\n`
+/** An event may hold line breaks, where an upstream spread its JSON over several `data:` lines. */
+const dataFrame = (json: string): string =>
+  `data: ${json.includes('\n') ? json.replaceAll('\n', '\ndata: ') : json}\n\n`
 
 /** The completion object of an answer, translated. The gateway's request id stands in for an id the upstream did not give. */
 export function completionOf(response: ChatResponse, served: Served, asked: boolean): object {

@@ -207,7 +207,15 @@ export interface WireDelta {
   refusal?: string | null
   reasoning_content?: string | null
   reasoning?: string | null
-  reasoning_details?: { type?: string; text?: string | null; signature?: string | null; data?: string | null }[] | null
+  reasoning_details?:
+    | {
+        type?: string
+        text?: string | null
+        summary?: string | null
+        signature?: string | null
+        data?: string | null
+      }[]
+    | null
   tool_calls?: WireToolCall[] | null
   function_call?: { name?: string; arguments?: string } | null
   annotations?: Record<string, unknown>[] | null
@@ -249,6 +257,7 @@ export interface WireUsage {
 
 /** A chunk of a stream, or a whole answer. */
 export interface WireAnswer {
+  object?: string
   id?: string
   model?: string
   created?: number

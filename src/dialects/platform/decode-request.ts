@@ -1,7 +1,5 @@
-import { create } from '@bufbuild/protobuf'
 import {
   type ChatRequest,
-  ChatRequestSchema,
   type Message,
   type Part,
   Role,
@@ -10,6 +8,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
+import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { argumentsText, decodeTool as decodeFunctionTool } from '../openai/decode-request.ts'
 import {
@@ -59,7 +58,7 @@ export function decodeRequest(body: JsonBody): ChatRequest {
   const wire = check(chatRequest, body.value)
   const untranslated: string[] = []
   noteUnknown(wire, chatRequest.shape, '', untranslated)
-  const request = create(ChatRequestSchema, { model: wire.model ?? '', provider: wire.providerId ?? '' })
+  const request = emptyChatRequest(wire.model ?? '', wire.providerId ?? '')
   request.messages = wire.messages.map((sent, index) => decodeMessage(sent, `messages[${index}]`, untranslated))
   request.tools = (wire.tools ?? []).flatMap((sent, index) => decodeTool(sent, `tools[${index}]`, untranslated))
   if (wire.toolChoice != null) request.toolChoice = decodeToolChoice(wire.toolChoice)

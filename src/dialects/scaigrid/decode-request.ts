@@ -1,6 +1,6 @@
-import { create } from '@bufbuild/protobuf'
-import { type ChatRequest, ChatRequestSchema, type Message, type Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
+import { type ChatRequest, type Message, type Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
+import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { argumentsText, decodeTool, decodeToolChoice } from '../openai/decode-request.ts'
 import {
@@ -47,7 +47,7 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   const wire = check(chatRequest, body.value)
   const untranslated: string[] = []
   noteUnknown(wire, chatRequest.shape, '', untranslated)
-  const request = create(ChatRequestSchema, { model: wire.model })
+  const request = emptyChatRequest(wire.model)
   request.messages = wire.messages.map((sent, index) => decodeMessage(sent, `messages[${index}]`, untranslated))
   request.tools = (wire.tools ?? []).flatMap((tool, index) => decodeTool(tool, `tools[${index}]`, untranslated))
   if (wire.tool_choice != null) request.toolChoice = decodeToolChoice(wire.tool_choice)

@@ -5,6 +5,13 @@ import { errorObject } from './errors.ts'
 const usageAlone = '"choices":[],"usage":'
 const usageBesideChoice = '"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":null}],"usage":'
 
+/** Characters that Python takes for line ends and event streams do not: clients of this API split its streams with Python. */
+const foreignLineEnds = /[\u0085\u2028\u2029]/g
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
 /**
  * Writes one answer: OpenAI's objects under the name that was asked for, whole in the envelope, streamed bare. The chunk with
  * the usage has a choice that says nothing, because clients of this API read `choices[0]` of every chunk.
@@ -18,7 +25,10 @@ export function scaigridAnswer(): ChatAnswer {
       const data = { ...completion, _meta: { ...meta, latency_ms: Math.round(served.elapsed()) } }
       return JSON.stringify({ status: 'ok', data, meta })
     },
-    events: (batch, served) => chunks.events(batch, served).replace(usageAlone, usageBesideChoice),
+    events(batch, served) {
+      const text = chunks.events(batch, served).replace(usageAlone, usageBesideChoice)
+      return text.replaceAll(foreignLineEnds, escaped)
+    },
     end: () => chunks.end(),
     fail: (error) => `event: error\ndata: ${JSON.stringify(errorObject(error))}\n\n${chunks.end()}`,
   }

@@ -2,9 +2,11 @@ import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import type { ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, GatewayError, type Issue } from '../../error/index.ts'
 import type { JsonBody } from '../contract.ts'
+import { replaceModel } from '../json.ts'
 import { decodeRequest as decodeCompletionRequest } from '../openai/decode-request.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { memberText } from './member-text.ts'
 import { genericInferenceRequest, inferenceConfiguration } from './types.ts'
 
 /** A chat in the contract's terms, and how the client wants it made and answered. */
@@ -17,11 +19,13 @@ export interface DecodedRequest {
   readonly timeoutMs?: number
   /** After the first try. */
   readonly retries?: number
+  /** Fields beside the arguments that nobody reads. */
+  readonly dropped: readonly string[]
 }
 
 /**
  * Reads a generic inference request whose `args` are a chat completion's. They are its `source`, in that dialect, so that an
- * upstream of that format gets them as they are. Throws `invalid_request` with `issues` for fields that are not as they
+ * upstream of that format gets them to the letter. Throws `invalid_request` with `issues` for fields that are not as they
  * should be, and `unsupported_operation` for arguments that are not a chat's.
  */
 export function decodeRequest(body: JsonBody): DecodedRequest {
@@ -32,14 +36,16 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
       param: 'args.messages',
     })
   }
-  const { request, streaming } = decodeArgs({ ...args, model })
-  const untranslated = request.source?.untranslated ?? []
-  noteUnknown(body.value, genericInferenceRequest.shape, '', untranslated)
-  noteUnknown(configuration ?? {}, inferenceConfiguration.shape, 'inference_configuration', untranslated)
+  const text = replaceModel(memberText(body.text, 'args') ?? '{}', model)
+  const { request, streaming } = decodeArgs({ text, value: { ...args, model } })
+  const dropped: string[] = []
+  noteUnknown(body.value, genericInferenceRequest.shape, '', dropped)
+  noteUnknown(configuration ?? {}, inferenceConfiguration.shape, 'inference_configuration', dropped)
   const { timeout_seconds: seconds, num_retries: retries } = configuration ?? {}
   return {
     request,
     streaming,
+    dropped,
     includeUsage: wantsUsage(args),
     ...(seconds != null && { timeoutMs: seconds * 1000 }),
     ...(retries != null && { retries }),
@@ -50,11 +56,11 @@ function wantsUsage({ stream_options: options }: JsonObject): boolean {
   return valueAt(options ?? null, ['include_usage']) !== false
 }
 
-function decodeArgs(value: JsonObject): ReturnType<typeof decodeCompletionRequest> {
+function decodeArgs(args: JsonBody): ReturnType<typeof decodeCompletionRequest> {
   try {
-    return decodeCompletionRequest({ text: JSON.stringify(value), value })
+    return decodeCompletionRequest(args)
   } catch (thrown) {
-    throw thrown instanceof GatewayError ? placedInArgs(thrown, value) : thrown
+    throw thrown instanceof GatewayError ? placedInArgs(thrown, args.value) : thrown
   }
 }
 
