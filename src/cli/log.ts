@@ -7,7 +7,8 @@ export interface Log {
   close(): Promise<void>
 }
 
-const bufferedBytes = 4096
+/** Large, because each write to the destination costs more than formatting dozens of lines. */
+const bufferedBytes = 15 * 1024
 const flushMilliseconds = 1000
 const closeMilliseconds = 1000
 /** Beyond this much unread output, lines are lost rather than memory. */

@@ -97,6 +97,13 @@ export function createMetrics(): Metrics {
     requestCounters.set(key, known)
     return known
   }
+  const attemptCounters = new Map<string, Counter.Internal>()
+  const attemptCounter = (provider: string, status: string): Counter.Internal => {
+    const key = `${provider}\n${status}`
+    const known = attemptCounters.get(key) ?? attempts.labels(provider, status)
+    attemptCounters.set(key, known)
+    return known
+  }
   const gauges = new Map<string, Gauge.Internal<'dialect'>>()
   const gauge = (dialect: string): Gauge.Internal<'dialect'> => {
     const known = gauges.get(dialect) ?? inFlight.labels(dialect)
@@ -112,7 +119,7 @@ export function createMetrics(): Metrics {
       const model = labelOf(record)
       requestCounter(dialect, operation, provider, model, status).inc()
       if (reason !== undefined) errors.labels(dialect, operation, provider, model, reason).inc()
-      for (const attempt of record.attempts) attempts.labels(attempt.provider, attempt.status).inc()
+      for (const attempt of record.attempts) attemptCounter(attempt.provider, attempt.status).inc()
       if (provider === '') return
       const series = bind(provider, model)
       series.duration.observe(record.duration / 1000)

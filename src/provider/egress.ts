@@ -1,9 +1,9 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { Agent } from 'undici'
+import { Agent, type Dispatcher, Pool } from 'undici'
 import { fail } from '../error/index.ts'
-import { Exchange, type UpstreamRequest, type UpstreamResponse } from './exchange.ts'
+import { Exchange, type Target, type UpstreamRequest, type UpstreamResponse } from './exchange.ts'
 
 export type { UpstreamRequest, UpstreamResponse } from './exchange.ts'
 
@@ -33,18 +33,41 @@ export interface EgressOptions {
 export function createEgress({ connectTimeoutMs, resolve = resolveAll }: EgressOptions): Egress {
   const connect = { timeout: connectTimeoutMs, keepAlive: true }
   const pool = { pipelining: 1, keepAliveTimeout: 10_000, allowH2: false }
-  const open = new Agent({ ...pool, connect })
+  const pools = new Map<string, Dispatcher>()
+  const targets = new Map<string, Target>()
   const guarded = new Agent({ ...pool, connect: { ...connect, lookup: guardedLookup(resolve) } })
   return {
-    send: (request) => new Exchange(open, request).head,
+    send(request) {
+      const target = targets.get(request.url) ?? remember(targets, request.url)
+      const known = pools.get(target.origin)
+      if (known !== undefined) return new Exchange(known, target, request).head
+      const made = new Pool(target.origin, { ...pool, connect })
+      pools.set(target.origin, made)
+      return new Exchange(made, target, request).head
+    },
     async sendGuarded(request) {
       requirePublicUrl(request.url)
-      return new Exchange(guarded, request).head
+      return new Exchange(guarded, targetOf(request.url), request).head
     },
     async close() {
-      await Promise.all([open.destroy(), guarded.destroy()])
+      await Promise.all([...pools.values(), guarded].map((dispatcher) => dispatcher.destroy()))
     },
   }
+}
+
+/** Where a URL leads. */
+function targetOf(url: string): Target {
+  const { origin, pathname, search } = new URL(url)
+  return { origin, path: pathname + search }
+}
+
+const mostTargets = 1000
+
+/** Operators configure few URLs, and each is called often: they are taken apart once. */
+function remember(targets: Map<string, Target>, url: string): Target {
+  const target = targetOf(url)
+  if (targets.size < mostTargets) targets.set(url, target)
+  return target
 }
 
 const resolveAll: Resolve = (host, done) => systemLookup(host, { all: true }, done)

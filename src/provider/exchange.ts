@@ -23,6 +23,12 @@ export interface UpstreamResponse {
   text(limit?: number): Promise<string>
 }
 
+/** A URL taken apart as a dispatcher wants it. */
+export interface Target {
+  readonly origin: string
+  readonly path: string
+}
+
 /** Bytes read ahead of the consumer before the upstream is made to wait. */
 const highWater = 256 * 1024
 /** How long the end of an answer nobody reads any more may take before its connection is closed instead of reused. */
@@ -50,17 +56,16 @@ export class Exchange implements UpstreamResponse, AsyncIterator<Buffer> {
   readonly #signal: AbortSignal
   readonly #onAbort = (): void => this.#abort()
 
-  constructor(dispatcher: Dispatcher, request: UpstreamRequest) {
+  constructor(dispatcher: Dispatcher, { origin, path }: Target, request: UpstreamRequest) {
     this.#signal = request.signal
     if (request.signal.aborted) {
       this.#head.reject(reasonOf(request.signal))
       return
     }
     request.signal.addEventListener('abort', this.#onAbort, { once: true })
-    const { origin, pathname, search } = new URL(request.url)
     const options = {
       origin,
-      path: pathname + search,
+      path,
       method: request.method,
       headers: request.headers,
       body: request.body ?? null,

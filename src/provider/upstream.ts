@@ -1,5 +1,5 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ClientDialect } from '../dialects/contract.ts'
+import type { ChatDecoder, ClientDialect, SseMessage } from '../dialects/contract.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
@@ -13,7 +13,7 @@ export interface Upstream<Options> {
   /** Whole URL of the chat endpoint. */
   readonly chatUrl: string
   /** Headers of every request, the credential among them. */
-  headers(credential: Credential | undefined): Readonly<Record<string, string>>
+  readonly headers: (credential: Credential | undefined) => Readonly<Record<string, string>>
 }
 
 /** A provider that asks an HTTP API through the client half of its dialect. */
@@ -51,21 +51,47 @@ async function* chat<Options>(
       yield decoder.whole(await response.text())
       return
     }
-    const reader = sseReader()
-    for await (const bytes of response.body) {
-      const events: ChatEvent[] = []
-      for (const message of reader.read(bytes)) if (!decoder.complete) events.push(...decoder.event(message))
-      if (events.length > 0) yield events
-      if (decoder.complete) break
-    }
-    const rest: ChatEvent[] = []
-    for (const message of reader.end()) if (!decoder.complete) rest.push(...decoder.event(message))
-    const { events, failure } = decoder.end()
-    yield [...rest, ...events]
-    if (failure !== undefined) throw failure
+    yield* readStream(decoder, response)
   } catch (error) {
     throw error instanceof GatewayError ? without(secrets, error) : error
   }
+}
+
+/**
+ * The events of a stream. One that breaks or fails tells its usage as far as it is known and then throws; one that fails before its
+ * first event only throws, so that another target can be asked.
+ */
+async function* readStream(
+  decoder: ChatDecoder,
+  response: UpstreamResponse,
+): AsyncGenerator<readonly ChatEvent[], void, void> {
+  const reader = sseReader()
+  let begun = false
+  let broken: unknown
+  try {
+    for await (const bytes of response.body) {
+      const events = decodeAll(decoder, reader.read(bytes))
+      begun ||= events.length > 0
+      if (events.length > 0) yield events
+      if (decoder.complete) break
+    }
+  } catch (error) {
+    broken = error
+  }
+  const rest = broken === undefined ? decodeAll(decoder, reader.end()) : []
+  const { events, failure } = decoder.end()
+  const error = broken ?? failure
+  if (error === undefined) yield [...rest, ...events]
+  else {
+    if (begun) yield [...rest, ...events.filter(({ event }) => event.case === 'usage')]
+    throw error
+  }
+}
+
+function decodeAll(decoder: ChatDecoder, messages: readonly SseMessage[]): ChatEvent[] {
+  const events: ChatEvent[] = []
+  for (const message of messages) if (!decoder.complete) events.push(...decoder.event(message))
+  return events
 }
 
 /** In strict mode a field that cannot be carried is refused before anything is sent. */
