@@ -163,8 +163,8 @@ loopback.addAddress('::1', 'ipv6')
 
 /** Without keys only this machine may call. */
 function requireKeys(required: boolean, host: string): void {
-  const version = isIP(host)
-  const local = host === 'localhost' || (version !== 0 && loopback.check(host, version === 4 ? 'ipv4' : 'ipv6'))
+  const family = isIP(host)
+  const local = host === 'localhost' || (family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6'))
   if (required || local) return
   throw fail(
     'invalid_request',

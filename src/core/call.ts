@@ -8,7 +8,7 @@ import type { ChatCall, ChatInput, OpenedChat, Recorder, Route, Target } from '.
 import { timedOut } from './deadline.ts'
 import { Meter } from './meter.ts'
 import type { Registry } from './resolve.ts'
-import { mayFallBack, RetryBudget, retryDelay, type RetryPolicy } from './retry.ts'
+import { mayFallBack, type RetryBudget, retryDelay, type RetryPolicy } from './retry.ts'
 
 /** What all calls share. */
 export interface CallSharing extends Surroundings {
@@ -27,6 +27,8 @@ export class Chat implements ChatCall {
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
   #total: NodeJS.Timeout | undefined
+  /** The answer that is open, until somebody begins to read its events: a generator that never ran cannot clean up. */
+  #unread: Attempt | undefined
 
   constructor(input: ChatInput, shared: CallSharing) {
     this.#input = input
@@ -51,6 +53,7 @@ export class Chat implements ChatCall {
     this.#cancelled ??= reason
     this.#attempt?.abort(this.#cancelled)
     this.#wake?.()
+    if (this.#unread !== undefined) this.#leave(this.#unread, this.#cancelled)
   }
 
   #admit(): Route {
@@ -140,10 +143,12 @@ export class Chat implements ChatCall {
     const start = first.find(({ event }) => event.case === 'started')?.event
     const dropped = start?.case === 'started' ? start.value.dropped : []
     const events = this.#follow(attempt, first)
+    this.#unread = attempt
     return { served, dropped, events }
   }
 
   async *#follow(attempt: Attempt, first: readonly ChatEvent[]): AsyncGenerator<readonly ChatEvent[], void, void> {
+    this.#unread = undefined
     let ended = false
     let thrown: GatewayError | undefined
     try {
@@ -158,13 +163,21 @@ export class Chat implements ChatCall {
       thrown = this.#cancelled ?? asGatewayError(error)
       throw thrown
     } finally {
-      attempt.close()
-      const failure = ended
-        ? undefined
-        : (thrown ?? this.#cancelled ?? fail('client_closed', 'the client left before the answer was complete'))
-      this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
-      this.#settle(failure)
+      this.#leave(
+        attempt,
+        ended
+          ? undefined
+          : (thrown ?? this.#cancelled ?? fail('client_closed', 'the client left before the answer was complete')),
+      )
     }
+  }
+
+  /** The answer is over, or nobody reads it. */
+  #leave(attempt: Attempt, failure: GatewayError | undefined): void {
+    this.#unread = undefined
+    attempt.close()
+    this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
+    this.#settle(failure)
   }
 
   #settle(failure: GatewayError | undefined): void {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { constants } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import {
   type BrotliDecompress,
   createBrotliDecompress,
@@ -19,8 +19,7 @@ export interface BodyLimits {
   readonly idleMs: number
 }
 
-/** Limits of a JSON body: 32 MiB, 30 s. */
-export const bodyLimits: BodyLimits = { bytes: 32 * 1024 * 1024, idleMs: 30_000 }
+const answerPollMs = 20
 
 /**
  * Reads a whole body, decompressing gzip, deflate and br. A body that came in one piece is given as it came, uncopied.
@@ -170,7 +169,14 @@ function leaveRest(request: NodeRequest): void {
   request.pause()
   if (!('stream' in request)) return
   const { stream } = request
-  stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+  stream.once('finish', () => setImmediate(resetAfterAnswer, stream))
+}
+
+/** Resets the stream once the last frame of the answer, which may be its trailers, is out: a reset overtakes it. */
+function resetAfterAnswer(stream: ServerHttp2Stream): void {
+  if (stream.destroyed) return
+  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
+  else setTimeout(resetAfterAnswer, answerPollMs, stream)
 }
 
 function isGone(request: NodeRequest): boolean {

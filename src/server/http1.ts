@@ -18,7 +18,9 @@ import type { PortLimits, Protocol } from './protocol.ts'
 export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): Protocol {
   const connections = new Set<Socket>()
   const answering = new Map<Socket, ServerResponse>()
+  /** Connections on which nothing more is served. */
   const closing = new WeakSet<Socket>()
+  /** Connections without an answer under way when the drain began, and what they had received by then. */
   const quiet = new Map<Socket, number>()
   let draining = false
 
@@ -79,8 +81,6 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
 
   return {
     accept(socket) {
-      // A client that has sent its request may close its side and still wants the answer; Node's HTTP/1 server sees to it.
-      socket.allowHalfOpen = true
       connections.add(socket)
       socket.once('close', () => {
         connections.delete(socket)

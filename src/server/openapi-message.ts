@@ -1,6 +1,6 @@
 import { type DescEnum, type DescField, type DescMessage, getOption, hasOption, ScalarType } from '@bufbuild/protobuf'
 import { field as rulesOption, type FieldRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
-import type { Json } from './openapi.ts'
+import type { Json } from './openapi-parts.ts'
 
 /** Messages that have a JSON form of their own (https://protobuf.dev/programming-guides/json). */
 const wellKnown: ReadonlyMap<string, Json> = new Map<string, Json>([

@@ -1,7 +1,7 @@
 import { toJSONSchema, type ZodType } from 'zod'
 import type { ChatRoute, Route, ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
-import type { Components, Json, Operation, Part } from './openapi.ts'
+import type { Components, Json, Operation, Part } from './openapi-parts.ts'
 
 /** A tag for each dialect. */
 export function restParts(dialects: readonly ServerDialect[]): Part[] {

@@ -1,6 +1,6 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { isOffered, permissions } from './policy.ts'
-import type { Components, Json, Operation, Part } from './openapi.ts'
+import type { Components, Json, Operation, Part } from './openapi-parts.ts'
 import { messageSchema } from './openapi-message.ts'
 
 const errorName = 'rpc.error'

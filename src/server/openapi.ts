@@ -1,31 +1,9 @@
 import type { DescService } from '@bufbuild/protobuf'
 import type { ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
+import type { Components, Json, Operation } from './openapi-parts.ts'
 import { restOperations, restParts } from './openapi-rest.ts'
 import { rpcOperations, rpcParts } from './openapi-rpc.ts'
-
-/** A piece of the document: JSON. */
-export type Json = Readonly<Record<string, unknown>>
-
-/** One method on one path. */
-export interface Operation {
-  /** With `{name}` segments. */
-  readonly path: string
-  readonly method: 'get' | 'post' | 'put' | 'delete'
-  readonly body: Json
-}
-
-/** Named pieces that operations refer to as `#/components/KIND/NAME`. */
-export interface Components {
-  readonly schemas: Record<string, Json>
-  readonly responses: Record<string, Json>
-}
-
-/** What an edge adds to the document beside its operations. */
-export interface Part {
-  readonly name: string
-  readonly description: string
-}
 
 /** What the document is about. */
 export interface DocumentOptions {

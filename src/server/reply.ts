@@ -16,6 +16,11 @@ export function tokenOf(request: NodeRequest): string | undefined {
   return headerOf(request, 'x-api-key')
 }
 
+/** True when nothing can be written any more: the connection is gone, or over HTTP/2 the stream. */
+export function isGone(response: NodeResponse): boolean {
+  return 'stream' in response ? response.stream.destroyed : response.destroyed
+}
+
 const headerLength = 4096
 
 /** Field paths as one header value: what a header cannot carry becomes `?`, and a very long list is cut at a comma. */
@@ -48,18 +53,19 @@ export class Reply {
 
   /** True while the client is there to be answered. */
   get open(): boolean {
-    return !this.#response.destroyed && !this.#response.writableEnded
+    return !isGone(this.#response) && !this.#response.writableEnded
   }
 
   /** A whole JSON answer. */
   json(status: number, body: string, served?: Served, dropped: readonly string[] = []): void {
-    const length = Buffer.byteLength(body)
+    // As bytes: a string would be joined with the head and encoded again, which costs more than writing both.
+    const bytes = Buffer.from(body)
     this.#head(
       status,
-      { 'content-type': 'application/json', 'content-length': length, ...droppedPart(dropped) },
+      { 'content-type': 'application/json', 'content-length': bytes.length, ...droppedPart(dropped) },
       served,
     )
-    this.#response.end(body)
+    this.#response.end(bytes)
   }
 
   /** The head of an event stream. */

@@ -4,8 +4,9 @@ import type { ChatAnswer, ChatAsk, ChatRoute, RequestFacts, ServerDialect } from
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { Fold } from '../model/collect.ts'
+import { refuseDropped } from '../provider/upstream.ts'
 import { decodeUtf8, readBody } from './body.ts'
-import { headerOf, Reply, tokenOf } from './reply.ts'
+import { headerOf, isGone, Reply, tokenOf } from './reply.ts'
 import { requestIdOf } from './request-id.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
@@ -69,7 +70,10 @@ async function readAsk(
   const bytes = await readBody(request, { bytes: options.bodyBytes, idleMs: options.bodyIdleMs })
   const body = parseBody(decodeUtf8(bytes), dialect.passThrough)
   const ask = route.decode(body, factsOf(request, requestId, {}))
-  if (headerOf(request, 'x-switchyard-strict') === 'true') ask.request.strict = true
+  if (headerOf(request, 'x-switchyard-strict') === 'true') {
+    ask.request.strict = true
+    refuseDropped(ask.request, ask.dropped ?? [])
+  }
   return ask
 }
 
@@ -102,13 +106,15 @@ async function answer(
   response: NodeResponse,
 ): Promise<void> {
   const leave = (): void => {
-    if (!response.writableFinished) call.cancel(fail('client_closed', 'the client left before the answer was complete'))
+    if (!response.writableEnded) call.cancel(fail('client_closed', 'the client left before the answer was complete'))
   }
   response.once('close', leave)
-  if (response.destroyed) leave()
+  if (isGone(response)) leave()
   options.open.add(call)
   try {
-    const opened = await call.open()
+    const answered = await call.open()
+    const beside = ask.dropped ?? []
+    const opened = beside.length === 0 ? answered : { ...answered, dropped: [...beside, ...answered.dropped] }
     if (ask.streaming) await stream(opened, ask.answer, reply, response, call, options.writeMs)
     else await whole(opened, ask.answer, reply)
   } finally {
@@ -167,6 +173,6 @@ function drained(response: NodeResponse, milliseconds: number): Promise<void> {
     const timer = setTimeout(() => settle(timedOut('write')), milliseconds)
     response.once('drain', onDrain)
     response.once('close', onClose)
-    if (response.destroyed) onClose()
+    if (isGone(response)) onClose()
   })
 }

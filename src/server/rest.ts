@@ -27,7 +27,12 @@ const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const
  * The chat routes, where the traffic is, are dispatched before Fastify's router: the same handler, a sixth of the price.
  */
 export async function createRest(options: RestOptions): Promise<Rest> {
-  const app = Fastify({ logger: false, exposeHeadRoutes: true, routerOptions: { maxParamLength: 512 } })
+  const app = Fastify({
+    logger: false,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: 512 },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply, options),
+  })
   app.removeAllContentTypeParsers()
   // Bodies are read by the routes that take one, after the caller is known; nothing is parsed before.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
