@@ -15,7 +15,7 @@ const layers = [
   ['cli'],
   ['main.ts'],
 ]
-const files = globSync('{src,plugins}/**/*.ts').filter((file) => !/\.test\.ts$/.test(file))
+const files = globSync('{src,plugins}/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
