@@ -1,8 +1,8 @@
 import { fail, type GatewayError, type TimerName } from '../error/index.ts'
 
-/** What the client is told when a timer fires. */
+/** What the client is told when a timer fires, beside its name. */
 const messages = {
-  connect: 'no connection to the provider within the connect timeout',
+  connect: 'there was no connection to the provider in time',
   first_event: 'the provider did not begin to answer in time',
   between_events: 'the provider stopped in the middle of its answer',
   request_body: 'the request body did not arrive in time',
@@ -10,9 +10,9 @@ const messages = {
   total: 'the call took longer than its deadline allows',
 } as const satisfies Record<TimerName, string>
 
-/** The error of a timer that fired. */
+/** The error of a timer that fired, which its message names too: most dialects have no other place for it. */
 export function timedOut(timer: TimerName): GatewayError {
-  return fail('timeout', messages[timer], { timer })
+  return fail('timeout', `${messages[timer]} (timer: ${timer})`, { timer })
 }
 
 /**

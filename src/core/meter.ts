@@ -74,6 +74,7 @@ export class Meter {
         case 'audioDelta':
         case 'annotation':
         case 'image':
+        case 'providerPart':
         case 'logprobs':
         case undefined:
           break

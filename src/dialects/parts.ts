@@ -58,10 +58,17 @@ export function inlineImage(base64: string, mediaType: string, path: string, det
   return part({ case: 'image', value: { $typeName: 'switchyard.v1.Image', source, mediaType, detail } })
 }
 
+const noAudio = { $typeName: 'switchyard.v1.Audio' as const, mediaType: '', transcript: '', id: '', expires: 0n }
+
+/** Audio of an earlier answer, which the provider keeps. */
+export function audioId(id: string): Part {
+  return part({ case: 'audio', value: { ...noAudio, source: { case: undefined }, id } })
+}
+
 /** Audio as base64. Throws `invalid_request` naming `path`. */
 export function inlineAudio(base64: string, mediaType: string, path: string): Part {
   const source = { case: 'data' as const, value: decodeBase64(base64, path) }
-  return part({ case: 'audio', value: { $typeName: 'switchyard.v1.Audio', source, mediaType, transcript: '' } })
+  return part({ case: 'audio', value: { ...noAudio, source, mediaType } })
 }
 
 /** Audio by URL. Throws `invalid_request` naming `path`. */
@@ -70,7 +77,7 @@ export function linkedAudio(url: string, path: string): Part {
   if (found !== null) return inlineAudio(url.slice(found[0].length), found[1] ?? '', path)
   requireUrl(url, path)
   const source = { case: 'url' as const, value: url }
-  return part({ case: 'audio', value: { $typeName: 'switchyard.v1.Audio', source, mediaType: '', transcript: '' } })
+  return part({ case: 'audio', value: { ...noAudio, source } })
 }
 
 /** A file as base64 or as a `data:` URL. Throws `invalid_request` naming `path`. */

@@ -102,7 +102,15 @@ describe('the fold', () => {
     expect(kinds).toMatchObject([{ value: { text: 'cited', annotations: [{ endIndex: 5 }] } }, { case: 'toolCall' }])
   })
 
-  test('joins sound and its transcript to one part, with the bytes rather than the id as its source', () => {
+  test('ends a text at its signature', () => {
+    const kinds = parts(events.textDelta('a'), events.signedText('b', signature), events.textDelta('c'))
+    expect(kinds).toMatchObject([{ value: { text: 'ab', signature: { value: 'c2ln' } } }, { value: { text: 'c' } }])
+    expect(parts(events.signedText('', signature))).toMatchObject([
+      { value: { text: '', signature: { value: 'c2ln' } } },
+    ])
+  })
+
+  test('joins sound and its transcript to one part, and keeps its id', () => {
     const kinds = parts(
       events.audioDelta({ id: 'audio-1', transcript: 'hel' }),
       events.textDelta('caption'),
@@ -110,10 +118,12 @@ describe('the fold', () => {
       events.audioDelta({ data: Uint8Array.of(3) }),
     )
     expect(kinds).toMatchObject([
-      { value: { transcript: 'hello', source: { case: 'data', value: Uint8Array.of(1, 2, 3) } } },
+      { value: { id: 'audio-1', transcript: 'hello', source: { case: 'data', value: Uint8Array.of(1, 2, 3) } } },
       { value: { text: 'caption' } },
     ])
-    expect(parts(events.audioDelta({ id: 'audio-1' }))).toMatchObject([{ value: { source: { value: 'audio-1' } } }])
+    expect(parts(events.audioDelta({ id: 'audio-1' }))).toMatchObject([
+      { value: { id: 'audio-1', source: { case: undefined } } },
+    ])
   })
 
   test('adds up log probabilities', () => {

@@ -14,6 +14,7 @@ import type {
   Refusal,
   Started,
   Text,
+  TextDelta,
   ToolCall,
   ToolCallDelta,
 } from '#gen/switchyard/v1/chat_pb.ts'
@@ -92,7 +93,7 @@ class ChoiceFold {
   add(event: ChoiceEvent): void {
     switch (event.case) {
       case 'textDelta':
-        if (event.value.text !== '') this.#openText().text += event.value.text
+        this.#addText(event.value)
         return
       case 'reasoningDelta':
         this.#addReasoning(event.value)
@@ -112,6 +113,9 @@ class ChoiceFold {
         return
       case 'image':
         this.#open({ case: 'image', value: event.value })
+        return
+      case 'providerPart':
+        this.#open({ case: 'providerPart', value: event.value })
         return
       case 'logprobs':
         this.#addLogprobs(event.value)
@@ -143,8 +147,16 @@ class ChoiceFold {
     this.#last = kind
   }
 
+  #addText({ text, signature }: TextDelta): void {
+    if (text === '' && !signature) return
+    const part = this.#openText()
+    part.text += text
+    if (signature) part.signature = signature
+  }
+
+  /** The open text, or a new one: a signature has ended the text before it. */
   #openText(): Text {
-    if (this.#last.case === 'text') return this.#last.value
+    if (this.#last.case === 'text' && !this.#last.value.signature) return this.#last.value
     const value: Text = { $typeName: 'switchyard.v1.Text', text: '', annotations: [] }
     this.#open({ case: 'text', value })
     this.#text = value
@@ -191,10 +203,12 @@ class ChoiceFold {
   }
 
   /** All sound of a choice is one part, so that text between its pieces does not tear it. */
-  #addAudio({ id, data, transcript }: AudioDelta): void {
+  #addAudio({ id, data, transcript, expires, mediaType }: AudioDelta): void {
     const audio = this.#audio ?? this.#openAudio()
     audio.transcript += transcript
-    if (id !== '' && audio.source.case === undefined) audio.source = { case: 'id', value: id }
+    if (id !== '') audio.id = id
+    if (mediaType !== '') audio.mediaType = mediaType
+    if (expires !== 0n) audio.expires = expires
     if (data.length > 0) this.#sound.push(data)
   }
 
@@ -204,6 +218,8 @@ class ChoiceFold {
       source: { case: undefined },
       mediaType: '',
       transcript: '',
+      id: '',
+      expires: 0n,
     }
     this.#open({ case: 'audio', value })
     this.#audio = value

@@ -5,7 +5,9 @@ import type {
   Finished,
   Image,
   Logprobs,
+  ProviderPart,
   ReasoningDelta,
+  Signature,
   Started,
   ToolCallDelta,
 } from '#gen/switchyard/v1/chat_pb.ts'
@@ -44,6 +46,16 @@ export function textDelta(text: string, choice = 0, raw = ''): ChatEvent {
   return event({ case: 'textDelta', value: { $typeName: 'switchyard.v1.TextDelta', text } }, choice, raw)
 }
 
+/** A piece of visible text with the signature that ends it. */
+export function signedText(text: string, signature: Signature, choice = 0): ChatEvent {
+  return event({ case: 'textDelta', value: { $typeName: 'switchyard.v1.TextDelta', text, signature } }, choice, '')
+}
+
+/** A piece that only one vendor knows. */
+export function providerPart(value: ProviderPart, choice = 0, raw = ''): ChatEvent {
+  return event({ case: 'providerPart', value }, choice, raw)
+}
+
 /** A piece of reasoning, or the signature that ends a block of it. */
 export function reasoningDelta(fields: Partial<Fields<ReasoningDelta>>, choice = 0, raw = ''): ChatEvent {
   const value: ReasoningDelta = { $typeName: 'switchyard.v1.ReasoningDelta', text: '', redacted: false, ...fields }
@@ -77,6 +89,7 @@ export function audioDelta(fields: Partial<Fields<AudioDelta>>, choice = 0, raw 
     data: new Uint8Array(),
     transcript: '',
     expires: 0n,
+    mediaType: '',
     ...fields,
   }
   return event({ case: 'audioDelta', value }, choice, raw)

@@ -56,10 +56,10 @@ const reasons = fc.constantFrom(FinishReason.STOP, FinishReason.LENGTH, FinishRe
 const spent = fc.record({ inputTokens: fc.nat(), outputTokens: fc.nat(), estimated: fc.boolean(), raw: json })
 
 const anyPart: fc.Arbitrary<PartInit['kind']> = fc.oneof(
-  fc.record({ text: word, annotations: fc.array(annotations, { maxLength: 2 }) }).map((value) => ({
-    case: 'text' as const,
-    value,
-  })),
+  fc
+    .tuple(fc.record({ text: word, annotations: fc.array(annotations, { maxLength: 2 }) }), perhapsSigned)
+    .map(([text, signed]) => ({ case: 'text' as const, value: { ...text, ...signed } })),
+  fc.record({ vendor: word, type: word, json: word }).map((value) => ({ case: 'providerPart' as const, value })),
   fc.tuple(word, fc.boolean(), perhapsSigned).map(([text, redacted, signed]) => ({
     case: 'reasoning' as const,
     value: { text, redacted, ...signed },
@@ -68,9 +68,9 @@ const anyPart: fc.Arbitrary<PartInit['kind']> = fc.oneof(
     .tuple(fc.record({ id: word, name: word, argumentsJson: word, custom: fc.boolean() }), perhapsSigned)
     .map(([call, signed]) => ({ case: 'toolCall' as const, value: { ...call, ...signed } })),
   word.map((text) => ({ case: 'refusal' as const, value: { text } })),
-  fc.tuple(bytes, word).map(([data, transcript]) => ({
+  fc.tuple(bytes, word, word, word).map(([data, transcript, id, mediaType]) => ({
     case: 'audio' as const,
-    value: { source: { case: 'data' as const, value: data }, transcript },
+    value: { source: { case: 'data' as const, value: data }, transcript, id, mediaType, expires: 7n },
   })),
   fc.record({ mediaType: word, data: bytes }).map(({ mediaType, data }) => ({
     case: 'image' as const,
@@ -83,7 +83,7 @@ function distinct(kinds: readonly PartInit['kind'][]): PartInit['kind'][] {
   const kept: PartInit['kind'][] = []
   for (const kind of kinds) {
     const last = kept.at(-1)
-    const joined = kind?.case === last?.case && kind?.case !== 'toolCall' && kind?.case !== 'image'
+    const joined = kind?.case === last?.case && !['toolCall', 'image', 'providerPart'].includes(kind?.case ?? '')
     if (joined || (kind?.case === 'audio' && kept.some((known) => known?.case === 'audio'))) continue
     kept.push(kind)
   }

@@ -45,7 +45,7 @@ function spellChoice({ index, message, logprobs }: Choice): ChatEvent[] {
     const deltas = kind.case === 'text' ? spellText(kind.value, textBefore, index) : spellPart(kind, toolCalls, index)
     spelled.push(...deltas)
     if (kind.case === 'toolCall') toolCalls++
-    if (kind.case === 'text') textBefore += kind.value.text.length
+    if (kind.case === 'text') textBefore = kind.value.signature ? 0 : textBefore + kind.value.text.length
     else if (deltas.length > 0) textBefore = 0
   }
   if (logprobs) spelled.push(events.logprobs(logprobs, index))
@@ -53,8 +53,9 @@ function spellChoice({ index, message, logprobs }: Choice): ChatEvent[] {
 }
 
 /** `before` is the length of the text this one is going to be joined to. */
-function spellText({ text, annotations }: Text, before: number, choice: number): ChatEvent[] {
+function spellText({ text, annotations, signature }: Text, before: number, choice: number): ChatEvent[] {
   const notes = annotations.map((note) => events.annotation(moved(note, before), choice))
+  if (signature) return [events.signedText(text, signature, choice), ...notes]
   return text === '' ? notes : [events.textDelta(text, choice), ...notes]
 }
 
@@ -83,6 +84,8 @@ function spellPart(kind: Exclude<Part['kind'], { case: 'text' }>, toolCall: numb
       return [events.audioDelta(spellAudio(kind.value), choice)]
     case 'image':
       return [events.image(kind.value, choice)]
+    case 'providerPart':
+      return [events.providerPart(kind.value, choice)]
     case 'file':
     case 'toolResult':
       throw new TypeError(`an answer cannot have a part of the kind "${kind.case}"`)
@@ -91,17 +94,7 @@ function spellPart(kind: Exclude<Part['kind'], { case: 'text' }>, toolCall: numb
   }
 }
 
-function spellAudio({ source, transcript }: Audio): Partial<AudioDelta> {
-  switch (source.case) {
-    case undefined:
-      return { transcript }
-    case 'id':
-      return { id: source.value, transcript }
-    case 'data':
-      return { data: source.value, transcript }
-    case 'url':
-      throw new TypeError('an answer cannot have audio behind a URL')
-    default:
-      return source satisfies never
-  }
+function spellAudio({ source, transcript, id, expires, mediaType }: Audio): Partial<AudioDelta> {
+  if (source.case === 'url') throw new TypeError('an answer cannot have audio behind a URL')
+  return { id, transcript, expires, mediaType, ...(source.case === 'data' && { data: source.value }) }
 }

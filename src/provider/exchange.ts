@@ -213,7 +213,7 @@ function connectError(error: Error): GatewayError {
   if (error instanceof GatewayError) return error
   const code = 'code' in error ? error.code : undefined
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
-    return fail('timeout', 'no connection to the provider within the connect timeout', {
+    return fail('timeout', 'there was no connection to the provider in time (timer: connect)', {
       timer: 'connect',
       cause: error,
     })

@@ -27,6 +27,7 @@ export const policy: Policy = {
     listModels: 'models:use',
     chat: 'models:use',
     streamChat: 'models:use',
+    countTokens: 'models:use',
     generate: 'models:use',
     streamGenerate: 'models:use',
     embed: 'models:use',

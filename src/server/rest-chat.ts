@@ -117,6 +117,11 @@ async function answer(
     const opened = beside.length === 0 ? answered : { ...answered, dropped: [...beside, ...answered.dropped] }
     if (ask.streaming) await stream(opened, ask.answer, reply, response, call, options.writeMs)
     else await whole(opened, ask.answer, reply)
+    watchEnd(response, options.writeMs)
+  } catch (thrown) {
+    // Whatever failed between the provider and the client, the call is over.
+    call.cancel(asGatewayError(thrown))
+    throw thrown
   } finally {
     options.open.delete(call)
     response.off('close', leave)
@@ -151,6 +156,14 @@ async function stream(
     return
   }
   if (reply.open) response.end(encoder.end())
+}
+
+/** Cuts a client off that leaves the end of its answer unread, for which nothing else waits any more. A slow reader is none. */
+function watchEnd(response: NodeResponse, milliseconds: number): void {
+  if (response.writableLength === 0 || isGone(response)) return
+  ;(response as { setTimeout(after: number, then: () => void): unknown }).setTimeout(milliseconds, () => {
+    response.destroy()
+  })
 }
 
 /** The two kinds of response write alike, but their overloads do not unite. */

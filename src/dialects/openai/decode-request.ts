@@ -13,13 +13,13 @@ import { fail } from '../../error/index.ts'
 import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import {
+  audioId,
   calling,
   fileId,
   inlineAudio,
   inlineFile,
   linkedImage,
   message,
-  part,
   reasoningPart,
   refusalPart,
   textPart,
@@ -134,19 +134,7 @@ function decodeMessage(wire: RequestMessage, path: string, untranslated: string[
   if (reasoning !== '') parts.push(reasoningPart(reasoning))
   parts.push(...content)
   if (wire.refusal != null && wire.refusal !== '') parts.push(refusalPart(wire.refusal))
-  if (wire.audio != null) {
-    parts.push(
-      part({
-        case: 'audio',
-        value: {
-          $typeName: 'switchyard.v1.Audio',
-          source: { case: 'id', value: wire.audio.id },
-          mediaType: '',
-          transcript: '',
-        },
-      }),
-    )
-  }
+  if (wire.audio != null) parts.push(audioId(wire.audio.id))
   for (const [index, call] of (wire.tool_calls ?? []).entries()) {
     if (call.custom != null) parts.push(calling(call.id ?? '', call.custom.name ?? '', call.custom.input ?? '', true))
     else

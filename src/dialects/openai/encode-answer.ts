@@ -63,10 +63,10 @@ function choiceOf(choice: Choice): object {
     ...(annotations.length > 0 && { annotations: annotations.map(annotationObject) }),
     ...(audio !== undefined && {
       audio: {
-        id: audio.source.case === 'id' ? audio.source.value : '',
+        id: audio.id,
         data: audio.source.case === 'data' ? encodeBase64(audio.source.value) : '',
         transcript: audio.transcript,
-        expires_at: 0,
+        expires_at: Number(audio.expires),
       },
     }),
     ...(images.length > 0 && {
@@ -181,6 +181,9 @@ export class AnswerEncoder implements ChatAnswer {
         }
         return this.#delta(choice, { audio })
       }
+      // Another vendor's own piece has no place in this format.
+      case 'providerPart':
+        return ''
       case 'annotation':
         return this.#delta(choice, { annotations: [annotationObject(event.event.value)] })
       case 'image': {

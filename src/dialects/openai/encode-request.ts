@@ -94,9 +94,7 @@ function encodeOwn(
   const sealed = parts.some(({ kind }) => kind.case === 'reasoning' && kind.value.signature !== undefined)
   if ((reasoning !== '' && options.reasoningField === undefined) || sealed) dropped.push(`${path}.reasoning`)
   const refusal = parts.map(({ kind }) => (kind.case === 'refusal' ? kind.value.text : '')).join('')
-  const audio = parts.flatMap(({ kind }) =>
-    kind.case === 'audio' && kind.value.source.case === 'id' ? [kind.value.source.value] : [],
-  )
+  const audio = parts.flatMap(({ kind }) => (kind.case === 'audio' && kind.value.id !== '' ? [kind.value.id] : []))
   const said = parts.filter(
     ({ kind }) =>
       kind.case !== 'toolCall' && kind.case !== 'reasoning' && kind.case !== 'refusal' && kind.case !== 'audio',

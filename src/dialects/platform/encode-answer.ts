@@ -83,6 +83,7 @@ export class PlatformAnswer implements ChatAnswer {
         this.#usage = event.value
         return ''
       case 'annotation':
+      case 'providerPart':
       case 'logprobs':
       case undefined:
         return ''

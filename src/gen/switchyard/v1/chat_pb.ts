@@ -14,7 +14,7 @@ import type { JsonObject, Message as Message$1, UnknownEnum } from "@bufbuild/pr
  * Describes the file switchyard/v1/chat.proto.
  */
 export const file_switchyard_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("Chhzd2l0Y2h5YXJkL3YxL2NoYXQucHJvdG8SDXN3aXRjaHlhcmQudjEiyAsKC0NoYXRSZXF1ZXN0EhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIAEEhoKCHByb3ZpZGVyGAIgASgJQgi6SAVyAxiAAhIyCghtZXNzYWdlcxgDIAMoCzIWLnN3aXRjaHlhcmQudjEuTWVzc2FnZUIIukgFkgECCAESIgoFdG9vbHMYBCADKAsyEy5zd2l0Y2h5YXJkLnYxLlRvb2wSLgoLdG9vbF9jaG9pY2UYBSABKAsyGS5zd2l0Y2h5YXJkLnYxLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgGIAEoCEgAiAEBEjYKD3Jlc3BvbnNlX2Zvcm1hdBgHIAEoCzIdLnN3aXRjaHlhcmQudjEuUmVzcG9uc2VGb3JtYXQSMQoLdGVtcGVyYXR1cmUYCCABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAAAASAGIAQESKwoFdG9wX3AYCSABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASAKIAQESEgoFdG9wX2sYCiABKAVIA4gBARInChFtYXhfb3V0cHV0X3Rva2VucxgLIAEoDUIHukgEKgIoAUgEiAEBEgwKBHN0b3AYDCADKAkSEQoEc2VlZBgNIAEoA0gFiAEBEjYKEHByZXNlbmNlX3BlbmFsdHkYDiABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASAaIAQESNwoRZnJlcXVlbmN5X3BlbmFsdHkYDyABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASAeIAQESGgoBbhgQIAEoDUIKukgHKgUYgAEoAUgIiAEBEhUKCGxvZ3Byb2JzGBEgASgISAmIAQESIgoMdG9wX2xvZ3Byb2JzGBIgASgNQge6SAQqAhgUSAqIAQESPQoKbG9naXRfYmlhcxgTIAMoCzIpLnN3aXRjaHlhcmQudjEuQ2hhdFJlcXVlc3QuTG9naXRCaWFzRW50cnkSMgoJcmVhc29uaW5nGBQgASgLMh8uc3dpdGNoeWFyZC52MS5SZWFzb25pbmdPcHRpb25zEhIKCm1vZGFsaXRpZXMYFSADKAkSKgoFYXVkaW8YFiABKAsyGy5zd2l0Y2h5YXJkLnYxLkF1ZGlvT3B0aW9ucxIWCgl2ZXJib3NpdHkYFyABKAlIC4gBARIZCgxzZXJ2aWNlX3RpZXIYGCABKAlIDIgBARIRCgR1c2VyGBkgASgJSA2IAQESOgoIbWV0YWRhdGEYGiADKAsyKC5zd2l0Y2h5YXJkLnYxLkNoYXRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSJwoKcHJlZGljdGlvbhgbIAMoCzITLnN3aXRjaHlhcmQudjEuUGFydBIdChBwcm9tcHRfY2FjaGVfa2V5GBwgASgJSA6IAQESEgoFc3RvcmUYHSABKAhID4gBARIOCgZzdHJpY3QYHiABKAgSJQoGc291cmNlGB8gASgLMhUuc3dpdGNoeWFyZC52MS5Tb3VyY2UaMAoOTG9naXRCaWFzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEIICgZfdG9wX2tCFAoSX21heF9vdXRwdXRfdG9rZW5zQgcKBV9zZWVkQhMKEV9wcmVzZW5jZV9wZW5hbHR5QhQKEl9mcmVxdWVuY3lfcGVuYWx0eUIECgJfbkILCglfbG9ncHJvYnNCDwoNX3RvcF9sb2dwcm9ic0IMCgpfdmVyYm9zaXR5Qg8KDV9zZXJ2aWNlX3RpZXJCBwoFX3VzZXJCEwoRX3Byb21wdF9jYWNoZV9rZXlCCAoGX3N0b3JlIj0KBlNvdXJjZRIPCgdkaWFsZWN0GAEgASgJEgwKBGJvZHkYAiABKAkSFAoMdW50cmFuc2xhdGVkGAMgAygJImoKB01lc3NhZ2USLQoEcm9sZRgBIAEoDjITLnN3aXRjaHlhcmQudjEuUm9sZUIKukgHggEEEAEgABIiCgVwYXJ0cxgCIAMoCzITLnN3aXRjaHlhcmQudjEuUGFydBIMCgRuYW1lGAMgASgJIpsDCgRQYXJ0EiMKBHRleHQYASABKAsyEy5zd2l0Y2h5YXJkLnYxLlRleHRIABIlCgVpbWFnZRgCIAEoCzIULnN3aXRjaHlhcmQudjEuSW1hZ2VIABIlCgVhdWRpbxgDIAEoCzIULnN3aXRjaHlhcmQudjEuQXVkaW9IABIjCgRmaWxlGAQgASgLMhMuc3dpdGNoeWFyZC52MS5GaWxlSAASLAoJdG9vbF9jYWxsGAUgASgLMhcuc3dpdGNoeWFyZC52MS5Ub29sQ2FsbEgAEjAKC3Rvb2xfcmVzdWx0GAYgASgLMhkuc3dpdGNoeWFyZC52MS5Ub29sUmVzdWx0SAASLQoJcmVhc29uaW5nGAcgASgLMhguc3dpdGNoeWFyZC52MS5SZWFzb25pbmdIABIpCgdyZWZ1c2FsGAggASgLMhYuc3dpdGNoeWFyZC52MS5SZWZ1c2FsSAASMgoNY2FjaGVfY29udHJvbBgPIAEoCzIbLnN3aXRjaHlhcmQudjEuQ2FjaGVDb250cm9sQg0KBGtpbmQSBbpIAggBInEKBFRleHQSDAoEdGV4dBgBIAEoCRIuCgthbm5vdGF0aW9ucxgCIAMoCzIZLnN3aXRjaHlhcmQudjEuQW5ub3RhdGlvbhIrCglzaWduYXR1cmUYAyABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZSJUCgVJbWFnZRINCgN1cmwYASABKAlIABIOCgRkYXRhGAIgASgMSAASEgoKbWVkaWFfdHlwZRgDIAEoCRIOCgZkZXRhaWwYBCABKAlCCAoGc291cmNlImYKBUF1ZGlvEg0KA3VybBgBIAEoCUgAEg4KBGRhdGEYAiABKAxIABIMCgJpZBgFIAEoCUgAEhIKCm1lZGlhX3R5cGUYAyABKAkSEgoKdHJhbnNjcmlwdBgEIAEoCUIICgZzb3VyY2UiXwoERmlsZRINCgN1cmwYASABKAlIABIOCgRkYXRhGAIgASgMSAASDAoCaWQYBSABKAlIABISCgptZWRpYV90eXBlGAMgASgJEgwKBG5hbWUYBCABKAlCCAoGc291cmNlInkKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSFgoOYXJndW1lbnRzX2pzb24YAyABKAkSDgoGY3VzdG9tGAQgASgIEisKCXNpZ25hdHVyZRgFIAEoCzIYLnN3aXRjaHlhcmQudjEuU2lnbmF0dXJlIlgKClRvb2xSZXN1bHQSFAoMdG9vbF9jYWxsX2lkGAEgASgJEiIKBXBhcnRzGAIgAygLMhMuc3dpdGNoeWFyZC52MS5QYXJ0EhAKCGlzX2Vycm9yGAMgASgIIlgKCVJlYXNvbmluZxIMCgR0ZXh0GAEgASgJEisKCXNpZ25hdHVyZRgCIAEoCzIYLnN3aXRjaHlhcmQudjEuU2lnbmF0dXJlEhAKCHJlZGFjdGVkGAMgASgIIioKCVNpZ25hdHVyZRIOCgZ2ZW5kb3IYASABKAkSDQoFdmFsdWUYAiABKAkiFwoHUmVmdXNhbBIMCgR0ZXh0GAEgASgJIiMKDENhY2hlQ29udHJvbBITCgt0dGxfc2Vjb25kcxgBIAEoDSKEAQoKQW5ub3RhdGlvbhIMCgR0eXBlGAEgASgJEgsKA3VybBgCIAEoCRINCgV0aXRsZRgDIAEoCRITCgtzdGFydF9pbmRleBgEIAEoDRIRCgllbmRfaW5kZXgYBSABKA0SJAoDcmF3GAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLYAQoEVG9vbBIvCghmdW5jdGlvbhgBIAEoCzIbLnN3aXRjaHlhcmQudjEuRnVuY3Rpb25Ub29sSAASKwoGY3VzdG9tGAIgASgLMhkuc3dpdGNoeWFyZC52MS5DdXN0b21Ub29sSAASLwoIcHJvdmlkZXIYAyABKAsyGy5zd2l0Y2h5YXJkLnYxLlByb3ZpZGVyVG9vbEgAEjIKDWNhY2hlX2NvbnRyb2wYDyABKAsyGy5zd2l0Y2h5YXJkLnYxLkNhY2hlQ29udHJvbEINCgRraW5kEgW6SAIIASKHAQoMRnVuY3Rpb25Ub29sEhUKBG5hbWUYASABKAlCB7pIBHICEAESEwoLZGVzY3JpcHRpb24YAiABKAkSKwoKcGFyYW1ldGVycxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEwoGc3RyaWN0GAQgASgISACIAQFCCQoHX3N0cmljdCJhCgpDdXN0b21Ub29sEhUKBG5hbWUYASABKAlCB7pIBHICEAESEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGZm9ybWF0GAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJMCgxQcm92aWRlclRvb2wSDwoHZGlhbGVjdBgBIAEoCRIrCgpkZWZpbml0aW9uGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCK6AQoKVG9vbENob2ljZRIsCgRtb2RlGAEgASgOMh4uc3dpdGNoeWFyZC52MS5Ub29sQ2hvaWNlLk1vZGUSDQoFbmFtZXMYAiADKAkibwoETW9kZRIUChBNT0RFX1VOU1BFQ0lGSUVEEAASDQoJTU9ERV9BVVRPEAESDQoJTU9ERV9OT05FEAISEQoNTU9ERV9SRVFVSVJFRBADEg4KCk1PREVfTkFNRUQQBBIQCgxNT0RFX0FMTE9XRUQQBSKzAQoOUmVzcG9uc2VGb3JtYXQSKQoEdGV4dBgBIAEoCzIZLnN3aXRjaHlhcmQudjEuVGV4dEZvcm1hdEgAEjYKC2pzb25fb2JqZWN0GAIgASgLMh8uc3dpdGNoeWFyZC52MS5Kc29uT2JqZWN0Rm9ybWF0SAASNgoLanNvbl9zY2hlbWEYAyABKAsyHy5zd2l0Y2h5YXJkLnYxLkpzb25TY2hlbWFGb3JtYXRIAEIGCgRraW5kIgwKClRleHRGb3JtYXQiEgoQSnNvbk9iamVjdEZvcm1hdCJ+ChBKc29uU2NoZW1hRm9ybWF0EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSJwoGc2NoZW1hGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBITCgZzdHJpY3QYBCABKAhIAIgBAUIJCgdfc3RyaWN0IoIBChBSZWFzb25pbmdPcHRpb25zEhMKBmVmZm9ydBgBIAEoCUgAiAEBEhoKDWJ1ZGdldF90b2tlbnMYAiABKA1IAYgBARIUCgdzdW1tYXJ5GAMgASgJSAKIAQFCCQoHX2VmZm9ydEIQCg5fYnVkZ2V0X3Rva2Vuc0IKCghfc3VtbWFyeSItCgxBdWRpb09wdGlvbnMSDgoGZm9ybWF0GAEgASgJEg0KBXZvaWNlGAIgASgJItYECglDaGF0RXZlbnQSKQoHc3RhcnRlZBgBIAEoCzIWLnN3aXRjaHlhcmQudjEuU3RhcnRlZEgAEi4KCnRleHRfZGVsdGEYAiABKAsyGC5zd2l0Y2h5YXJkLnYxLlRleHREZWx0YUgAEjgKD3JlYXNvbmluZ19kZWx0YRgDIAEoCzIdLnN3aXRjaHlhcmQudjEuUmVhc29uaW5nRGVsdGFIABI0Cg1yZWZ1c2FsX2RlbHRhGAQgASgLMhsuc3dpdGNoeWFyZC52MS5SZWZ1c2FsRGVsdGFIABI3Cg90b29sX2NhbGxfZGVsdGEYBSABKAsyHC5zd2l0Y2h5YXJkLnYxLlRvb2xDYWxsRGVsdGFIABIwCgthdWRpb19kZWx0YRgGIAEoCzIZLnN3aXRjaHlhcmQudjEuQXVkaW9EZWx0YUgAEi8KCmFubm90YXRpb24YByABKAsyGS5zd2l0Y2h5YXJkLnYxLkFubm90YXRpb25IABIrCghsb2dwcm9icxgIIAEoCzIXLnN3aXRjaHlhcmQudjEuTG9ncHJvYnNIABIrCghmaW5pc2hlZBgJIAEoCzIXLnN3aXRjaHlhcmQudjEuRmluaXNoZWRIABIlCgV1c2FnZRgKIAEoCzIULnN3aXRjaHlhcmQudjEuVXNhZ2VIABIlCgVpbWFnZRgLIAEoCzIULnN3aXRjaHlhcmQudjEuSW1hZ2VIABIOCgZjaG9pY2UYDSABKA0SCwoDcmF3GA4gASgJEhQKDHJhd19yZXNwb25zZRgPIAEoCUIHCgVldmVudCKqAQoHU3RhcnRlZBIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgdjcmVhdGVkGAMgASgDEhMKC3Jhd19kaWFsZWN0GAQgASgJEg8KB2Ryb3BwZWQYBSADKAkSGwoTdXBzdHJlYW1fcmVxdWVzdF9pZBgGIAEoCRIUCgxzZXJ2aWNlX3RpZXIYByABKAkSGgoSc3lzdGVtX2ZpbmdlcnByaW50GAggASgJIhkKCVRleHREZWx0YRIMCgR0ZXh0GAEgASgJIl0KDlJlYXNvbmluZ0RlbHRhEgwKBHRleHQYASABKAkSKwoJc2lnbmF0dXJlGAIgASgLMhguc3dpdGNoeWFyZC52MS5TaWduYXR1cmUSEAoIcmVkYWN0ZWQYAyABKAgiHAoMUmVmdXNhbERlbHRhEgwKBHRleHQYASABKAkijQEKDVRvb2xDYWxsRGVsdGESDQoFaW5kZXgYASABKA0SCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIWCg5hcmd1bWVudHNfanNvbhgEIAEoCRIOCgZjdXN0b20YBSABKAgSKwoJc2lnbmF0dXJlGAYgASgLMhguc3dpdGNoeWFyZC52MS5TaWduYXR1cmUiSwoKQXVkaW9EZWx0YRIKCgJpZBgBIAEoCRIMCgRkYXRhGAIgASgMEhIKCnRyYW5zY3JpcHQYAyABKAkSDwoHZXhwaXJlcxgEIAEoAyJmCghMb2dwcm9icxIsCgdjb250ZW50GAEgAygLMhsuc3dpdGNoeWFyZC52MS5Ub2tlbkxvZ3Byb2ISLAoHcmVmdXNhbBgCIAMoCzIbLnN3aXRjaHlhcmQudjEuVG9rZW5Mb2dwcm9iImYKDFRva2VuTG9ncHJvYhINCgV0b2tlbhgBIAEoCRIPCgdsb2dwcm9iGAIgASgBEgwKBHV0ZjgYAyABKAwSKAoDdG9wGAQgAygLMhsuc3dpdGNoeWFyZC52MS5Ub2tlbkxvZ3Byb2IiZwoIRmluaXNoZWQSKwoGcmVhc29uGAEgASgOMhsuc3dpdGNoeWFyZC52MS5GaW5pc2hSZWFzb24SFwoPdXBzdHJlYW1fcmVhc29uGAIgASgJEhUKDXN0b3Bfc2VxdWVuY2UYAyABKAkiiQIKDENoYXRSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgdjcmVhdGVkGAMgASgDEiYKB2Nob2ljZXMYBCADKAsyFS5zd2l0Y2h5YXJkLnYxLkNob2ljZRIjCgV1c2FnZRgFIAEoCzIULnN3aXRjaHlhcmQudjEuVXNhZ2USDwoHZHJvcHBlZBgGIAMoCRILCgNyYXcYByABKAkSEwoLcmF3X2RpYWxlY3QYCCABKAkSGwoTdXBzdHJlYW1fcmVxdWVzdF9pZBgJIAEoCRIUCgxzZXJ2aWNlX3RpZXIYCiABKAkSGgoSc3lzdGVtX2ZpbmdlcnByaW50GAsgASgJIs8BCgZDaG9pY2USDQoFaW5kZXgYASABKA0SJwoHbWVzc2FnZRgCIAEoCzIWLnN3aXRjaHlhcmQudjEuTWVzc2FnZRIyCg1maW5pc2hfcmVhc29uGAMgASgOMhsuc3dpdGNoeWFyZC52MS5GaW5pc2hSZWFzb24SFwoPdXBzdHJlYW1fcmVhc29uGAQgASgJEhUKDXN0b3Bfc2VxdWVuY2UYBSABKAkSKQoIbG9ncHJvYnMYBiABKAsyFy5zd2l0Y2h5YXJkLnYxLkxvZ3Byb2JzKnMKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfU1lTVEVNEAESEgoOUk9MRV9ERVZFTE9QRVIQAhINCglST0xFX1VTRVIQAxISCg5ST0xFX0FTU0lTVEFOVBAEEg0KCVJPTEVfVE9PTBAFKuwBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkZJTklTSF9SRUFTT05fU1RPUBABEhgKFEZJTklTSF9SRUFTT05fTEVOR1RIEAISHAoYRklOSVNIX1JFQVNPTl9UT09MX0NBTExTEAMSIAocRklOSVNIX1JFQVNPTl9DT05URU5UX0ZJTFRFUhAEEhkKFUZJTklTSF9SRUFTT05fUkVGVVNBTBAFEhcKE0ZJTklTSF9SRUFTT05fRVJST1IQBhIXChNGSU5JU0hfUkVBU09OX09USEVSEAdiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_switchyard_v1_usage]);
+  fileDesc("Chhzd2l0Y2h5YXJkL3YxL2NoYXQucHJvdG8SDXN3aXRjaHlhcmQudjEiyAsKC0NoYXRSZXF1ZXN0EhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIAEEhoKCHByb3ZpZGVyGAIgASgJQgi6SAVyAxiAAhIyCghtZXNzYWdlcxgDIAMoCzIWLnN3aXRjaHlhcmQudjEuTWVzc2FnZUIIukgFkgECCAESIgoFdG9vbHMYBCADKAsyEy5zd2l0Y2h5YXJkLnYxLlRvb2wSLgoLdG9vbF9jaG9pY2UYBSABKAsyGS5zd2l0Y2h5YXJkLnYxLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgGIAEoCEgAiAEBEjYKD3Jlc3BvbnNlX2Zvcm1hdBgHIAEoCzIdLnN3aXRjaHlhcmQudjEuUmVzcG9uc2VGb3JtYXQSMQoLdGVtcGVyYXR1cmUYCCABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAAAASAGIAQESKwoFdG9wX3AYCSABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASAKIAQESEgoFdG9wX2sYCiABKAVIA4gBARInChFtYXhfb3V0cHV0X3Rva2VucxgLIAEoDUIHukgEKgIoAUgEiAEBEgwKBHN0b3AYDCADKAkSEQoEc2VlZBgNIAEoA0gFiAEBEjYKEHByZXNlbmNlX3BlbmFsdHkYDiABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASAaIAQESNwoRZnJlcXVlbmN5X3BlbmFsdHkYDyABKAFCF7pIFBISGQAAAAAAAABAKQAAAAAAAADASAeIAQESGgoBbhgQIAEoDUIKukgHKgUYgAEoAUgIiAEBEhUKCGxvZ3Byb2JzGBEgASgISAmIAQESIgoMdG9wX2xvZ3Byb2JzGBIgASgNQge6SAQqAhgUSAqIAQESPQoKbG9naXRfYmlhcxgTIAMoCzIpLnN3aXRjaHlhcmQudjEuQ2hhdFJlcXVlc3QuTG9naXRCaWFzRW50cnkSMgoJcmVhc29uaW5nGBQgASgLMh8uc3dpdGNoeWFyZC52MS5SZWFzb25pbmdPcHRpb25zEhIKCm1vZGFsaXRpZXMYFSADKAkSKgoFYXVkaW8YFiABKAsyGy5zd2l0Y2h5YXJkLnYxLkF1ZGlvT3B0aW9ucxIWCgl2ZXJib3NpdHkYFyABKAlIC4gBARIZCgxzZXJ2aWNlX3RpZXIYGCABKAlIDIgBARIRCgR1c2VyGBkgASgJSA2IAQESOgoIbWV0YWRhdGEYGiADKAsyKC5zd2l0Y2h5YXJkLnYxLkNoYXRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSJwoKcHJlZGljdGlvbhgbIAMoCzITLnN3aXRjaHlhcmQudjEuUGFydBIdChBwcm9tcHRfY2FjaGVfa2V5GBwgASgJSA6IAQESEgoFc3RvcmUYHSABKAhID4gBARIOCgZzdHJpY3QYHiABKAgSJQoGc291cmNlGB8gASgLMhUuc3dpdGNoeWFyZC52MS5Tb3VyY2UaMAoOTG9naXRCaWFzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ARovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEIICgZfdG9wX2tCFAoSX21heF9vdXRwdXRfdG9rZW5zQgcKBV9zZWVkQhMKEV9wcmVzZW5jZV9wZW5hbHR5QhQKEl9mcmVxdWVuY3lfcGVuYWx0eUIECgJfbkILCglfbG9ncHJvYnNCDwoNX3RvcF9sb2dwcm9ic0IMCgpfdmVyYm9zaXR5Qg8KDV9zZXJ2aWNlX3RpZXJCBwoFX3VzZXJCEwoRX3Byb21wdF9jYWNoZV9rZXlCCAoGX3N0b3JlIj0KBlNvdXJjZRIPCgdkaWFsZWN0GAEgASgJEgwKBGJvZHkYAiABKAkSFAoMdW50cmFuc2xhdGVkGAMgAygJImoKB01lc3NhZ2USLQoEcm9sZRgBIAEoDjITLnN3aXRjaHlhcmQudjEuUm9sZUIKukgHggEEEAEgABIiCgVwYXJ0cxgCIAMoCzITLnN3aXRjaHlhcmQudjEuUGFydBIMCgRuYW1lGAMgASgJItEDCgRQYXJ0EiMKBHRleHQYASABKAsyEy5zd2l0Y2h5YXJkLnYxLlRleHRIABIlCgVpbWFnZRgCIAEoCzIULnN3aXRjaHlhcmQudjEuSW1hZ2VIABIlCgVhdWRpbxgDIAEoCzIULnN3aXRjaHlhcmQudjEuQXVkaW9IABIjCgRmaWxlGAQgASgLMhMuc3dpdGNoeWFyZC52MS5GaWxlSAASLAoJdG9vbF9jYWxsGAUgASgLMhcuc3dpdGNoeWFyZC52MS5Ub29sQ2FsbEgAEjAKC3Rvb2xfcmVzdWx0GAYgASgLMhkuc3dpdGNoeWFyZC52MS5Ub29sUmVzdWx0SAASLQoJcmVhc29uaW5nGAcgASgLMhguc3dpdGNoeWFyZC52MS5SZWFzb25pbmdIABIpCgdyZWZ1c2FsGAggASgLMhYuc3dpdGNoeWFyZC52MS5SZWZ1c2FsSAASNAoNcHJvdmlkZXJfcGFydBgJIAEoCzIbLnN3aXRjaHlhcmQudjEuUHJvdmlkZXJQYXJ0SAASMgoNY2FjaGVfY29udHJvbBgPIAEoCzIbLnN3aXRjaHlhcmQudjEuQ2FjaGVDb250cm9sQg0KBGtpbmQSBbpIAggBInEKBFRleHQSDAoEdGV4dBgBIAEoCRIuCgthbm5vdGF0aW9ucxgCIAMoCzIZLnN3aXRjaHlhcmQudjEuQW5ub3RhdGlvbhIrCglzaWduYXR1cmUYAyABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZSKBAQoFSW1hZ2USDQoDdXJsGAEgASgJSAASDgoEZGF0YRgCIAEoDEgAEhIKCm1lZGlhX3R5cGUYAyABKAkSDgoGZGV0YWlsGAQgASgJEisKCXNpZ25hdHVyZRgFIAEoCzIYLnN3aXRjaHlhcmQudjEuU2lnbmF0dXJlQggKBnNvdXJjZSJ1CgVBdWRpbxINCgN1cmwYASABKAlIABIOCgRkYXRhGAIgASgMSAASEgoKbWVkaWFfdHlwZRgDIAEoCRISCgp0cmFuc2NyaXB0GAQgASgJEgoKAmlkGAUgASgJEg8KB2V4cGlyZXMYBiABKANCCAoGc291cmNlIl8KBEZpbGUSDQoDdXJsGAEgASgJSAASDgoEZGF0YRgCIAEoDEgAEgwKAmlkGAUgASgJSAASEgoKbWVkaWFfdHlwZRgDIAEoCRIMCgRuYW1lGAQgASgJQggKBnNvdXJjZSJ5CghUb29sQ2FsbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhYKDmFyZ3VtZW50c19qc29uGAMgASgJEg4KBmN1c3RvbRgEIAEoCBIrCglzaWduYXR1cmUYBSABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZSJYCgpUb29sUmVzdWx0EhQKDHRvb2xfY2FsbF9pZBgBIAEoCRIiCgVwYXJ0cxgCIAMoCzITLnN3aXRjaHlhcmQudjEuUGFydBIQCghpc19lcnJvchgDIAEoCCJYCglSZWFzb25pbmcSDAoEdGV4dBgBIAEoCRIrCglzaWduYXR1cmUYAiABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZRIQCghyZWRhY3RlZBgDIAEoCCIqCglTaWduYXR1cmUSDgoGdmVuZG9yGAEgASgJEg0KBXZhbHVlGAIgASgJIhcKB1JlZnVzYWwSDAoEdGV4dBgBIAEoCSJnCgxQcm92aWRlclBhcnQSDgoGdmVuZG9yGAEgASgJEgwKBHR5cGUYAiABKAkSDAoEanNvbhgDIAEoCRIrCglzaWduYXR1cmUYBCABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZSIjCgxDYWNoZUNvbnRyb2wSEwoLdHRsX3NlY29uZHMYASABKA0ihAEKCkFubm90YXRpb24SDAoEdHlwZRgBIAEoCRILCgN1cmwYAiABKAkSDQoFdGl0bGUYAyABKAkSEwoLc3RhcnRfaW5kZXgYBCABKA0SEQoJZW5kX2luZGV4GAUgASgNEiQKA3JhdxgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Qi2AEKBFRvb2wSLwoIZnVuY3Rpb24YASABKAsyGy5zd2l0Y2h5YXJkLnYxLkZ1bmN0aW9uVG9vbEgAEisKBmN1c3RvbRgCIAEoCzIZLnN3aXRjaHlhcmQudjEuQ3VzdG9tVG9vbEgAEi8KCHByb3ZpZGVyGAMgASgLMhsuc3dpdGNoeWFyZC52MS5Qcm92aWRlclRvb2xIABIyCg1jYWNoZV9jb250cm9sGA8gASgLMhsuc3dpdGNoeWFyZC52MS5DYWNoZUNvbnRyb2xCDQoEa2luZBIFukgCCAEihwEKDEZ1bmN0aW9uVG9vbBIVCgRuYW1lGAEgASgJQge6SARyAhABEhMKC2Rlc2NyaXB0aW9uGAIgASgJEisKCnBhcmFtZXRlcnMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnN0cmljdBgEIAEoCEgAiAEBQgkKB19zdHJpY3QiYQoKQ3VzdG9tVG9vbBIVCgRuYW1lGAEgASgJQge6SARyAhABEhMKC2Rlc2NyaXB0aW9uGAIgASgJEicKBmZvcm1hdBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiTAoMUHJvdmlkZXJUb29sEg8KB2RpYWxlY3QYASABKAkSKwoKZGVmaW5pdGlvbhgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiugEKClRvb2xDaG9pY2USLAoEbW9kZRgBIAEoDjIeLnN3aXRjaHlhcmQudjEuVG9vbENob2ljZS5Nb2RlEg0KBW5hbWVzGAIgAygJIm8KBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEg0KCU1PREVfQVVUTxABEg0KCU1PREVfTk9ORRACEhEKDU1PREVfUkVRVUlSRUQQAxIOCgpNT0RFX05BTUVEEAQSEAoMTU9ERV9BTExPV0VEEAUiswEKDlJlc3BvbnNlRm9ybWF0EikKBHRleHQYASABKAsyGS5zd2l0Y2h5YXJkLnYxLlRleHRGb3JtYXRIABI2Cgtqc29uX29iamVjdBgCIAEoCzIfLnN3aXRjaHlhcmQudjEuSnNvbk9iamVjdEZvcm1hdEgAEjYKC2pzb25fc2NoZW1hGAMgASgLMh8uc3dpdGNoeWFyZC52MS5Kc29uU2NoZW1hRm9ybWF0SABCBgoEa2luZCIMCgpUZXh0Rm9ybWF0IhIKEEpzb25PYmplY3RGb3JtYXQifgoQSnNvblNjaGVtYUZvcm1hdBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEicKBnNjaGVtYRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEwoGc3RyaWN0GAQgASgISACIAQFCCQoHX3N0cmljdCKCAQoQUmVhc29uaW5nT3B0aW9ucxITCgZlZmZvcnQYASABKAlIAIgBARIaCg1idWRnZXRfdG9rZW5zGAIgASgNSAGIAQESFAoHc3VtbWFyeRgDIAEoCUgCiAEBQgkKB19lZmZvcnRCEAoOX2J1ZGdldF90b2tlbnNCCgoIX3N1bW1hcnkiLQoMQXVkaW9PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRINCgV2b2ljZRgCIAEoCSKMBQoJQ2hhdEV2ZW50EikKB3N0YXJ0ZWQYASABKAsyFi5zd2l0Y2h5YXJkLnYxLlN0YXJ0ZWRIABIuCgp0ZXh0X2RlbHRhGAIgASgLMhguc3dpdGNoeWFyZC52MS5UZXh0RGVsdGFIABI4Cg9yZWFzb25pbmdfZGVsdGEYAyABKAsyHS5zd2l0Y2h5YXJkLnYxLlJlYXNvbmluZ0RlbHRhSAASNAoNcmVmdXNhbF9kZWx0YRgEIAEoCzIbLnN3aXRjaHlhcmQudjEuUmVmdXNhbERlbHRhSAASNwoPdG9vbF9jYWxsX2RlbHRhGAUgASgLMhwuc3dpdGNoeWFyZC52MS5Ub29sQ2FsbERlbHRhSAASMAoLYXVkaW9fZGVsdGEYBiABKAsyGS5zd2l0Y2h5YXJkLnYxLkF1ZGlvRGVsdGFIABIvCgphbm5vdGF0aW9uGAcgASgLMhkuc3dpdGNoeWFyZC52MS5Bbm5vdGF0aW9uSAASKwoIbG9ncHJvYnMYCCABKAsyFy5zd2l0Y2h5YXJkLnYxLkxvZ3Byb2JzSAASKwoIZmluaXNoZWQYCSABKAsyFy5zd2l0Y2h5YXJkLnYxLkZpbmlzaGVkSAASJQoFdXNhZ2UYCiABKAsyFC5zd2l0Y2h5YXJkLnYxLlVzYWdlSAASJQoFaW1hZ2UYCyABKAsyFC5zd2l0Y2h5YXJkLnYxLkltYWdlSAASNAoNcHJvdmlkZXJfcGFydBgMIAEoCzIbLnN3aXRjaHlhcmQudjEuUHJvdmlkZXJQYXJ0SAASDgoGY2hvaWNlGA0gASgNEgsKA3JhdxgOIAEoCRIUCgxyYXdfcmVzcG9uc2UYDyABKAlCBwoFZXZlbnQiqgEKB1N0YXJ0ZWQSCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSDwoHY3JlYXRlZBgDIAEoAxITCgtyYXdfZGlhbGVjdBgEIAEoCRIPCgdkcm9wcGVkGAUgAygJEhsKE3Vwc3RyZWFtX3JlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV90aWVyGAcgASgJEhoKEnN5c3RlbV9maW5nZXJwcmludBgIIAEoCSJGCglUZXh0RGVsdGESDAoEdGV4dBgBIAEoCRIrCglzaWduYXR1cmUYAiABKAsyGC5zd2l0Y2h5YXJkLnYxLlNpZ25hdHVyZSJdCg5SZWFzb25pbmdEZWx0YRIMCgR0ZXh0GAEgASgJEisKCXNpZ25hdHVyZRgCIAEoCzIYLnN3aXRjaHlhcmQudjEuU2lnbmF0dXJlEhAKCHJlZGFjdGVkGAMgASgIIhwKDFJlZnVzYWxEZWx0YRIMCgR0ZXh0GAEgASgJIo0BCg1Ub29sQ2FsbERlbHRhEg0KBWluZGV4GAEgASgNEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSFgoOYXJndW1lbnRzX2pzb24YBCABKAkSDgoGY3VzdG9tGAUgASgIEisKCXNpZ25hdHVyZRgGIAEoCzIYLnN3aXRjaHlhcmQudjEuU2lnbmF0dXJlIl8KCkF1ZGlvRGVsdGESCgoCaWQYASABKAkSDAoEZGF0YRgCIAEoDBISCgp0cmFuc2NyaXB0GAMgASgJEg8KB2V4cGlyZXMYBCABKAMSEgoKbWVkaWFfdHlwZRgFIAEoCSJmCghMb2dwcm9icxIsCgdjb250ZW50GAEgAygLMhsuc3dpdGNoeWFyZC52MS5Ub2tlbkxvZ3Byb2ISLAoHcmVmdXNhbBgCIAMoCzIbLnN3aXRjaHlhcmQudjEuVG9rZW5Mb2dwcm9iImYKDFRva2VuTG9ncHJvYhINCgV0b2tlbhgBIAEoCRIPCgdsb2dwcm9iGAIgASgBEgwKBHV0ZjgYAyABKAwSKAoDdG9wGAQgAygLMhsuc3dpdGNoeWFyZC52MS5Ub2tlbkxvZ3Byb2IiZwoIRmluaXNoZWQSKwoGcmVhc29uGAEgASgOMhsuc3dpdGNoeWFyZC52MS5GaW5pc2hSZWFzb24SFwoPdXBzdHJlYW1fcmVhc29uGAIgASgJEhUKDXN0b3Bfc2VxdWVuY2UYAyABKAkiiQIKDENoYXRSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgdjcmVhdGVkGAMgASgDEiYKB2Nob2ljZXMYBCADKAsyFS5zd2l0Y2h5YXJkLnYxLkNob2ljZRIjCgV1c2FnZRgFIAEoCzIULnN3aXRjaHlhcmQudjEuVXNhZ2USDwoHZHJvcHBlZBgGIAMoCRILCgNyYXcYByABKAkSEwoLcmF3X2RpYWxlY3QYCCABKAkSGwoTdXBzdHJlYW1fcmVxdWVzdF9pZBgJIAEoCRIUCgxzZXJ2aWNlX3RpZXIYCiABKAkSGgoSc3lzdGVtX2ZpbmdlcnByaW50GAsgASgJIs8BCgZDaG9pY2USDQoFaW5kZXgYASABKA0SJwoHbWVzc2FnZRgCIAEoCzIWLnN3aXRjaHlhcmQudjEuTWVzc2FnZRIyCg1maW5pc2hfcmVhc29uGAMgASgOMhsuc3dpdGNoeWFyZC52MS5GaW5pc2hSZWFzb24SFwoPdXBzdHJlYW1fcmVhc29uGAQgASgJEhUKDXN0b3Bfc2VxdWVuY2UYBSABKAkSKQoIbG9ncHJvYnMYBiABKAsyFy5zd2l0Y2h5YXJkLnYxLkxvZ3Byb2JzIj4KE0NvdW50VG9rZW5zUmVzcG9uc2USFAoMaW5wdXRfdG9rZW5zGAEgASgNEhEKCWVzdGltYXRlZBgCIAEoCCpzCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEhIKDlJPTEVfREVWRUxPUEVSEAISDQoJUk9MRV9VU0VSEAMSEgoOUk9MRV9BU1NJU1RBTlQQBBINCglST0xFX1RPT0wQBSrsAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJGSU5JU0hfUkVBU09OX1NUT1AQARIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBACEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxADEiAKHEZJTklTSF9SRUFTT05fQ09OVEVOVF9GSUxURVIQBBIZChVGSU5JU0hfUkVBU09OX1JFRlVTQUwQBRIXChNGSU5JU0hfUkVBU09OX0VSUk9SEAYSFwoTRklOSVNIX1JFQVNPTl9PVEhFUhAHYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_switchyard_v1_usage]);
 
 /**
  * One turn asked of a model. Scalars that a provider has a default for are optional: absent means "the provider's own".
@@ -332,6 +332,12 @@ export type Part = Message$1<"switchyard.v1.Part"> & {
      */
     value: Refusal;
     case: "refusal";
+  } | {
+    /**
+     * @generated from field: switchyard.v1.ProviderPart provider_part = 9;
+     */
+    value: ProviderPart;
+    case: "providerPart";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -414,6 +420,11 @@ export type Image = Message$1<"switchyard.v1.Image"> & {
    * @generated from field: string detail = 4;
    */
   detail: string;
+
+  /**
+   * @generated from field: switchyard.v1.Signature signature = 5;
+   */
+  signature?: Signature | undefined;
 };
 
 /**
@@ -442,14 +453,6 @@ export type Audio = Message$1<"switchyard.v1.Audio"> & {
      */
     value: Uint8Array;
     case: "data";
-  } | {
-    /**
-     * An earlier answer of the provider's, by id.
-     *
-     * @generated from field: string id = 5;
-     */
-    value: string;
-    case: "id";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -463,6 +466,20 @@ export type Audio = Message$1<"switchyard.v1.Audio"> & {
    * @generated from field: string transcript = 4;
    */
   transcript: string;
+
+  /**
+   * The provider's own id of it; without a source, an earlier answer of the provider's.
+   *
+   * @generated from field: string id = 5;
+   */
+  id: string;
+
+  /**
+   * Seconds since 1970 until which the provider keeps it; zero when it did not say.
+   *
+   * @generated from field: int64 expires = 6;
+   */
+  expires: bigint;
 };
 
 /**
@@ -658,6 +675,45 @@ export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
   messageDesc(file_switchyard_v1_chat, 12);
 
 /**
+ * A piece that only one vendor knows, such as the call and the result of a tool that the provider itself runs. It is shown to
+ * clients of that vendor's format, and sent back to that vendor alone.
+ *
+ * @generated from message switchyard.v1.ProviderPart
+ */
+export type ProviderPart = Message$1<"switchyard.v1.ProviderPart"> & {
+  /**
+   * @generated from field: string vendor = 1;
+   */
+  vendor: string;
+
+  /**
+   * The vendor's own word for the kind of piece.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * The piece as JSON text, verbatim.
+   *
+   * @generated from field: string json = 3;
+   */
+  json: string;
+
+  /**
+   * @generated from field: switchyard.v1.Signature signature = 4;
+   */
+  signature?: Signature | undefined;
+};
+
+/**
+ * Describes the message switchyard.v1.ProviderPart.
+ * Use `create(ProviderPartSchema)` to create a new message.
+ */
+export const ProviderPartSchema: GenMessage<ProviderPart> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_chat, 13);
+
+/**
  * @generated from message switchyard.v1.CacheControl
  */
 export type CacheControl = Message$1<"switchyard.v1.CacheControl"> & {
@@ -674,7 +730,7 @@ export type CacheControl = Message$1<"switchyard.v1.CacheControl"> & {
  * Use `create(CacheControlSchema)` to create a new message.
  */
 export const CacheControlSchema: GenMessage<CacheControl> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 13);
+  messageDesc(file_switchyard_v1_chat, 14);
 
 /**
  * @generated from message switchyard.v1.Annotation
@@ -720,7 +776,7 @@ export type Annotation = Message$1<"switchyard.v1.Annotation"> & {
  * Use `create(AnnotationSchema)` to create a new message.
  */
 export const AnnotationSchema: GenMessage<Annotation> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 14);
+  messageDesc(file_switchyard_v1_chat, 15);
 
 /**
  * @generated from message switchyard.v1.Tool
@@ -762,7 +818,7 @@ export type Tool = Message$1<"switchyard.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 15);
+  messageDesc(file_switchyard_v1_chat, 16);
 
 /**
  * @generated from message switchyard.v1.FunctionTool
@@ -796,7 +852,7 @@ export type FunctionTool = Message$1<"switchyard.v1.FunctionTool"> & {
  * Use `create(FunctionToolSchema)` to create a new message.
  */
 export const FunctionToolSchema: GenMessage<FunctionTool> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 16);
+  messageDesc(file_switchyard_v1_chat, 17);
 
 /**
  * @generated from message switchyard.v1.CustomTool
@@ -823,7 +879,7 @@ export type CustomTool = Message$1<"switchyard.v1.CustomTool"> & {
  * Use `create(CustomToolSchema)` to create a new message.
  */
 export const CustomToolSchema: GenMessage<CustomTool> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 17);
+  messageDesc(file_switchyard_v1_chat, 18);
 
 /**
  * @generated from message switchyard.v1.ProviderTool
@@ -847,7 +903,7 @@ export type ProviderTool = Message$1<"switchyard.v1.ProviderTool"> & {
  * Use `create(ProviderToolSchema)` to create a new message.
  */
 export const ProviderToolSchema: GenMessage<ProviderTool> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 18);
+  messageDesc(file_switchyard_v1_chat, 19);
 
 /**
  * @generated from message switchyard.v1.ToolChoice
@@ -871,7 +927,7 @@ export type ToolChoice = Message$1<"switchyard.v1.ToolChoice"> & {
  * Use `create(ToolChoiceSchema)` to create a new message.
  */
 export const ToolChoiceSchema: GenMessage<ToolChoice> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 19);
+  messageDesc(file_switchyard_v1_chat, 20);
 
 /**
  * @generated from enum switchyard.v1.ToolChoice.Mode
@@ -921,7 +977,7 @@ export type ToolChoice_Mode = (typeof ToolChoice_Mode)[keyof typeof ToolChoice_M
  * Describes the enum switchyard.v1.ToolChoice.Mode.
  */
 export const ToolChoice_ModeSchema: GenEnum<ToolChoice_Mode> = /*@__PURE__*/
-  enumDesc(file_switchyard_v1_chat, 19, 0);
+  enumDesc(file_switchyard_v1_chat, 20, 0);
 
 /**
  * @generated from message switchyard.v1.ResponseFormat
@@ -956,7 +1012,7 @@ export type ResponseFormat = Message$1<"switchyard.v1.ResponseFormat"> & {
  * Use `create(ResponseFormatSchema)` to create a new message.
  */
 export const ResponseFormatSchema: GenMessage<ResponseFormat> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 20);
+  messageDesc(file_switchyard_v1_chat, 21);
 
 /**
  * @generated from message switchyard.v1.TextFormat
@@ -969,7 +1025,7 @@ export type TextFormat = Message$1<"switchyard.v1.TextFormat"> & {
  * Use `create(TextFormatSchema)` to create a new message.
  */
 export const TextFormatSchema: GenMessage<TextFormat> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 21);
+  messageDesc(file_switchyard_v1_chat, 22);
 
 /**
  * @generated from message switchyard.v1.JsonObjectFormat
@@ -982,7 +1038,7 @@ export type JsonObjectFormat = Message$1<"switchyard.v1.JsonObjectFormat"> & {
  * Use `create(JsonObjectFormatSchema)` to create a new message.
  */
 export const JsonObjectFormatSchema: GenMessage<JsonObjectFormat> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 22);
+  messageDesc(file_switchyard_v1_chat, 23);
 
 /**
  * @generated from message switchyard.v1.JsonSchemaFormat
@@ -1014,7 +1070,7 @@ export type JsonSchemaFormat = Message$1<"switchyard.v1.JsonSchemaFormat"> & {
  * Use `create(JsonSchemaFormatSchema)` to create a new message.
  */
 export const JsonSchemaFormatSchema: GenMessage<JsonSchemaFormat> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 23);
+  messageDesc(file_switchyard_v1_chat, 24);
 
 /**
  * @generated from message switchyard.v1.ReasoningOptions
@@ -1045,7 +1101,7 @@ export type ReasoningOptions = Message$1<"switchyard.v1.ReasoningOptions"> & {
  * Use `create(ReasoningOptionsSchema)` to create a new message.
  */
 export const ReasoningOptionsSchema: GenMessage<ReasoningOptions> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 24);
+  messageDesc(file_switchyard_v1_chat, 25);
 
 /**
  * @generated from message switchyard.v1.AudioOptions
@@ -1069,7 +1125,7 @@ export type AudioOptions = Message$1<"switchyard.v1.AudioOptions"> & {
  * Use `create(AudioOptionsSchema)` to create a new message.
  */
 export const AudioOptionsSchema: GenMessage<AudioOptions> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 25);
+  messageDesc(file_switchyard_v1_chat, 26);
 
 /**
  * One step of an answer. A whole answer is the fold of its events, in order:
@@ -1149,6 +1205,12 @@ export type ChatEvent = Message$1<"switchyard.v1.ChatEvent"> & {
      */
     value: Image;
     case: "image";
+  } | {
+    /**
+     * @generated from field: switchyard.v1.ProviderPart provider_part = 12;
+     */
+    value: ProviderPart;
+    case: "providerPart";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -1179,7 +1241,7 @@ export type ChatEvent = Message$1<"switchyard.v1.ChatEvent"> & {
  * Use `create(ChatEventSchema)` to create a new message.
  */
 export const ChatEventSchema: GenMessage<ChatEvent> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 26);
+  messageDesc(file_switchyard_v1_chat, 27);
 
 /**
  * @generated from message switchyard.v1.Started
@@ -1243,9 +1305,11 @@ export type Started = Message$1<"switchyard.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 27);
+  messageDesc(file_switchyard_v1_chat, 28);
 
 /**
+ * A signature ends the text it belongs to.
+ *
  * @generated from message switchyard.v1.TextDelta
  */
 export type TextDelta = Message$1<"switchyard.v1.TextDelta"> & {
@@ -1253,6 +1317,11 @@ export type TextDelta = Message$1<"switchyard.v1.TextDelta"> & {
    * @generated from field: string text = 1;
    */
   text: string;
+
+  /**
+   * @generated from field: switchyard.v1.Signature signature = 2;
+   */
+  signature?: Signature | undefined;
 };
 
 /**
@@ -1260,7 +1329,7 @@ export type TextDelta = Message$1<"switchyard.v1.TextDelta"> & {
  * Use `create(TextDeltaSchema)` to create a new message.
  */
 export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 28);
+  messageDesc(file_switchyard_v1_chat, 29);
 
 /**
  * Text, signature or both. A signature ends the block of reasoning it belongs to.
@@ -1289,7 +1358,7 @@ export type ReasoningDelta = Message$1<"switchyard.v1.ReasoningDelta"> & {
  * Use `create(ReasoningDeltaSchema)` to create a new message.
  */
 export const ReasoningDeltaSchema: GenMessage<ReasoningDelta> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 29);
+  messageDesc(file_switchyard_v1_chat, 30);
 
 /**
  * @generated from message switchyard.v1.RefusalDelta
@@ -1306,7 +1375,7 @@ export type RefusalDelta = Message$1<"switchyard.v1.RefusalDelta"> & {
  * Use `create(RefusalDeltaSchema)` to create a new message.
  */
 export const RefusalDeltaSchema: GenMessage<RefusalDelta> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 30);
+  messageDesc(file_switchyard_v1_chat, 31);
 
 /**
  * The first delta of an index has the name, and the id when the upstream gave one.
@@ -1354,7 +1423,7 @@ export type ToolCallDelta = Message$1<"switchyard.v1.ToolCallDelta"> & {
  * Use `create(ToolCallDeltaSchema)` to create a new message.
  */
 export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 31);
+  messageDesc(file_switchyard_v1_chat, 32);
 
 /**
  * @generated from message switchyard.v1.AudioDelta
@@ -1381,6 +1450,13 @@ export type AudioDelta = Message$1<"switchyard.v1.AudioDelta"> & {
    * @generated from field: int64 expires = 4;
    */
   expires: bigint;
+
+  /**
+   * Such as "audio/wav"; empty when the request chose it.
+   *
+   * @generated from field: string media_type = 5;
+   */
+  mediaType: string;
 };
 
 /**
@@ -1388,7 +1464,7 @@ export type AudioDelta = Message$1<"switchyard.v1.AudioDelta"> & {
  * Use `create(AudioDeltaSchema)` to create a new message.
  */
 export const AudioDeltaSchema: GenMessage<AudioDelta> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 32);
+  messageDesc(file_switchyard_v1_chat, 33);
 
 /**
  * @generated from message switchyard.v1.Logprobs
@@ -1410,7 +1486,7 @@ export type Logprobs = Message$1<"switchyard.v1.Logprobs"> & {
  * Use `create(LogprobsSchema)` to create a new message.
  */
 export const LogprobsSchema: GenMessage<Logprobs> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 33);
+  messageDesc(file_switchyard_v1_chat, 34);
 
 /**
  * @generated from message switchyard.v1.TokenLogprob
@@ -1442,7 +1518,7 @@ export type TokenLogprob = Message$1<"switchyard.v1.TokenLogprob"> & {
  * Use `create(TokenLogprobSchema)` to create a new message.
  */
 export const TokenLogprobSchema: GenMessage<TokenLogprob> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 34);
+  messageDesc(file_switchyard_v1_chat, 35);
 
 /**
  * @generated from message switchyard.v1.Finished
@@ -1473,7 +1549,7 @@ export type Finished = Message$1<"switchyard.v1.Finished"> & {
  * Use `create(FinishedSchema)` to create a new message.
  */
 export const FinishedSchema: GenMessage<Finished> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 35);
+  messageDesc(file_switchyard_v1_chat, 36);
 
 /**
  * A whole answer.
@@ -1546,7 +1622,7 @@ export type ChatResponse = Message$1<"switchyard.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 36);
+  messageDesc(file_switchyard_v1_chat, 37);
 
 /**
  * @generated from message switchyard.v1.Choice
@@ -1588,7 +1664,31 @@ export type Choice = Message$1<"switchyard.v1.Choice"> & {
  * Use `create(ChoiceSchema)` to create a new message.
  */
 export const ChoiceSchema: GenMessage<Choice> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_chat, 37);
+  messageDesc(file_switchyard_v1_chat, 38);
+
+/**
+ * @generated from message switchyard.v1.CountTokensResponse
+ */
+export type CountTokensResponse = Message$1<"switchyard.v1.CountTokensResponse"> & {
+  /**
+   * @generated from field: uint32 input_tokens = 1;
+   */
+  inputTokens: number;
+
+  /**
+   * True when the provider has no count and the gateway estimated.
+   *
+   * @generated from field: bool estimated = 2;
+   */
+  estimated: boolean;
+};
+
+/**
+ * Describes the message switchyard.v1.CountTokensResponse.
+ * Use `create(CountTokensResponseSchema)` to create a new message.
+ */
+export const CountTokensResponseSchema: GenMessage<CountTokensResponse> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_chat, 39);
 
 /**
  * @generated from enum switchyard.v1.Role
