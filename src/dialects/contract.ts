@@ -177,7 +177,7 @@ export interface ClientDialect<Options> {
   /** What the format's own vendor does. */
   readonly defaults: Options
   encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
-  decodeChat(encoded: EncodedChat, options: Options, upstreamRequestId: string): ChatDecoder
+  decodeChat(encoded: Omit<EncodedChat, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder
   /** The error that a failed call means to the caller. */
   decodeError(failure: UpstreamFailure): GatewayError
 }

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import type { SseMessage } from './contract.ts'
 
@@ -13,7 +14,7 @@ export interface SseReader {
 export function sseReader(): SseReader {
   let messages: SseMessage[] = []
   const parser = createParser({ onEvent: (message) => messages.push(message) })
-  const decoder = new TextDecoder()
+  const decoder = new StringDecoder('utf8')
   const take = (text: string): SseMessage[] => {
     parser.feed(text)
     if (messages.length === 0) return messages
@@ -22,7 +23,7 @@ export function sseReader(): SseReader {
     return taken
   }
   return {
-    read: (bytes) => take(decoder.decode(bytes, { stream: true })),
-    end: () => take(`${decoder.decode()}\n\n`),
+    read: (bytes) => take(decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
+    end: () => take(`${decoder.end()}\n\n`),
   }
 }

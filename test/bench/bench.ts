@@ -64,13 +64,16 @@ async function cpuPer(subject: Subject, count: number, load: () => Promise<void>
   return (cpuMicroseconds(subject.pid) - before) / count
 }
 
-/** Runs loads in turn, round after round, after one that is not counted, and gives the median of each. */
+/** Rounds that are not counted, while the code of both sides is still being compiled. */
+const warmUps = 2
+
+/** Runs loads in turn, round after round, after some that are not counted, and gives the median of each. */
 async function interleaved(loads: Readonly<Record<string, () => Promise<number>>>): Promise<Record<string, number>> {
   const figures: Record<string, number[]> = {}
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < warmUps + rounds; round++) {
     for (const [name, load] of Object.entries(loads)) {
       const figure = await load()
-      if (round > 0) (figures[name] ??= []).push(figure)
+      if (round >= warmUps) (figures[name] ??= []).push(figure)
     }
   }
   return Object.fromEntries(Object.entries(figures).map(([name, numbers]) => [name, median(numbers)]))
@@ -106,9 +109,9 @@ async function measure(upstream: Subject, bare: Subject, gateway: Subject): Prom
   const firstEvent = (subject: Subject, path: string, model: string) => async () =>
     median(await timesToFirstEvent(subject.port, httpRequest(path, rest(model, true)), 150))
   const first = await interleaved({
-    direct: firstEvent(upstream, '/burst/chat/completions', 'bench'),
-    bare: firstEvent(bare, '/burst/chat/completions', 'bench'),
-    openai: firstEvent(gateway, '/v1/chat/completions', 'burst/bench-1'),
+    direct: firstEvent(upstream, '/idle/chat/completions', 'bench'),
+    bare: firstEvent(bare, '/idle/chat/completions', 'bench'),
+    openai: firstEvent(gateway, '/v1/chat/completions', 'idle/bench-1'),
   })
   const row = (
     name: string,
