@@ -97,9 +97,11 @@ function quote(results: readonly string[]): string {
   return `[simulated] The tool answered: ${results.join(' | ')}`
 }
 
-/** The results in the last message; empty when the last word is not a tool's. */
+/** The results in the last messages, one message each or all in one; empty when the last word is not a tool's. */
 function toolResults({ messages }: ChatRequest): string[] {
-  const parts = messages.at(-1)?.parts ?? []
+  const isResult = ({ parts }: Message): boolean => parts.some(({ kind }) => kind.case === 'toolResult')
+  const before = messages.findLastIndex((message) => !isResult(message))
+  const parts = messages.slice(before + 1).flatMap((message) => message.parts)
   return parts.flatMap(({ kind }) => (kind.case === 'toolResult' ? [textsOf(kind.value).join(' ')] : []))
 }
 

@@ -158,9 +158,16 @@ describe('what it refuses', () => {
 
   test('what it has not got, by name', async () => {
     const provided = { kind: { case: 'provider' as const, value: { dialect: 'acme' } } }
-    const given = { logprobs: true, topLogprobs: 3, modalities: ['text', 'audio'], audio: { voice: 'alto' } }
+    const given = { modalities: ['text', 'audio'], audio: { voice: 'alto' } }
     const response = await answer(ask('echo', 'hi', { ...given, tools: [provided] }))
-    expect(response.dropped).toEqual(['logprobs', 'top_logprobs', 'modalities', 'audio', 'tools[0]'])
+    expect(response.dropped).toEqual(['modalities', 'audio', 'tools[0]'])
+  })
+
+  test('log probabilities, which the answer would lack', async () => {
+    for (const given of [{ logprobs: true }, { topLogprobs: 3 }]) {
+      const { error } = await failureOf(chat(provider, ask('echo', 'hi', given)))
+      expect(error).toMatchObject({ reason: 'unsupported_field' })
+    }
   })
 })
 

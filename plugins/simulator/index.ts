@@ -47,6 +47,7 @@ async function* listModels(): AsyncGenerator<ModelInit, void, void> {
 
 async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator<Batch, void, void> {
   const model = readModel(request.model)
+  refuseLogprobs(request)
   const dropped = droppedOf(request)
   refuseDropped(request, dropped)
   context.signal.throwIfAborted()
@@ -64,11 +65,16 @@ async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator
   if (fault !== undefined) await suffer(fault, context.signal)
 }
 
+/** Log probabilities would be missing from the answer, so asking for them is a mistake and not a wish. */
+function refuseLogprobs({ logprobs, topLogprobs = 0 }: ChatRequest): void {
+  if (logprobs !== true && topLogprobs === 0) return
+  const param = logprobs === true ? 'logprobs' : 'top_logprobs'
+  throw fail('unsupported_field', `the simulator does not have ${param}`, { param })
+}
+
 /** Paths of what the client wants and the simulator has not got. */
 function droppedOf(request: ChatRequest): string[] {
   const dropped = [...(request.source?.untranslated ?? [])]
-  if (request.logprobs === true) dropped.push('logprobs')
-  if ((request.topLogprobs ?? 0) > 0) dropped.push('top_logprobs')
   if (request.modalities.some((modality) => modality !== 'text')) dropped.push('modalities')
   if (request.audio !== undefined) dropped.push('audio')
   for (const [index, tool] of request.tools.entries())

@@ -33,12 +33,12 @@ const everything: readonly Permission[] = [
   'admin',
 ]
 
+/** Everybody, where no key is needed. Told by being this very object: a key may have been given the same id. */
+const open: Principal = { keyId: 'open', accounts: [], permissions: new Set(everything), models: [] }
+
 /** The keys of a gateway. Without any, every caller is the same principal and may do everything. */
 export function createKeys(rules: readonly KeyRule[]): Keys {
-  if (rules.length === 0) {
-    const open: Principal = { keyId: 'open', accounts: [], permissions: new Set(everything), models: [] }
-    return { required: false, authenticate: () => open }
-  }
+  if (rules.length === 0) return { required: false, authenticate: () => open }
   const bySha256 = new Map(
     rules.map((rule) => [rule.sha256, { known: Buffer.from(rule.sha256), principal: principalOf(rule) }]),
   )
@@ -75,9 +75,12 @@ export function matchesAny(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name))
 }
 
-/** Throws `permission_denied` unless the key may use the model: by the name asked for, or by every target it leads to. */
-export function authorizeModel(principal: Principal, { alias, targets }: Route): void {
-  if (principal.models.length === 0 || matchesAny(principal.models, alias)) return
+/**
+ * Throws `permission_denied` unless the key may use the model: by the name asked for, or by every target it leads to as
+ * `provider/model`. Where the client chose the provider, only the latter counts.
+ */
+export function authorizeModel(principal: Principal, { alias, forced = false, targets }: Route): void {
+  if (principal.models.length === 0 || (!forced && matchesAny(principal.models, alias))) return
   if (targets.every(({ provider, model }) => matchesAny(principal.models, `${provider.record.name}/${model}`))) return
   throw fail('permission_denied', `the API key may not use the model "${alias}"`, { param: 'model' })
 }
@@ -85,7 +88,6 @@ export function authorizeModel(principal: Principal, { alias, targets }: Route):
 /** The account a call is for: the one selected, else the key's first. Throws `permission_denied` for a foreign one. */
 export function selectAccount(principal: Principal, selected: string | undefined): string {
   if (selected === undefined || selected === '') return principal.accounts[0] ?? ''
-  const open = principal.accounts.length === 0 && principal.keyId === 'open'
-  if (open || principal.accounts.includes(selected)) return selected
+  if (principal === open || principal.accounts.includes(selected)) return selected
   throw fail('permission_denied', 'the API key may not act for the selected account')
 }

@@ -96,7 +96,11 @@ export class Chat implements ChatCall {
       } catch (error) {
         const failure = asGatewayError(error)
         const delay = tries > most ? undefined : retryDelay(failure, tries, retries, Math.random)
-        if (this.#cancelled !== undefined || delay === undefined || budget?.take(performance.now()) === false)
+        if (
+          this.#cancelled !== undefined ||
+          delay === undefined ||
+          budget?.take(performance.now(), this.#input.retries) === false
+        )
           throw failure
         await this.#pause(delay)
       }

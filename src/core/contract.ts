@@ -36,6 +36,8 @@ export interface Target {
 /** Where a model name leads: targets in the order to try them. */
 export interface Route {
   readonly alias: string
+  /** The client chose the provider, so that `alias` is a name of that provider's and not of the gateway's. */
+  readonly forced?: boolean
   readonly targets: readonly Target[]
 }
 

@@ -33,7 +33,7 @@ export function createRegistry(providers: readonly LoadedProvider[], aliases: re
     else exact.set(alias.name, targets)
   }
   for (const provider of providers) patterns.push(...provider.patterns.map((pattern) => ownPattern(provider, pattern)))
-  patterns.sort((a, b) => b.pattern.length - a.pattern.length)
+  patterns.sort((a, b) => fitOf(b.pattern) - fitOf(a.pattern))
 
   const named = (model: string): readonly Target[] | undefined => {
     const slash = model.indexOf('/')
@@ -48,7 +48,11 @@ export function createRegistry(providers: readonly LoadedProvider[], aliases: re
     providers,
     resolve(model, forced) {
       if (forced !== '')
-        return { alias: model, targets: [forcedTarget(byId.get(forced) ?? byName.get(forced), forced, model)] }
+        return {
+          alias: model,
+          forced: true,
+          targets: [forcedTarget(byId.get(forced) ?? byName.get(forced), forced, model)],
+        }
       if (model === '') throw fail('invalid_request', 'model is required', { param: 'model' })
       const targets = exact.get(model) ?? listed.get(model) ?? named(model) ?? matched(model)
       if (targets === undefined)
@@ -61,6 +65,11 @@ export function createRegistry(providers: readonly LoadedProvider[], aliases: re
 
 function matches(pattern: string, model: string): boolean {
   return pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern
+}
+
+/** How much of a name a pattern settles: its letters, and that nothing follows them. */
+function fitOf(pattern: string): number {
+  return pattern.endsWith('*') ? 2 * pattern.length - 2 : 2 * pattern.length + 1
 }
 
 /** A pattern that ends in slash and star is a namespace: the upstream knows the model by what follows the slash. */

@@ -75,10 +75,10 @@ export class RetryBudget {
     this.#requests++
   }
 
-  /** Takes one retry, if there is one left at `now`. */
-  take(now: number): boolean {
+  /** Takes one retry, if there is one left at `now`. `least` are allowed in any window, for callers who chose their number. */
+  take(now: number, least = 1): boolean {
     this.#slide(now)
-    if (this.#retries + 1 > Math.max(1, this.#ratio * this.#requests)) return false
+    if (this.#retries + 1 > Math.max(least, this.#ratio * this.#requests)) return false
     this.#retries++
     return true
   }

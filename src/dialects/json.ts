@@ -4,6 +4,8 @@ import type { JsonBody } from './contract.ts'
 
 /** How deep objects and arrays of a request may nest. */
 export const depthLimit = 64
+/** How many values a request may hold: checking a body that is wrong everywhere costs memory and time for each of them. */
+export const valueLimit = 150_000
 
 /** Where the value of a top-level member stands in a JSON text. */
 export interface Span {
@@ -16,6 +18,8 @@ interface Scan {
   readonly members: number
   /** Where the values of the top-level members named `model` stand. */
   readonly models: readonly Span[]
+  /** Top-level members that an upstream that ignores case takes for `model`. */
+  readonly alike: number
 }
 
 const quote = 0x22
@@ -33,14 +37,15 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-/** Compares a key as it stands in the text, escapes included, so that no spelling of it gets past. */
-function isModelKey(text: string, start: number, end: number): boolean {
-  if (end - start === 7) return text.startsWith('model', start + 1)
-  return (
-    text.slice(start, end).includes('\\') &&
-    text.slice(start, end).includes('u') &&
-    unescaped(text.slice(start, end)) === 'model'
-  )
+/** Five letters, each of them written as an escape of six characters, and the quotes. */
+const longestModelKey = 32
+
+/** The name of a member when it may be a spelling of `model`, escapes included, so that none gets past. */
+function nameLikeModel(text: string, start: number, end: number): unknown {
+  if (end - start === 7) return text.slice(start + 1, end - 1)
+  if (end - start > longestModelKey) return undefined
+  const literal = text.slice(start, end)
+  return literal.includes('\\u') ? unescaped(literal) : undefined
 }
 
 function unescaped(literal: string): unknown {
@@ -53,13 +58,14 @@ function unescaped(literal: string): unknown {
 
 /**
  * One pass over a JSON text, strings skipped whole, before anything parses or copies it. Throws `invalid_request` when it
- * nests too deep; leaves all other errors of syntax to the parser.
+ * nests too deep or holds too many values; leaves all other errors of syntax to the parser.
  */
 function scan(text: string): Scan {
   const models: Span[] = []
   let members = 0
+  let values = 1
+  let alike = 0
   let depth = 0
-  let keyIsModel = false
   let valueStart = -1
   let lastString: [number, number] = [0, 0]
   const endValue = (end: number) => {
@@ -76,11 +82,14 @@ function scan(text: string): Scan {
       }
       case 0x3a: // :
         members++
-        if (depth !== 1) break
-        keyIsModel = isModelKey(text, lastString[0], lastString[1])
-        if (keyIsModel) valueStart = index + 1
+        if (depth === 1) {
+          const name = nameLikeModel(text, lastString[0], lastString[1])
+          if (name === 'model') valueStart = index + 1
+          else if (typeof name === 'string' && name.toLowerCase() === 'model') alike++
+        }
         break
       case 0x2c: // ,
+        if (++values > valueLimit) throw fail('invalid_request', `the body holds more than ${valueLimit} values`)
         if (depth === 1) endValue(index)
         break
       case 0x7b: // {
@@ -94,7 +103,7 @@ function scan(text: string): Scan {
       default:
     }
   }
-  return { members, models }
+  return { members, models, alike }
 }
 
 const mayHoldLoneSurrogate = /\\u[dD][89a-fA-F]/
@@ -151,10 +160,10 @@ export function parseStrictJson(text: string): JsonValue {
  */
 export function parseBody(text: string, passThrough: boolean): JsonBody {
   if (!passThrough) return { text, value: requireObject(parseStrictJson(text)) }
-  const { models } = scan(text)
+  const { models, alike } = scan(text)
   const value = requireObject(parse(text))
   requireWellFormed(text, value)
-  if (models.length > 1) throw fail('invalid_request', 'the body names "model" twice', { param: 'model' })
+  if (models.length + alike > 1) throw fail('invalid_request', 'the body names "model" twice', { param: 'model' })
   return { text, value }
 }
 
@@ -179,8 +188,15 @@ export function replaceModel(text: string, model: string): string {
   const [span] = models
   if (span === undefined) {
     const open = text.indexOf('{') + 1
-    const comma = /^\s*\}/.test(text.slice(open, open + 256)) ? '' : ','
+    const comma = isClosed(text, open) ? '' : ','
     return `${text.slice(0, open)}"model":${JSON.stringify(model)}${comma}${text.slice(open)}`
   }
   return text.slice(0, span.start) + JSON.stringify(model) + text.slice(span.end)
+}
+
+/** True when nothing but space is left of an object that is open at `start`. */
+function isClosed(text: string, start: number): boolean {
+  const end = /\s*\}/y
+  end.lastIndex = start
+  return end.test(text)
 }

@@ -26,9 +26,15 @@ const patterns: readonly (readonly [RegExp, string])[] = [
  * and excess length too. `secrets` are values that must be gone whatever they look like.
  */
 export function scrub(message: string, secrets: readonly string[] = []): string {
-  let text = message.slice(0, longest)
+  let text = message
   for (const secret of secrets) if (secret.length > 3) text = text.replaceAll(secret, '[credential]')
+  text = shortened(text)
   for (const [pattern, replacement] of patterns) text = text.replaceAll(pattern, replacement)
   // oxlint-disable-next-line no-control-regex -- control characters are what is removed
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ' ').trim()
+}
+
+/** The first words of a long message. None is cut in two: half a credential would not be known for one. */
+function shortened(text: string): string {
+  return text.length <= longest ? text : text.slice(0, longest).replace(/\S+$/, '')
 }

@@ -24,9 +24,15 @@ const kept: Readonly<Record<number, Reason>> = {
   422: 'unprocessable',
 }
 
+/** A type or code as vendors have them, if it is one; they are shown as they are. */
+function wordOf(value: string | undefined): string | undefined {
+  return value !== undefined && /^[\w.:/ -]{1,100}$/.test(value) && scrub(value) === value ? value : undefined
+}
+
 /** Says what an upstream's failure means to the caller: the table "Upstream errors", the same for every format. */
 export function upstreamError(problem: UpstreamProblem): GatewayError {
-  const { status, type, code, param, retryAfterSeconds } = problem
+  const { status, retryAfterSeconds } = problem
+  const [type, code, param] = [wordOf(problem.type), wordOf(problem.code), problem.param && scrub(problem.param)]
   const upstream = { status, ...(type !== undefined && { type }), ...(code !== undefined && { code }) }
   const message = scrub(problem.message)
   const reason = kept[status]
@@ -119,7 +125,7 @@ function retryInfo(details: unknown): number | undefined {
   for (const detail of details) {
     const delay = text(object(detail)?.['retryDelay'])
     const seconds = delay === undefined ? undefined : durationSeconds(delay)
-    if (seconds !== undefined) return Math.ceil(seconds)
+    if (seconds !== undefined) return wholeSeconds(seconds)
   }
   return undefined
 }
@@ -136,21 +142,28 @@ function durationSeconds(value: string): number | undefined {
   return rest === '' && value !== '' ? total : undefined
 }
 
+/** Nobody waits longer, and a larger number could not be written as a header. */
+const aYear = 31_536_000
+
+function wholeSeconds(seconds: number): number {
+  return Math.min(Math.max(0, Math.ceil(seconds)), aYear)
+}
+
 /** How long a 429 or 503 asks to wait, in whole seconds: `Retry-After` in both its forms, else the vendors' reset headers. */
 export function retryAfter(header: (name: string) => string | undefined, now: number): number | undefined {
   const milliseconds = Number(header('retry-after-ms'))
-  if (milliseconds > 0) return Math.ceil(milliseconds / 1000)
+  if (milliseconds > 0) return wholeSeconds(milliseconds / 1000)
   const given = header('retry-after')
   if (given !== undefined) {
     const seconds = Number(given)
-    if (Number.isFinite(seconds) && seconds >= 0) return Math.ceil(seconds)
+    if (Number.isFinite(seconds) && seconds >= 0) return wholeSeconds(seconds)
     const date = Date.parse(given)
-    if (!Number.isNaN(date)) return Math.max(0, Math.ceil((date - now) / 1000))
+    if (!Number.isNaN(date)) return wholeSeconds((date - now) / 1000)
   }
   const resets = ['requests', 'tokens'].flatMap((what) => {
     const seconds = durationSeconds(header(`x-ratelimit-reset-${what}`) ?? '')
     const exhausted = header(`x-ratelimit-remaining-${what}`) === '0'
     return exhausted && seconds !== undefined ? [seconds] : []
   })
-  return resets.length > 0 ? Math.ceil(Math.max(...resets)) : undefined
+  return resets.length > 0 ? wholeSeconds(Math.max(...resets)) : undefined
 }

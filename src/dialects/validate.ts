@@ -20,8 +20,13 @@ function issueOf(issue: core.$ZodIssue, value: unknown): Issue[] {
   }
   const path = pathOf(issue.path)
   const input = valueAt(value, path)
-  const missing = issue.code === 'invalid_type' && input === undefined
+  const missing = input === undefined && isAboutPresence(issue)
   return [{ path, message: missing ? 'is required' : issue.message, type: missing ? 'missing' : issue.code, input }]
+}
+
+/** What is said of a value that is not there: of the wrong type, none of the values there are, none of the types there are. */
+function isAboutPresence({ code }: core.$ZodIssue): boolean {
+  return code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union'
 }
 
 function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
@@ -36,7 +41,7 @@ function pathOf(path: readonly PropertyKey[]): (string | number)[] {
 }
 
 function deepest(issues: readonly core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map((issue) => issue.path.length))
+  return issues.reduce((most, { path }) => Math.max(most, path.length), 0)
 }
 
 /** Checks a body against a schema and returns it untouched. Throws `invalid_request` naming the first field at fault, with all of them in `issues`. */

@@ -144,9 +144,9 @@ export function providerSuite(name: string, open: () => Promise<OpenedProvider>)
     test('names the fields it could not carry', () =>
       inBothWays(
         open,
-        ask('echo', 'hi', { logprobs: true, source: { dialect: 'other', untranslated: ['top_a'] } }),
+        ask('echo', 'hi', { audio: { voice: 'alto' }, source: { dialect: 'other', untranslated: ['top_a'] } }),
         (response) => {
-          expect(response.dropped).toEqual(['top_a', 'logprobs'])
+          expect(response.dropped).toEqual(['top_a', 'audio'])
         },
       ))
 

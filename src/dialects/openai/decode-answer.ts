@@ -19,6 +19,7 @@ import {
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
+import { countOf, isObject, listOf, secondsOf, textOf } from './scalars.ts'
 import type { WireAnswer, WireChoice, WireDelta, WireLogprob, WireToolCall } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
@@ -70,6 +71,14 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   whole(text: string): ChatEvent[] {
+    try {
+      return this.#whole(text)
+    } catch (error) {
+      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
+    }
+  }
+
+  #whole(text: string): ChatEvent[] {
     const answer = parseAnswer(text, 'provider_error')
     const events: ChatEvent[] = []
     this.#read(answer, events, '')
@@ -132,8 +141,9 @@ export class AnswerDecoder implements ChatDecoder {
 
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
     let first = events.length
-    if (answer.usage != null) this.#usage = usageOf(answer.usage)
-    else if (answer.x_groq?.usage != null && this.#usage === undefined) this.#usage = usageOf(answer.x_groq.usage)
+    const beside = answer.x_groq?.usage
+    if (isObject(answer.usage)) this.#usage = usageOf(answer.usage)
+    else if (isObject(beside) && this.#usage === undefined) this.#usage = usageOf(beside)
     if (answer.error != null || answer.object === 'error') this.#fail(answer)
     const choices = answer.choices ?? []
     if (!this.#begun && !isBeginning(answer) && this.#failure === undefined) {
@@ -162,19 +172,19 @@ export class AnswerDecoder implements ChatDecoder {
     this.#begun = true
     const { passThrough, dropped, upstreamRequestId } = this.#facts
     return started({
-      id: answer.id ?? '',
-      model: answer.model ?? '',
-      created: BigInt(Math.trunc(answer.created ?? 0) || 0),
+      id: textOf(answer.id),
+      model: textOf(answer.model),
+      created: secondsOf(answer.created),
       rawDialect: passThrough ? 'openai' : '',
       dropped: [...dropped],
       upstreamRequestId,
-      serviceTier: answer.service_tier ?? '',
-      systemFingerprint: answer.system_fingerprint ?? '',
+      serviceTier: textOf(answer.service_tier),
+      systemFingerprint: textOf(answer.system_fingerprint),
     })
   }
 
   #readChoice(wire: WireChoice, events: ChatEvent[]): void {
-    const choice = wire.index ?? 0
+    const choice = countOf(wire.index)
     const state = this.#choice(choice)
     const delta = wire.delta ?? wire.message
     if (delta != null) this.#readDelta(delta, choice, state, events)
@@ -208,15 +218,12 @@ export class AnswerDecoder implements ChatDecoder {
     const legacy = delta.function_call
     if (legacy != null && (legacy.name ?? '') + (legacy.arguments ?? '') !== '')
       events.push(readCall({ index: 0, function: legacy }, choice, state))
-    for (const note of delta.annotations ?? []) events.push(readAnnotation(note, choice))
+    for (const note of delta.annotations ?? []) if (isObject(note)) events.push(readAnnotation(note, choice))
     if (delta.audio != null) {
-      const { id = '', data = '', transcript = '', expires_at: expires = 0 } = delta.audio
-      events.push(
-        audioDelta(
-          { id, data: new Uint8Array(Buffer.from(data, 'base64')), transcript, expires: BigInt(Math.trunc(expires)) },
-          choice,
-        ),
-      )
+      const { id, data, transcript, expires_at: expires } = delta.audio
+      const sound = new Uint8Array(Buffer.from(textOf(data), 'base64'))
+      const spoken = { id: textOf(id), data: sound, transcript: textOf(transcript), expires: secondsOf(expires) }
+      events.push(audioDelta(spoken, choice))
     }
   }
 
@@ -288,11 +295,11 @@ function thinkingText(thinking: unknown): string {
  */
 function readCall(wire: WireToolCall, choice: number, state: ChoiceState): ChatEvent {
   const custom = wire.type === 'custom' || (wire.custom != null && wire.function == null)
-  const name = (custom ? wire.custom?.name : wire.function?.name) ?? ''
+  const name = textOf(custom ? wire.custom?.name : wire.function?.name)
   const given = (custom ? wire.custom?.input : wire.function?.arguments) ?? ''
   const argumentsJson = typeof given === 'string' ? given : JSON.stringify(given)
-  const id = wire.id ?? ''
-  const index = wire.index !== undefined && wire.index >= 0 ? wire.index : undefined
+  const id = textOf(wire.id)
+  const index = typeof wire.index === 'number' && wire.index >= 0 ? wire.index : undefined
   const known = index === undefined ? findById(state, id, name) : state.byIndex.get(index)
   const another = known !== undefined && name !== '' && (id === '' ? isWhole(known.unnamed) : id !== known.id)
   if (known?.unnamed !== undefined && !another) known.unnamed += argumentsJson
@@ -324,19 +331,16 @@ function findById(state: ChoiceState, id: string, name: string): CallState | und
 }
 
 function readAnnotation(note: Record<string, unknown>, choice: number): ChatEvent {
-  const type = typeof note['type'] === 'string' ? note['type'] : ''
+  const type = textOf(note['type'])
   const inner = (note[type] ?? note) as Record<string, unknown>
-  const word = (key: string): string => (typeof inner[key] === 'string' ? inner[key] : '')
-  const offset = (key: string): number =>
-    typeof inner[key] === 'number' && inner[key] > 0 ? Math.trunc(inner[key]) : 0
   return annotation(
     {
       $typeName: 'switchyard.v1.Annotation',
       type,
-      url: word('url'),
-      title: word('title'),
-      startIndex: offset('start_index'),
-      endIndex: offset('end_index'),
+      url: textOf(inner['url']),
+      title: textOf(inner['title']),
+      startIndex: countOf(inner['start_index']),
+      endIndex: countOf(inner['end_index']),
       raw: note as JsonObject,
     },
     choice,
@@ -346,17 +350,17 @@ function readAnnotation(note: Record<string, unknown>, choice: number): ChatEven
 function logprobsOf(content: WireLogprob[] | null | undefined, refusal: WireLogprob[] | null | undefined): Logprobs {
   return {
     $typeName: 'switchyard.v1.Logprobs',
-    content: (content ?? []).map(tokenOf),
-    refusal: (refusal ?? []).map(tokenOf),
+    content: listOf(content).map(tokenOf),
+    refusal: listOf(refusal).map(tokenOf),
   }
 }
 
 function tokenOf(wire: WireLogprob): TokenLogprob {
   return {
     $typeName: 'switchyard.v1.TokenLogprob',
-    token: wire.token ?? '',
-    logprob: wire.logprob ?? 0,
-    utf8: new Uint8Array(wire.bytes ?? []),
-    top: (wire.top_logprobs ?? []).map(tokenOf),
+    token: textOf(wire.token),
+    logprob: typeof wire.logprob === 'number' ? wire.logprob : 0,
+    utf8: new Uint8Array(listOf(wire.bytes)),
+    top: listOf(wire.top_logprobs).map(tokenOf),
   }
 }

@@ -8,6 +8,7 @@ import {
   type ToolChoice,
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
+import { fail } from '../../error/index.ts'
 import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { encodeBase64, toDataUrl } from '../parts.ts'
@@ -50,10 +51,22 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
   }
   for (const field of options.refuses) {
     if (body[field] === undefined) continue
+    if (changesTheAnswer(field, body[field])) {
+      throw fail('unsupported_field', `the provider of this model does not have ${field}`, { param: field })
+    }
     delete body[field]
     if (field !== 'stream_options') dropped.push(field)
   }
   return { body: JSON.stringify(body), dropped, passThrough: false }
+}
+
+/** Fields without which the answer would not be of the shape that was asked for. They are refused, never left out. */
+function changesTheAnswer(field: string, value: unknown): boolean {
+  return (
+    (field === 'n' && value !== 1) ||
+    (field === 'logprobs' && value === true) ||
+    (field === 'top_logprobs' && value !== 0)
+  )
 }
 
 /** Adds `stream_options.include_usage` to the client's own words, where the operator wants every stream counted. */

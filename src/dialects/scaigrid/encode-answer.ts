@@ -8,8 +8,9 @@ const usageBesideChoice = '"choices":[{"index":0,"delta":{},"logprobs":null,"fin
 /** Characters that Python takes for line ends and event streams do not: clients of this API split its streams with Python. */
 const foreignLineEnds = /[\u0085\u2028\u2029]/g
 
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+/** JSON with those characters spelled out. */
+function splittable(json: string): string {
+  return json.replaceAll(foreignLineEnds, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /**
@@ -25,11 +26,8 @@ export function scaigridAnswer(): ChatAnswer {
       const data = { ...completion, _meta: { ...meta, latency_ms: Math.round(served.elapsed()) } }
       return JSON.stringify({ status: 'ok', data, meta })
     },
-    events(batch, served) {
-      const text = chunks.events(batch, served).replace(usageAlone, usageBesideChoice)
-      return text.replaceAll(foreignLineEnds, escaped)
-    },
+    events: (batch, served) => splittable(chunks.events(batch, served).replace(usageAlone, usageBesideChoice)),
     end: () => chunks.end(),
-    fail: (error) => `event: error\ndata: ${JSON.stringify(errorObject(error))}\n\n${chunks.end()}`,
+    fail: (error) => `event: error\ndata: ${splittable(JSON.stringify(errorObject(error)))}\n\n${chunks.end()}`,
   }
 }

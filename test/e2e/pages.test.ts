@@ -1,0 +1,135 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { ask } from '../faults/client.ts'
+import { ways } from '../faults/ways.ts'
+import { streamValues } from '../wire/case.ts'
+import { bearer, keyEntry, saying, sharedGateway } from './gateway.ts'
+
+const key = bearer('sk-user')
+const gateway = await sharedGateway({
+  config: { keys: [keyEntry('user', 'sk-user', { permissions: ['models:use', 'providers:read'] })] },
+})
+const { url } = gateway
+
+test.each(['/healthz', '/livez', '/readyz'])('%s needs no key and says ok', async (path) => {
+  const answer = await fetch(url + path)
+  expect([answer.status, await answer.json()]).toEqual([200, { status: 'ok' }])
+})
+
+test('the metrics are in the text format, and count the calls of every dialect', async () => {
+  for (const way of ways) await ask(url + way.path(false), way.body('simulator/echo', false), key)
+  const answer = await fetch(`${url}/metrics`)
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=/)
+  const lines = (await answer.text()).split('\n').filter((line) => line !== '')
+  const sample = /^[a-zA-Z_:][\w:]*(\{([a-zA-Z_]\w*="([^"\\]|\\.)*",?)*\})? (-?[\d.]+(e[+-]?\d+)?|NaN|[+-]Inf)$/
+  for (const line of lines) if (!line.startsWith('# ')) expect(line).toMatch(sample)
+  for (const { name } of ways)
+    expect(lines.some((line) => line.includes(`"${name}"`) && / [1-9]/.test(line))).toBe(true)
+})
+
+test('the documentation is a page whose parts are all there, and which shows the document', async () => {
+  const page = await (await fetch(`${url}/docs/`)).text()
+  const parts = [...page.matchAll(/(?:src|href)="(\.[^"]+)"/g)].map(([, part = '']) => new URL(part, `${url}/docs/`))
+  expect(parts.length).toBeGreaterThan(2)
+  let scripts = ''
+  for (const part of parts) {
+    const answer = await fetch(part)
+    expect([part.pathname, answer.status]).toEqual([part.pathname, 200])
+    if (part.pathname.endsWith('initializer.js')) scripts += await answer.text()
+  }
+  expect(scripts).toContain('/openapi.json')
+  expect((await fetch(`${url}/docs`)).status).toBe(200)
+})
+
+// ------------------------------------------------------------------------------------------------------- the document
+
+interface Content {
+  readonly schema: Readonly<Record<string, unknown>>
+}
+
+interface Operation {
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>
+  readonly requestBody?: { readonly content: Readonly<Record<string, Content>> }
+}
+
+interface Document {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> }
+}
+
+describe('the OpenAPI document', () => {
+  let document: Document
+  beforeAll(async () => {
+    document = (await (await fetch(`${url}/openapi.json`)).json()) as Document
+  })
+
+  /** What a body has to be, by the document. */
+  function schemaOf(schema: Readonly<Record<string, unknown>>): z.ZodType {
+    const whole = JSON.stringify({ ...schema, $defs: document.components.schemas })
+    return z.fromJSONSchema(
+      JSON.parse(whole.replaceAll('#/components/schemas/', '#/$defs/')) as z.core.JSONSchema.JSONSchema,
+    )
+  }
+
+  /** The operations of the dialects. */
+  const operations = (): { path: string; method: string; operation: Operation }[] =>
+    Object.entries(document.paths)
+      .filter(([path]) => !path.startsWith('/switchyard.v1.'))
+      .flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+      )
+
+  const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'simulator' }
+  const real = (path: string): string => path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => values[name] ?? name)
+  const body = (path: string): object =>
+    path.startsWith('/v5')
+      ? { model: 'simulator/echo', args: { messages: saying('Hello') } }
+      : { model: 'simulator/echo', messages: saying('Hello') }
+
+  test('is of this gateway', () => {
+    expect(document.openapi).toMatch(/^3\.1\./)
+    expect(operations().length).toBeGreaterThanOrEqual(10)
+  })
+
+  test('has no path that is not there, and knows who must be asked for a key', async () => {
+    for (const { path, method } of operations()) {
+      const open = await fetch(url + real(path), { method })
+      expect([path, open.status]).toEqual([path, 401])
+      const answer = await fetch(url + real(path), { method, headers: key })
+      expect([path, answer.status]).toEqual([path, method === 'GET' ? 200 : 415])
+    }
+    for (const path of Object.keys(document.paths)) {
+      const headers = { ...key, 'content-type': 'application/json' }
+      const answer = await fetch(url + real(path), { method: 'POST', headers, body: '{}' })
+      expect([path, answer.status]).not.toEqual([path, 404])
+    }
+  })
+
+  test('says what is answered, and in which form', async () => {
+    for (const { path, method, operation } of operations()) {
+      const content = operation.responses['200']?.content ?? {}
+      const schema = schemaOf(content['application/json']?.schema ?? {})
+      const init =
+        method === 'GET'
+          ? { headers: key }
+          : { method, headers: { ...key, 'content-type': 'application/json' }, body: JSON.stringify(body(path)) }
+      const answer = await fetch(url + real(path), init)
+      const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
+      expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, 200, true])
+      const text = await answer.text()
+      const told = type === 'text/event-stream' ? streamValues(text).map(({ value }) => value) : [JSON.parse(text)]
+      expect(schema.safeParse({ object: 'none', type: 'none' }).success).toBe(false)
+      for (const value of told) expect([path, schema.safeParse(value).error]).toEqual([path, undefined])
+    }
+  })
+
+  test('says what may be asked', async () => {
+    for (const { path, operation } of operations()) {
+      const schema = operation.requestBody?.content['application/json']?.schema
+      if (schema === undefined) continue
+      expect([path, schemaOf(schema).safeParse(body(path)).error]).toEqual([path, undefined])
+      expect([path, schemaOf(schema).safeParse({ ...body(path), model: 7 }).success]).toEqual([path, false])
+    }
+  })
+})

@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { pino } from 'pino'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config/load.ts'
+import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+
+const run = promisify(execFile)
+const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)].map(([, code]) => code ?? '')
+const calls = blocks.filter((code) => code.includes('curl '))
+
+let gateway: RunningGateway
+beforeAll(async () => {
+  const config = loadConfig({ env: {}, flags: { port: '0' } })
+  gateway = await startGateway({ config, env: {}, log: pino({ level: 'silent' }) })
+})
+afterAll(() => gateway.stop())
+
+test('the README shows a call for every dialect, for the contract as JSON and for gRPC', () => {
+  const all = calls.join('\n')
+  for (const path of [
+    '/v1/chat/completions',
+    '/api/v1/inference/chat',
+    '/v1/inference/chat',
+    '/v5/inference',
+    'InferenceService/Chat',
+    '--protocol grpc',
+  ]) {
+    expect(all).toContain(path)
+  }
+})
+
+test.each(calls)('the call of the README answers: %s', async (code) => {
+  const command = code.replaceAll('http://127.0.0.1:3000', gateway.url).replace('npx buf', 'node_modules/.bin/buf')
+  const { stdout } = await run('bash', ['-c', command])
+  expect(stdout).toMatch(/simulated|lorem/i)
+  expect(stdout).not.toMatch(/"error"/)
+})
