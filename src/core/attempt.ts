@@ -29,6 +29,8 @@ export class Attempt {
   readonly #began = performance.now()
   #source: AsyncIterator<unknown> | undefined
   #reject: ((error: GatewayError) => void) | undefined
+  /** The source has ended or failed by itself: there is nothing left to cut. */
+  #over = false
   #duration: number | undefined
 
   constructor(target: Target, surroundings: Surroundings) {
@@ -86,10 +88,18 @@ export class Attempt {
   close(): void {
     this.#watch[Symbol.dispose]()
     this.#duration ??= performance.now() - this.#began
-    // A source that waits for something ends by the abort; its own clean-up is not waited for.
-    if (this.#reject !== undefined && !this.#controller.signal.aborted)
+    if (!this.#over && !this.#controller.signal.aborted)
       this.#controller.abort(fail('client_closed', 'the answer is not read any more'))
-    this.#source?.return?.().catch(() => undefined)
+    void this.#release()
+  }
+
+  /** Ends the source. Its own clean-up is not waited for, and what goes wrong in it has nobody left to tell. */
+  async #release(): Promise<void> {
+    try {
+      await this.#source?.return?.()
+    } catch {
+      // The outcome of the try is known by now.
+    }
   }
 
   /** The try as the log has it. `arrivedAt` is when the call began. */
@@ -111,16 +121,22 @@ export class Attempt {
       this.#reject = reject
       if (this.#controller.signal.aborted) return reject(asGatewayError(this.#controller.signal.reason))
       if (this.#source === undefined) return resolve(undefined)
-      this.#source.next().then(
-        (step) => {
-          this.#rest()
-          resolve(step.done === true ? undefined : completeBatch(step.value as Parameters<typeof completeBatch>[0]))
-        },
-        (error: unknown) => {
-          this.#rest()
-          reject(error instanceof Error ? error : fail('provider_error', 'the provider failed', { cause: error }))
-        },
-      )
+      this.#source
+        .next()
+        .then(
+          (step) => {
+            this.#rest()
+            this.#over = step.done === true
+            resolve(this.#over ? undefined : completeBatch(step.value as Parameters<typeof completeBatch>[0]))
+          },
+          (error: unknown) => {
+            this.#rest()
+            this.#over = true
+            reject(providerFault(error))
+          },
+        )
+        // What is no event is thrown here.
+        .catch(reject)
     })
   }
 

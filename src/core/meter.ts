@@ -63,7 +63,7 @@ export class Meter {
           this.#written += event.value.argumentsJson.length + event.value.name.length
           break
         case 'usage':
-          this.#usage = event.value
+          this.#usage = counted(event.value)
           break
         case 'finished':
           this.#finished.push(reasonWord(event.value.reason))
@@ -136,6 +136,22 @@ export class Meter {
     }
     this.#recorder.settled(record)
   }
+}
+
+/**
+ * The usage as a provider gave it, miscounts put to zero in place, since it is the object that the client gets too: a negative
+ * number would be a refund, and one that is none would keep the call from being recorded.
+ */
+function counted(given: Usage): Usage {
+  const { inputTokens, outputTokens, cacheReadTokens, reasoningTokens } = given
+  if (isCount(inputTokens) && isCount(outputTokens) && isCount(cacheReadTokens) && isCount(reasoningTokens))
+    return given
+  const counts = Object.entries(given).filter(([, value]) => typeof value === 'number')
+  return Object.assign(given, Object.fromEntries(counts.map(([name, value]) => [name, isCount(value) ? value : 0])))
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= 0xffff_ffff
 }
 
 const reasonWords = new Map<number, string>(

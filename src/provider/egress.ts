@@ -72,10 +72,19 @@ function remember(targets: Map<string, Target>, url: string): Target {
 
 const resolveAll: Resolve = (host, done) => systemLookup(host, { all: true }, done)
 
-/** True for an address of the public internet: no loopback, private, link-local, carrier, multicast or reserved one, in any spelling. */
+/** Looks public, and leads to the platform services of a cloud from any machine in it. */
+const platformServices = '168.63.129.16'
+
+/**
+ * True for an address of the public internet: no loopback, private, link-local, carrier, multicast, tunnel or reserved one, and
+ * none in an unusual spelling. Of IPv6, only what is assigned for global use (2000::/3) is public.
+ */
 export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false
-  return ipaddr.process(address).range() === 'unicast'
+  if (isIP(address) === 0) return false
+  const parsed = ipaddr.process(address)
+  if (parsed.range() !== 'unicast' || parsed.toString() === platformServices) return false
+  const [first = 0] = parsed.toByteArray()
+  return parsed.kind() === 'ipv4' || first >> 5 === 1
 }
 
 /** Refuses a URL by what can be seen of it; names are judged when they are resolved, at the socket. */

@@ -1,5 +1,5 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ChatDecoder, ClientDialect, SseMessage } from '../dialects/contract.ts'
+import type { ChatDecoder, ClientDialect, EncodedChat, SseMessage } from '../dialects/contract.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
@@ -22,24 +22,12 @@ export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider
 }
 
 async function* chat<Options>(
-  { dialect, options, chatUrl, headers }: Upstream<Options>,
+  upstream: Upstream<Options>,
   request: ChatRequest,
   context: CallContext,
 ): AsyncGenerator<readonly ChatEvent[]> {
-  const encoded = dialect.encodeChat(request, context.streaming, options)
-  refuseDropped(request, encoded.dropped)
-  const response = await context.egress.send({
-    method: 'POST',
-    url: chatUrl,
-    headers: {
-      'content-type': 'application/json',
-      accept: context.streaming ? 'text/event-stream' : 'application/json',
-      'x-request-id': context.requestId,
-      ...headers(context.credential),
-    },
-    body: encoded.body,
-    signal: context.signal,
-  })
+  const { dialect, options } = upstream
+  const { response, encoded } = await ask(upstream, request, context)
   const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
   if (response.status < 200 || response.status > 299) throw without(secrets, await failureOf(dialect, response))
   const streamed = isEventStream(response, context.streaming)
@@ -55,6 +43,29 @@ async function* chat<Options>(
   } catch (error) {
     throw error instanceof GatewayError ? without(secrets, error) : error
   }
+}
+
+/** Sends the request. Its body is let go of here, and not kept for as long as a stream may last. */
+async function ask<Options>(
+  { dialect, options, chatUrl, headers }: Upstream<Options>,
+  request: ChatRequest,
+  context: CallContext,
+): Promise<{ response: UpstreamResponse; encoded: Omit<EncodedChat, 'body'> }> {
+  const { body, ...encoded } = dialect.encodeChat(request, context.streaming, options)
+  refuseDropped(request, encoded.dropped)
+  const response = await context.egress.send({
+    method: 'POST',
+    url: chatUrl,
+    headers: {
+      'content-type': 'application/json',
+      accept: context.streaming ? 'text/event-stream' : 'application/json',
+      'x-request-id': context.requestId,
+      ...headers(context.credential),
+    },
+    body,
+    signal: context.signal,
+  })
+  return { response, encoded }
 }
 
 /**
@@ -115,8 +126,22 @@ function isEventStream(response: UpstreamResponse, asked: boolean): boolean {
   return type.includes('text/event-stream') || (asked && !type.includes('json'))
 }
 
-/** The error with the credential gone from its message, should the upstream have quoted it. */
+/** The error with the credential gone from it, should the upstream have quoted it: cut out of the message, other fields left out. */
 function without(secrets: readonly string[], error: GatewayError): GatewayError {
-  if (!secrets.some((secret) => error.message.includes(secret))) return error
-  return fail(error.reason, scrub(error.message, secrets), { ...error.details, cause: undefined })
+  const quotes = (text: string | undefined): boolean =>
+    text !== undefined && secrets.some((secret) => text.includes(secret))
+  const { param, upstream, cause: _, ...details } = error.details
+  const { status, type, code } = upstream ?? {}
+  if (![error.message, param, type, code].some(quotes)) return error
+  return fail(error.reason, scrub(error.message, secrets), {
+    ...details,
+    ...(param !== undefined && !quotes(param) && { param }),
+    ...(status !== undefined && {
+      upstream: {
+        status,
+        ...(type !== undefined && !quotes(type) && { type }),
+        ...(code !== undefined && !quotes(code) && { code }),
+      },
+    }),
+  })
 }

@@ -82,19 +82,17 @@ class BodyReader {
   }
 
   #decode(decoder: Decoder): void {
-    const request = this.#request
     let received = 0
     this.#decoder = decoder
     decoder.on('data', (chunk: Buffer) => this.#collect(chunk))
     // A decoder ignores what follows the compressed data, which must not be lost in silence.
     decoder.on('end', () => (decoder.bytesWritten === received ? this.#finish() : this.#refuse(damaged())))
     decoder.on('error', (cause) => this.#refuse(damaged(cause)))
-    decoder.on('drain', () => !this.#settled && request.resume())
     this.#listen(
       (chunk) => {
         received += chunk.length
         if (received > this.#limits.bytes) this.#refuse(this.#tooLarge())
-        else if (!decoder.write(chunk)) request.pause()
+        else decoder.write(chunk)
       },
       () => (received === 0 ? this.#finish() : decoder.end()),
     )
@@ -117,7 +115,6 @@ class BodyReader {
       end()
     })
     request.on('close', () => this.#arrived || this.#lose())
-    request.on('error', () => this.#arrived || this.#lose())
   }
 
   #collect(chunk: Buffer): void {

@@ -20,8 +20,8 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
   const answering = new Map<Socket, ServerResponse>()
   /** Connections on which nothing more is served. */
   const closing = new WeakSet<Socket>()
-  /** Connections without an answer under way when the drain began, and what they had received by then. */
-  const quiet = new Map<Socket, number>()
+  /** Bytes that each connection had received when the drain began. */
+  const received = new Map<Socket, number>()
   let draining = false
 
   class Answer extends ServerResponse {
@@ -90,10 +90,10 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
     },
     announceDrain() {
       draining = true
-      for (const socket of connections) if (!answering.has(socket)) quiet.set(socket, socket.bytesRead)
+      for (const socket of connections) received.set(socket, socket.bytesRead)
     },
     closeIdle() {
-      for (const [socket, bytesRead] of quiet) {
+      for (const [socket, bytesRead] of received) {
         if (!answering.has(socket) && socket.bytesRead === bytesRead) socket.destroy()
       }
     },

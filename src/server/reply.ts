@@ -84,12 +84,15 @@ export class Reply {
     const status = this.#dialect.errorStatus?.(error) ?? error.status
     const body = this.#dialect.errorBody(error, this.#requestId)
     const { retryAfterSeconds } = error.details
+    const unread = this.#unread
+    // The port sees the pause, and lets a client that is still sending read the answer before it closes.
+    if (unread) this.#request.pause()
     this.#head(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
       ...(!error.retryable && { 'x-should-retry': 'false' }),
-      ...(this.#unread && { connection: 'close' }),
+      ...(unread && { connection: 'close' }),
       ...more,
     })
     this.#response.end(body)

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { type Client, createClient } from '@connectrpc/connect'
+import { createGrpcTransport } from '@connectrpc/connect-node'
+import { pino } from 'pino'
+import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { startGateway } from '../../src/gateway.ts'
+import { type FaultUpstream, startFaultUpstream } from './upstream.ts'
+
+/** The gateway's own key at the upstream: what must never be seen outside of the header it belongs in. */
+export const canary = 'canary-5f2c9b1e77aa4d0f'
+
+/** One line of the log. */
+export type LogLine = Readonly<Record<string, unknown>>
+
+/** A gateway that runs in this process, in front of an upstream that fails as it is told. */
+export interface FaultyGateway extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  /** What its provider `up` asks; further providers may share it. */
+  readonly upstream: FaultUpstream
+  readonly rpc: Client<typeof InferenceService>
+  /** All of the log so far, as it was written. */
+  readonly log: () => string
+  /** The lines that say how the request with this id ended, as soon as there is one. */
+  settled(requestId: string): Promise<LogLine[]>
+  /** Every line that says how a request ended. */
+  allSettled(): LogLine[]
+  metrics(): Promise<string>
+}
+
+/** What a test may choose. */
+export interface GatewayChoices {
+  /** Sections of the configuration, in the file's own words. */
+  readonly config?: Readonly<Record<string, object>>
+  /** Providers beside `up`, given its base URL. */
+  readonly providers?: (url: string) => object[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts a gateway from a configuration file, as `switchyard serve` does, on a free port. Nothing is retried unless the test says
+ * so. The provider `up` is the faulty upstream, by a key of its own.
+ */
+export async function openGateway({ config = {}, providers, env = {} }: GatewayChoices = {}): Promise<FaultyGateway> {
+  const upstream = await startFaultUpstream()
+  const folder = mkdtempSync(join(tmpdir(), 'switchyard-faults-'))
+  const path = join(folder, 'config.yaml')
+  const up = { name: 'up', type: 'openai', base_url: upstream.url, env_var: 'UP_API_KEY' }
+  const written = {
+    retries: { per_target: 0 },
+    ...config,
+    server: { host: '127.0.0.1', port: 0, drain_seconds: 0, ...config['server'] },
+    providers: [up, ...(providers?.(upstream.url) ?? [])],
+  }
+  // Every JSON text is YAML.
+  writeFileSync(path, JSON.stringify(written))
+  const lines: string[] = []
+  const gateway = await startGateway({
+    config: loadConfig({ path, env: {}, flags: {} }),
+    env: { UP_API_KEY: canary, ...env },
+    log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
+  })
+  const settled = (): LogLine[] => lines.map(parseLine).filter((line) => 'request_id' in line && 'http_status' in line)
+  return {
+    url: gateway.url,
+    port: gateway.port,
+    upstream,
+    rpc: createClient(InferenceService, createGrpcTransport({ baseUrl: gateway.url })),
+    log: () => lines.join(''),
+    allSettled: settled,
+    async settled(requestId) {
+      for (let turn = 0; turn < 400; turn++) {
+        const found = settled().filter((line) => line['request_id'] === requestId)
+        if (found.length > 0) return found
+        await setTimeout(10)
+      }
+      throw new Error(`the request ${requestId} was never settled`)
+    },
+    metrics: async () => (await fetch(`${gateway.url}/metrics`)).text(),
+    async [Symbol.asyncDispose]() {
+      await gateway.stop()
+      await upstream.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** A log line must be one JSON object and nothing else. */
+function parseLine(line: string): LogLine {
+  return JSON.parse(line) as LogLine
+}
+
+/** Waits for what must happen within the second that is promised, with room for a busy machine; says what did not. */
+export async function soon<Value>(promise: Promise<Value>, what: string): Promise<Value> {
+  const late = new AbortController()
+  const timer = setTimeout(2500, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`${what} did not happen in time`)
+  })
+  timer.catch(() => undefined)
+  try {
+    return await Promise.race([promise, timer])
+  } finally {
+    late.abort()
+  }
+}
