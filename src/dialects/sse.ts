@@ -1,19 +1,33 @@
 import { StringDecoder } from 'node:string_decoder'
-import { createParser } from 'eventsource-parser'
+import { createParser, type ParseError } from 'eventsource-parser'
+import { fail } from '../error/index.ts'
 import type { SseMessage } from './contract.ts'
 
 /** Turns the bytes of an event stream, cut anywhere, into its messages. Made for one stream. */
 export interface SseReader {
-  /** The messages that `bytes` completed. */
+  /** The messages that `bytes` completed. Throws `provider_error` for one that is larger than 32 Mi characters. */
   read(bytes: Uint8Array): SseMessage[]
   /** A last message that the stream ended without an empty line after. */
   end(): SseMessage[]
 }
 
+/** Characters of one event: an upstream that never ends its line must not fill the memory. */
+const largestEvent = 32 * 1024 * 1024
+
+/** All other faults are comments in disguise, which the specification has readers pass over. */
+function refuseEndless({ type }: ParseError): void {
+  if (type === 'max-buffer-size-exceeded')
+    throw fail('provider_error', "an event of the provider's answer is too large")
+}
+
 /** A reader for one stream: any line ends, comments and split characters, as the specification of event streams says. */
 export function sseReader(): SseReader {
   let messages: SseMessage[] = []
-  const parser = createParser({ onEvent: (message) => messages.push(message) })
+  const parser = createParser({
+    maxBufferSize: largestEvent,
+    onEvent: (message) => messages.push(message),
+    onError: refuseEndless,
+  })
   const decoder = new StringDecoder('utf8')
   const take = (text: string): SseMessage[] => {
     parser.feed(text)
