@@ -223,8 +223,8 @@ describe('a key', async () => {
 
   test('may not reach a model under an allowed name by choosing the provider', async () => {
     const body = { providerId: 'simulator', model: 'fast-and-dear', messages: saying('x') }
-    const { status } = await ask(`${guarded.url}/api/v1/inference/chat`, body, bearer('sk-narrow'))
-    expect(status).toBe(403)
+    const answer = await ask(`${guarded.url}/api/v1/inference/chat`, body, bearer('sk-narrow'))
+    expect(answer.status).toBe(403)
   })
 
   test('needs a permission for each thing it does', async () => {
