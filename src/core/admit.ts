@@ -82,7 +82,7 @@ export function matchesAny(patterns: readonly string[], name: string): boolean {
 export function authorizeModel(principal: Principal, { alias, forced = false, targets }: Route): void {
   if (principal.models.length === 0 || (!forced && matchesAny(principal.models, alias))) return
   if (targets.every(({ provider, model }) => matchesAny(principal.models, `${provider.record.name}/${model}`))) return
-  throw fail('permission_denied', `the API key may not use the model "${alias}"`, { param: 'model' })
+  throw fail('permission_denied', `the API key may not use the model "${alias.slice(0, 128)}"`, { param: 'model' })
 }
 
 /** The account a call is for: the one selected, else the key's first. Throws `permission_denied` for a foreign one. */

@@ -62,7 +62,7 @@ class Player {
 
 interface Rig {
   readonly records: CallRecord[]
-  call(model: string, retries?: number): ChatCall
+  readonly call: (model: string, retries?: number) => ChatCall
 }
 
 /** The real core, with these providers and an alias `any` that leads to all of them in order. */

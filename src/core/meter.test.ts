@@ -140,7 +140,8 @@ describe('what a call consumed', () => {
       const record = settled([[textDelta('x'), end, usageEvent(told)]])
       expect(record.usage).toBe(told)
       expect(record.usage.inputTokens).toBe(100)
-      expect(Number(record.usage.outputTokens) >= 0 && Number(record.usage.outputTokens) <= 0xffff_ffff).toBe(true)
+      expect(record.usage.outputTokens).toBeGreaterThanOrEqual(0)
+      expect(record.usage.outputTokens).toBeLessThanOrEqual(0xffff_ffff)
     },
   )
 })

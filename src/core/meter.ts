@@ -146,8 +146,9 @@ function counted(given: Usage): Usage {
   const { inputTokens, outputTokens, cacheReadTokens, reasoningTokens } = given
   if (isCount(inputTokens) && isCount(outputTokens) && isCount(cacheReadTokens) && isCount(reasoningTokens))
     return given
-  const counts = Object.entries(given).filter(([, value]) => typeof value === 'number')
-  return Object.assign(given, Object.fromEntries(counts.map(([name, value]) => [name, isCount(value) ? value : 0])))
+  const counts = Object.entries(usage({})).filter(([, value]) => typeof value === 'number')
+  const miscounted = counts.filter(([name]) => !isCount(given[name as keyof Usage]))
+  return Object.assign(given, Object.fromEntries(miscounted))
 }
 
 function isCount(value: unknown): boolean {

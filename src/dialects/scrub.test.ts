@@ -46,7 +46,11 @@ describe('a message of a vendor', () => {
   })
 
   test('never shows a secret, wherever it stands', () => {
-    const secret = fc.string({ unit: fc.constantFrom(...'abcXYZ019-_.+/='), minLength: 8, maxLength: 60 })
+    const secret = fc.string({
+      unit: fc.constantFrom('a', 'b', 'X', 'Z', '0', '9', '-', '_', '.', '+', '/', '='),
+      minLength: 8,
+      maxLength: 60,
+    })
     fc.assert(
       fc.property(fc.string(), secret, fc.string(), (before, hidden, after) => {
         expect(scrub(before + hidden + after, [hidden])).not.toContain(hidden)

@@ -1,6 +1,7 @@
+import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ChatCall, Core, OpenedChat, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
-import type { ChatAnswer, ChatAsk, ChatRoute, RequestFacts, ServerDialect } from '../dialects/contract.ts'
+import type { ChatAnswer, ChatAsk, ChatRoute, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { Fold } from '../model/collect.ts'
@@ -145,7 +146,7 @@ async function stream(
   reply.stream(served, dropped)
   try {
     for await (const batch of events) {
-      const text = encoder.events(batch, served)
+      const text = encoded(encoder, batch, served, call)
       if (text !== '' && !write(response, text)) await drained(response, writeMs)
     }
   } catch (thrown) {
@@ -156,6 +157,16 @@ async function stream(
     return
   }
   if (reply.open) response.end(encoder.end())
+}
+
+/** The events as text. What goes wrong here is told to the call before its events are left, which would look like a client that did. */
+function encoded(encoder: ChatAnswer, batch: readonly ChatEvent[], served: Served, call: ChatCall): string {
+  try {
+    return encoder.events(batch, served)
+  } catch (thrown) {
+    call.cancel(asGatewayError(thrown))
+    throw thrown
+  }
 }
 
 /** Cuts a client off that leaves the end of its answer unread, for which nothing else waits any more. A slow reader is none. */

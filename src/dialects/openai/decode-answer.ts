@@ -135,7 +135,8 @@ export class AnswerDecoder implements ChatDecoder {
     const ended = words.length > 0 && words.every((word) => word !== undefined)
     if (!this.#done && !ended)
       return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
-    if (words.includes('error')) return fail('provider_error', 'the provider ended the answer with an error')
+    if (words.some((word) => word?.toLowerCase() === 'error'))
+      return fail('provider_error', 'the provider ended the answer with an error')
     return undefined
   }
 

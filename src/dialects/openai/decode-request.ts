@@ -251,6 +251,13 @@ export function decodeTool(wire: RequestTool, path: string, untranslated: string
   return []
 }
 
+const modes: ReadonlyMap<string, Mode> = new Map([
+  ['auto', Mode.AUTO],
+  ['none', Mode.NONE],
+  ['required', Mode.REQUIRED],
+  ['any', Mode.REQUIRED],
+])
+
 /** Reads a choice of tools. Throws `invalid_request` for one that is neither a known word nor names tools. */
 export function decodeToolChoice(wire: RequestToolChoice): ToolChoice {
   const choice = (mode: Mode, names: string[] = []): ToolChoice => ({
@@ -259,13 +266,7 @@ export function decodeToolChoice(wire: RequestToolChoice): ToolChoice {
     names,
   })
   if (typeof wire === 'string') {
-    const modes: Readonly<Record<string, Mode>> = {
-      auto: Mode.AUTO,
-      none: Mode.NONE,
-      required: Mode.REQUIRED,
-      any: Mode.REQUIRED,
-    }
-    const mode = modes[wire]
+    const mode = modes.get(wire)
     if (mode === undefined)
       throw fail('invalid_request', `tool_choice: unknown choice "${wire}"`, { param: 'tool_choice' })
     return choice(mode)

@@ -20,29 +20,30 @@ export const roleWord: Readonly<Record<Role, string>> = {
   [Role.TOOL]: 'tool',
 }
 
-const reasonOf: Readonly<Record<string, FinishReason>> = {
-  stop: FinishReason.STOP,
-  eos: FinishReason.STOP,
-  end_turn: FinishReason.STOP,
-  stop_sequence: FinishReason.STOP,
-  length: FinishReason.LENGTH,
-  max_tokens: FinishReason.LENGTH,
-  model_length: FinishReason.LENGTH,
-  tool_calls: FinishReason.TOOL_CALLS,
-  tool_call: FinishReason.TOOL_CALLS,
-  tool_use: FinishReason.TOOL_CALLS,
-  function_call: FinishReason.TOOL_CALLS,
-  content_filter: FinishReason.CONTENT_FILTER,
-  refusal: FinishReason.REFUSAL,
-  error: FinishReason.ERROR,
-}
+/** A map, because an upstream's word may be the name of something every object has. */
+const reasonOf: ReadonlyMap<string, FinishReason> = new Map([
+  ['stop', FinishReason.STOP],
+  ['eos', FinishReason.STOP],
+  ['end_turn', FinishReason.STOP],
+  ['stop_sequence', FinishReason.STOP],
+  ['length', FinishReason.LENGTH],
+  ['max_tokens', FinishReason.LENGTH],
+  ['model_length', FinishReason.LENGTH],
+  ['tool_calls', FinishReason.TOOL_CALLS],
+  ['tool_call', FinishReason.TOOL_CALLS],
+  ['tool_use', FinishReason.TOOL_CALLS],
+  ['function_call', FinishReason.TOOL_CALLS],
+  ['content_filter', FinishReason.CONTENT_FILTER],
+  ['refusal', FinishReason.REFUSAL],
+  ['error', FinishReason.ERROR],
+])
 
 /**
  * What the end of a choice means. The content decides over the word: vendors say `stop` after calling a tool or refusing.
  * A stream that ended as a stream should, without a word, stopped.
  */
 export function finishReasonOf(word: string, called: boolean, refused: boolean): FinishReason {
-  const reason = word === '' ? FinishReason.STOP : (reasonOf[word.toLowerCase()] ?? FinishReason.OTHER)
+  const reason = word === '' ? FinishReason.STOP : (reasonOf.get(word.toLowerCase()) ?? FinishReason.OTHER)
   const undecided = reason === FinishReason.STOP || reason === FinishReason.OTHER
   if (called && undecided) return FinishReason.TOOL_CALLS
   if (refused && undecided) return FinishReason.REFUSAL
