@@ -48,6 +48,8 @@ export function retryDelay(
   random: () => number,
 ): number | undefined {
   if (!passing.has(error.reason) || !error.retryable) return undefined
+  // A provider that was too slow to begin is still at work on the answer, and would bill it again.
+  if (error.details.timer === 'first_event') return undefined
   const asked = (error.details.retryAfterSeconds ?? 0) * 1000
   if (asked > policy.maxRetryAfterMs) return undefined
   return Math.max(asked, random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries - 1)))

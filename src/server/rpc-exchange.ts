@@ -16,7 +16,7 @@ import { headerOf, tokenOf } from './reply.ts'
 import { requestIdOf } from './request-id.ts'
 import type { RpcCall } from './rpc-call.ts'
 import { explained, explainTrailer } from './rpc-explain.ts'
-import { type BodyProgress, universalRequest } from './rpc-request.ts'
+import { type BodyProgress, universalRequest, pathOf } from './rpc-request.ts'
 import { ResponseWriter } from './rpc-response.ts'
 
 /** What every exchange shares. */
@@ -74,7 +74,7 @@ export async function exchange(
     await write(answer, { request, response, writer, progress, call })
   } catch (err) {
     if (!call.clientGone.aborted) {
-      options.log.error({ err, requestId: call.requestId, path: request.url }, 'an RPC could not be answered')
+      options.log.error({ err, requestId: call.requestId, path: pathOf(request) }, 'an RPC could not be answered')
       response.destroy()
     }
   } finally {
