@@ -10,6 +10,7 @@ import type { LoadedPlugins } from '../provider/load.ts'
 import { Secret } from '../provider/secret.ts'
 import type { Environment } from './load.ts'
 import type { Config } from './schema.ts'
+import { isAllowedVariable } from './secrets.ts'
 
 /** What providers are made with. */
 export interface ProviderSources {
@@ -38,10 +39,12 @@ export async function createProviders(sources: ProviderSources): Promise<LoadedP
   return loaded
 }
 
+/** A key alone is not enough where only another variable knows the address: other programs use some of these keys as well. */
 function startsAlone({ manifest }: Plugin<unknown>, env: Environment): boolean {
-  const { builtIn, keyVariable, baseUrlVariable } = manifest
+  const { builtIn, keyVariable, baseUrl, baseUrlVariable } = manifest
   if (builtIn === true) return true
-  if (keyVariable !== undefined && isSet(env[keyVariable])) return true
+  const placed = baseUrl !== undefined || baseUrlVariable === undefined || isSet(env[baseUrlVariable.name])
+  if (keyVariable !== undefined && isSet(env[keyVariable]) && placed) return true
   return baseUrlVariable?.enables === true && isSet(env[baseUrlVariable.name])
 }
 
@@ -66,7 +69,9 @@ async function createProvider(config: ProviderConfig, sources: ProviderSources):
   }
   const baseUrl = baseUrlOf(config, plugin, sources.env)
   const credentials = credentialsOf(config, plugin, sources.env)
-  const provider = await makeProvider(config, plugin, { baseUrl, own: own.data }, { name: config.name, egress, log })
+  const secret = (variable: string): Secret => secretOf(variable, sources)
+  const host = { name: config.name, egress, log, secret }
+  const provider = await makeProvider(config, plugin, { baseUrl, own: own.data }, host)
   const defaultModel = config.default_model ?? manifest.defaultModel ?? ''
   const now = timestampFromDate(new Date())
   const record = create(ProviderSchema, {
@@ -135,6 +140,15 @@ function credentialsOf(config: ProviderConfig, { manifest }: Plugin<unknown>, en
     if (required.includes(id)) throw fault(config, `the environment variable ${id} is not set`)
     return []
   })
+}
+
+/** A secret that a provider's settings name, by the rule that holds for keys. */
+function secretOf(variable: string, { config, env }: ProviderSources): Secret {
+  if (!isAllowedVariable(variable, config.secrets.allowed_env))
+    throw fail('invalid_request', 'only *_API_KEY may be read; allow others in secrets.allowed_env')
+  const value = env[variable]
+  if (!isSet(value)) throw fail('invalid_request', `the environment variable ${variable} is not set`)
+  return new Secret(value.trim())
 }
 
 function fault({ name }: ProviderConfig, message: string): Error {

@@ -1,4 +1,4 @@
-import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Model, Provider as ProviderRecord } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { Permission, Served, Surface } from '../dialects/contract.ts'
@@ -136,6 +136,11 @@ export interface ChatCall {
   cancel(reason: GatewayError): void
 }
 
+/** A count as the edge asks for it. */
+export interface CountInput extends Pick<ChatInput, 'requestId' | 'principal' | 'request'> {
+  readonly signal: AbortSignal
+}
+
 /** A call that failed at the edge. */
 export interface Refusal extends Pick<ChatInput, 'requestId' | 'dialect' | 'arrivedAt'> {
   readonly operation: string
@@ -151,6 +156,8 @@ export interface Core {
   /** Throws `permission_denied` when the principal lacks the permission. */
   authorize(principal: Principal, permission: Permission): void
   chat(input: ChatInput): ChatCall
+  /** What a chat request would read: the provider's own count where it has one, else an estimate. Throws a `GatewayError`. */
+  countTokens(input: CountInput): Promise<CountTokensResponse>
   /** Records a call that failed before it could become one: a bad key, a body that cannot be read. */
   refuse(refusal: Refusal): void
   surface(principal: Principal): Surface

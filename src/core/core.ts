@@ -4,6 +4,7 @@ import { fail } from '../error/index.ts'
 import { authorize, type Keys, matchesAny } from './admit.ts'
 import { type CallSharing, Chat } from './call.ts'
 import type { AliasRule, Core, Principal } from './contract.ts'
+import { countTokens } from './count.ts'
 import { recordRefusal } from './meter.ts'
 import { RetryBudget } from './retry.ts'
 
@@ -23,6 +24,7 @@ export function createCore(parts: CoreParts): Core {
     authenticate: (token) => parts.keys.authenticate(token),
     authorize,
     chat: (input) => new Chat(input, shared),
+    countTokens: (input) => countTokens(input, shared),
     refuse: (refusal) => recordRefusal(parts.recorder, refusal),
     surface: (principal) => surfaceOf(parts, principal),
   }

@@ -164,7 +164,7 @@ function reasonWord(reason: FinishReason): string {
 }
 
 /** Characters of everything a model has to read. */
-function lengthOf(request: ChatRequest): number {
+export function lengthOf(request: ChatRequest): number {
   const messages = request.messages.reduce((sum, { parts }) => sum + partsLength(parts), 0)
   const tools = request.tools.length === 0 ? 0 : JSON.stringify(request.tools).length
   return messages + tools

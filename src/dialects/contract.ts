@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf'
-import type { ChatEvent, ChatRequest, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Model, Provider } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
@@ -54,7 +54,9 @@ export interface Served {
 export interface ChatAnswer {
   /** The body of a whole answer. */
   whole(response: ChatResponse, served: Served): string
-  /** Server-sent-event text for events that arrived together; may be empty. */
+  /** Content type of a streamed answer, where it is not server-sent events. */
+  readonly contentType?: string
+  /** The text, of server-sent events or what `contentType` says, for events that arrived together; may be empty. */
   events(batch: readonly ChatEvent[], served: Served): string
   /** What follows the last event of a stream that ended well. */
   end(): string
@@ -64,7 +66,7 @@ export interface ChatAnswer {
 
 /** One chat endpoint of a dialect. All are POST with a JSON body. */
 export interface ChatRoute {
-  /** The whole path. */
+  /** The whole path; a `*` in it stands for any text, which is then `params['*']`: `/models/*:generate`. */
   readonly path: string
   readonly summary: string
   /** Schema of the body, for documentation; `decode` checks it. */
@@ -73,6 +75,18 @@ export interface ChatRoute {
   readonly response: ZodType
   /** Reads the body. Throws `invalid_request`, naming the field. */
   decode(body: JsonBody, facts: RequestFacts): ChatAsk
+}
+
+/** One endpoint that tells what a chat request would read. All are POST with a JSON body. */
+export interface CountRoute {
+  readonly path: string
+  readonly summary: string
+  readonly request: ZodType
+  readonly response: ZodType
+  /** Reads the body. Throws `invalid_request`, naming the field. */
+  decode(body: JsonBody, facts: RequestFacts): ChatRequest
+  /** The body to answer with. */
+  encode(count: CountTokensResponse): string
 }
 
 /** What a route other than chat may ask of the gateway, already bound to the caller and what that caller may see. */
@@ -114,6 +128,9 @@ export interface ServerDialect {
   /** True when request texts may be sent on verbatim, so that a name given twice is the upstream's business. */
   readonly passThrough: boolean
   readonly chat: readonly ChatRoute[]
+  readonly counts?: readonly CountRoute[]
+  /** Where this dialect's clients put their key beside the common headers. */
+  token?(header: (name: string) => string | undefined, query: URLSearchParams): string | undefined
   readonly routes: readonly Route[]
   /** Paths of the vendor's API that are known and not served here, as prefixes, so that a 404 can say so. */
   readonly absent: readonly string[]
@@ -133,14 +150,43 @@ export interface SseMessage {
   readonly data: string
 }
 
+/** Cuts an upstream's answer into its events, whatever their framing. Made for one stream. */
+export interface MessageReader {
+  /** The events that `bytes` completed. */
+  read(bytes: Uint8Array): SseMessage[]
+  /** What the end of the stream completes. */
+  end(): SseMessage[]
+}
+
 /** A chat request as an upstream wants it. */
 export interface EncodedChat {
   /** JSON text. */
   readonly body: string
+  /** Path and query below the base URL, where it depends on the request; the dialect's own otherwise. */
+  readonly path?: string
+  /** Headers beside those of every request. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Canonical or source paths that the body does not carry. */
   readonly dropped: readonly string[]
   /** Set when the client speaks this dialect and shall get the upstream's own chunks. */
   readonly passThrough: boolean
+}
+
+/** A question of how much a chat request would read, as an upstream wants it. */
+export interface EncodedCount {
+  /** Path and query below the base URL. */
+  readonly path: string
+  /** JSON text. */
+  readonly body: string
+  /** Headers beside those of every request. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** How an upstream is asked to count the tokens of a request. */
+export interface CountDialect<Options> {
+  encodeCount(request: ChatRequest, options: Options): EncodedCount
+  /** The number in an answer's body. Throws `provider_error` for a body without one. */
+  decodeCount(text: string): number
 }
 
 /** How an answer ended: what was left to say, and the error if it is not a complete answer. */
@@ -177,7 +223,11 @@ export interface ClientDialect<Options> {
   /** What the format's own vendor does. */
   readonly defaults: Options
   encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
+  /** How a streamed answer of this content type is cut into events; as server-sent events when absent or undefined. */
+  reader?(contentType: string, streaming: boolean): MessageReader | undefined
   decodeChat(encoded: Omit<EncodedChat, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder
+  /** Absent where the format has no such question; the gateway then estimates. */
+  readonly count?: CountDialect<Options>
   /** The error that a failed call means to the caller. */
   decodeError(failure: UpstreamFailure): GatewayError
 }

@@ -1,15 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser, type ParseError } from 'eventsource-parser'
 import { fail } from '../error/index.ts'
-import type { SseMessage } from './contract.ts'
-
-/** Turns the bytes of an event stream, cut anywhere, into its messages. Made for one stream. */
-export interface SseReader {
-  /** The messages that `bytes` completed. Throws `provider_error` for one that is larger than 32 Mi characters. */
-  read(bytes: Uint8Array): SseMessage[]
-  /** A last message that the stream ended without an empty line after. */
-  end(): SseMessage[]
-}
+import type { MessageReader, SseMessage } from './contract.ts'
 
 /** Characters of one event: an upstream that never ends its line must not fill the memory. */
 const largestEvent = 32 * 1024 * 1024
@@ -20,8 +12,11 @@ function refuseEndless({ type }: ParseError): void {
     throw fail('provider_error', "an event of the provider's answer is too large")
 }
 
-/** A reader for one stream: any line ends, comments and split characters, as the specification of event streams says. */
-export function sseReader(): SseReader {
+/**
+ * Reads server-sent events: any line ends, comments and split characters, as their specification says. The end completes a last
+ * event that no empty line follows. Throws `provider_error` for an event that is larger than 32 Mi characters.
+ */
+export function sseReader(): MessageReader {
   let messages: SseMessage[] = []
   const parser = createParser({
     maxBufferSize: largestEvent,

@@ -4,7 +4,8 @@ import { fail } from '../error/index.ts'
 import type { Credential, Manifest, Plugin } from './contract.ts'
 import { upstreamProvider } from './upstream.ts'
 
-const settings = z.strictObject({
+/** Schema of the settings of every provider made by {@link compatible}, for plugins that add some of their own. */
+export const compatibleSettings = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
   options: z
     .record(z.string(), z.unknown())
@@ -13,7 +14,7 @@ const settings = z.strictObject({
 })
 
 /** Settings of every provider made by {@link compatible}. */
-export type CompatibleSettings = z.infer<typeof settings>
+export type CompatibleSettings = z.infer<typeof compatibleSettings>
 
 /** A vendor whose API is one of the formats we have a client half for. */
 export interface Vendor<Options> {
@@ -47,7 +48,7 @@ export function compatible<Options extends object>(
     contract: 'switchyard.v1',
     title,
     models,
-    settings,
+    settings: compatibleSettings,
     ...(vendor.baseUrl !== undefined && { baseUrl: vendor.baseUrl }),
     ...(vendor.keyVariable !== undefined && { keyVariable: vendor.keyVariable }),
     ...(vendor.baseUrlVariable !== undefined && { baseUrlVariable: vendor.baseUrlVariable }),
@@ -61,7 +62,7 @@ export function compatible<Options extends object>(
       const fixed = own.headers
       const headers = (credential: Credential | undefined): Record<string, string> =>
         credential === undefined ? fixed : { ...fixed, ...authorization(credential.secret.reveal()) }
-      return upstreamProvider({ dialect, options, chatUrl: `${baseUrl}${chatPath}`, headers })
+      return upstreamProvider({ dialect, options, baseUrl, chatPath, headers })
     },
   }
 }

@@ -1,12 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ZodType } from 'zod'
-import type { ChatEventSchema, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEventSchema, ChatRequest, CountTokensResponseSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Egress } from './egress.ts'
 import type { Secret } from './secret.ts'
 
 /** What a provider yields: a plain literal, or an event from the builders. The gateway completes it. */
 export type ChatEventInit = MessageInitShape<typeof ChatEventSchema>
+
+/** What a provider counts. */
+export type CountTokensInit = MessageInitShape<typeof CountTokensResponseSchema>
 
 /** What a provider lists. */
 export type ModelInit = MessageInitShape<typeof ModelSchema>
@@ -47,6 +50,8 @@ export interface CallContext {
 export interface Provider {
   /** Events of one answer, singly or as batches that arrived together, in the order `ChatEvent` documents. */
   chat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEventInit | readonly ChatEventInit[]>
+  /** What the request would read. Without it the gateway estimates. */
+  countTokens?(request: ChatRequest, context: CallContext): Promise<CountTokensInit>
   listModels?(context: CallContext): AsyncIterable<ModelInit>
   close?(): Promise<void>
 }
@@ -57,6 +62,11 @@ export interface Host {
   readonly name: string
   readonly egress: Egress
   readonly log: Logger
+  /**
+   * The value of an environment variable that the provider's settings name, for a secret beside its key. Throws when it is not set
+   * or may not be read. Absent where there is no environment to read.
+   */
+  readonly secret?: (variable: string) => Secret
 }
 
 /** What a plugin is: read at start, before any provider of it is made. */

@@ -43,7 +43,8 @@ function answering({ status = 200, type, pieces }: Answer): Egress & { readonly 
 const provider = upstreamProvider({
   dialect: openaiClient,
   options: openaiClient.defaults,
-  chatUrl: 'http://upstream/v1/chat/completions',
+  baseUrl: 'http://upstream/v1',
+  chatPath: '/chat/completions',
   headers: (credential) => (credential === undefined ? {} : { authorization: `Bearer ${credential.secret.reveal()}` }),
 })
 

@@ -1,25 +1,51 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ChatDecoder, ClientDialect, EncodedChat, SseMessage } from '../dialects/contract.ts'
+import type {
+  ChatDecoder,
+  ClientDialect,
+  CountDialect,
+  EncodedChat,
+  MessageReader,
+  SseMessage,
+} from '../dialects/contract.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
-import type { CallContext, Credential, Provider } from './contract.ts'
+import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 
 /** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
 export interface Upstream<Options> {
   readonly dialect: ClientDialect<Options>
   readonly options: Options
-  /** Whole URL of the chat endpoint. */
-  readonly chatUrl: string
-  /** Headers of every request, the credential among them. */
-  readonly headers: (credential: Credential | undefined) => Readonly<Record<string, string>>
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  /** Path of the chat endpoint below the base URL, for requests that do not bring their own. */
+  readonly chatPath: string
+  /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
+  readonly headers: (
+    credential: Credential | undefined,
+    outgoing: Outgoing,
+  ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+}
+
+/** A request that is about to leave, as those who sign it see it. */
+export interface Outgoing {
+  readonly method: 'POST' | 'GET'
+  readonly url: string
+  readonly body: string
 }
 
 /** A provider that asks an HTTP API through the client half of its dialect. */
 export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider {
-  return { chat: (request, context) => chat(upstream, request, context) }
+  const { count } = upstream.dialect
+  return {
+    chat: (request, context) => chat(upstream, request, context),
+    ...(count !== undefined && { countTokens: (request, context) => countTokens(upstream, count, request, context) }),
+  }
 }
+
+/** Where upstreams tell their own id of a call, the usual places first. */
+const requestIdHeaders = ['x-request-id', 'request-id', 'x-amzn-requestid', 'x-debug-trace-id']
 
 async function* chat<Options>(
   upstream: Upstream<Options>,
@@ -30,16 +56,17 @@ async function* chat<Options>(
   const { response, encoded } = await ask(upstream, request, context)
   const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
   if (response.status < 200 || response.status > 299) throw without(secrets, await failureOf(dialect, response))
-  const streamed = isEventStream(response, context.streaming)
+  const reader = dialect.reader?.(response.header('content-type') ?? '', context.streaming)
+  const streamed = reader !== undefined || isEventStream(response, context.streaming)
   const passThrough = encoded.passThrough && streamed === context.streaming
-  const upstreamRequestId = response.header('x-request-id') ?? response.header('request-id') ?? ''
+  const upstreamRequestId = requestIdHeaders.map((name) => response.header(name)).find((id) => id !== undefined) ?? ''
   const decoder = dialect.decodeChat({ ...encoded, passThrough }, options, upstreamRequestId)
   try {
     if (!streamed) {
       yield decoder.whole(await response.text())
       return
     }
-    yield* readStream(decoder, response)
+    yield* readStream(decoder, response, reader ?? sseReader())
   } catch (error) {
     throw error instanceof GatewayError ? without(secrets, error) : error
   }
@@ -47,25 +74,52 @@ async function* chat<Options>(
 
 /** Sends the request. Its body is let go of here, and not kept for as long as a stream may last. */
 async function ask<Options>(
-  { dialect, options, chatUrl, headers }: Upstream<Options>,
+  upstream: Upstream<Options>,
   request: ChatRequest,
   context: CallContext,
 ): Promise<{ response: UpstreamResponse; encoded: Omit<EncodedChat, 'body'> }> {
+  const { dialect, options, chatPath } = upstream
   const { body, ...encoded } = dialect.encodeChat(request, context.streaming, options)
   refuseDropped(request, encoded.dropped)
-  const response = await context.egress.send({
-    method: 'POST',
-    url: chatUrl,
+  const accept = context.streaming ? 'text/event-stream' : 'application/json'
+  const response = await post(upstream, encoded.path ?? chatPath, body, { accept, ...encoded.headers }, context)
+  return { response, encoded }
+}
+
+/** What the upstream itself counts. Throws as a chat would. */
+async function countTokens<Options>(
+  upstream: Upstream<Options>,
+  count: CountDialect<Options>,
+  request: ChatRequest,
+  context: CallContext,
+): Promise<CountTokensInit> {
+  const { path, body, headers } = count.encodeCount(request, upstream.options)
+  const response = await post(upstream, path, body, { accept: 'application/json', ...headers }, context)
+  const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
+  if (response.status < 200 || response.status > 299)
+    throw without(secrets, await failureOf(upstream.dialect, response))
+  return { inputTokens: count.decodeCount(await response.text()) }
+}
+
+/** One request to the upstream, with the headers of every request and the credential. */
+async function post<Options>(
+  { baseUrl, headers }: Upstream<Options>,
+  path: string,
+  body: string,
+  own: Readonly<Record<string, string>>,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  const outgoing: Outgoing = { method: 'POST', url: baseUrl + path, body }
+  return context.egress.send({
+    ...outgoing,
     headers: {
       'content-type': 'application/json',
-      accept: context.streaming ? 'text/event-stream' : 'application/json',
       'x-request-id': context.requestId,
-      ...headers(context.credential),
+      ...own,
+      ...(await headers(context.credential, outgoing)),
     },
-    body,
     signal: context.signal,
   })
-  return { response, encoded }
 }
 
 /**
@@ -75,8 +129,8 @@ async function ask<Options>(
 async function* readStream(
   decoder: ChatDecoder,
   response: UpstreamResponse,
+  reader: MessageReader,
 ): AsyncGenerator<readonly ChatEvent[], void, void> {
-  const reader = sseReader()
   let begun = false
   let broken: unknown
   try {

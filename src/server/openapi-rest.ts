@@ -1,5 +1,5 @@
 import { toJSONSchema, type ZodType } from 'zod'
-import type { ChatRoute, Route, ServerDialect } from '../dialects/contract.ts'
+import type { ChatRoute, CountRoute, Route, ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Components, Json, Operation, Part } from './openapi-parts.ts'
 
@@ -14,6 +14,7 @@ export function restOperations(dialects: readonly ServerDialect[], components: C
     components.responses[errorName(dialect)] = errorResponse(dialect)
     return [
       ...dialect.chat.map((route) => chatOperation(dialect, route, components)),
+      ...(dialect.counts ?? []).map((route) => countOperation(dialect, route, components)),
       ...dialect.routes.map((route) => routeOperation(dialect, route, components)),
     ]
   })
@@ -34,6 +35,26 @@ function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Com
       parameters: parametersOf(route.path),
       requestBody: { required: true, content: { 'application/json': { schema: request } } },
       responses: responses(dialect, { 'application/json': { schema: response }, 'text/event-stream': eventStream }),
+    },
+  }
+}
+
+function countOperation(dialect: ServerDialect, route: CountRoute, components: Components): Operation {
+  const id = operationId(dialect, 'POST', route.path)
+  const request = named(components, `${id}.request`, route.request, 'input')
+  const response = named(components, `${id}.response`, route.response, 'output')
+  return {
+    path: templated(route.path),
+    method: 'post',
+    body: {
+      operationId: id,
+      tags: [dialect.name],
+      summary: route.summary,
+      description:
+        'Needs the permission `models:use`. Answers with `x-switchyard-estimated` where no provider counted.',
+      parameters: parametersOf(route.path),
+      requestBody: { required: true, content: { 'application/json': { schema: request } } },
+      responses: responses(dialect, { 'application/json': { schema: response } }),
     },
   }
 }
@@ -74,8 +95,8 @@ function operationId({ name, base }: ServerDialect, method: Route['method'], pat
   return [name, method.toLowerCase(), ...words].join('_').replaceAll(/[^A-Za-z0-9]+/g, '_')
 }
 
-/** A named segment, or the star at the end that stands for all that follows. */
-const parameter = /:([A-Za-z]\w*)|\*$/g
+/** A named segment, or the star that stands for any text. */
+const parameter = /(?<=\/):([A-Za-z]\w*)|\*/g
 
 function templated(path: string): string {
   return path.replaceAll(parameter, (_match, name: string | undefined) => `{${name ?? 'path'}}`)

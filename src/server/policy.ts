@@ -83,7 +83,7 @@ export const policy: Policy = {
 
 /** The methods that this version has. All others answer UNIMPLEMENTED and are in no document. */
 export const offered = {
-  InferenceService: ['listModels', 'chat', 'streamChat'],
+  InferenceService: ['listModels', 'chat', 'streamChat', 'countTokens'],
   RegistryService: ['listProviders', 'getProvider'],
   KeyService: [],
   UsageService: [],

@@ -9,16 +9,23 @@ export function headerOf(request: NodeRequest, name: string): string | undefined
   return Array.isArray(value) ? value.join(', ') : value
 }
 
-/** The caller's key: `Authorization: Bearer KEY`, or `x-api-key: KEY`. */
-export function tokenOf(request: NodeRequest): string | undefined {
+/** The caller's key: `Authorization: Bearer KEY`, or `x-api-key: KEY`, or where else the dialect's clients put it. */
+export function tokenOf(request: NodeRequest, dialect?: ServerDialect): string | undefined {
   const { authorization } = request.headers
   if (authorization !== undefined && /^bearer /i.test(authorization)) return authorization.slice(7).trim()
-  return headerOf(request, 'x-api-key')
+  return headerOf(request, 'x-api-key') ?? dialect?.token?.((name) => headerOf(request, name), queryOf(request))
 }
 
 /** True when nothing can be written any more: the connection is gone, or over HTTP/2 the stream. */
 export function isGone(response: NodeResponse): boolean {
   return 'stream' in response ? response.stream.destroyed : response.destroyed
+}
+
+/** The query of a request's target. */
+export function queryOf(request: NodeRequest): URLSearchParams {
+  const url = request.url ?? ''
+  const query = url.indexOf('?')
+  return new URLSearchParams(query < 0 ? '' : url.slice(query + 1))
 }
 
 const headerLength = 4096
@@ -57,21 +64,27 @@ export class Reply {
   }
 
   /** A whole JSON answer. */
-  json(status: number, body: string, served?: Served, dropped: readonly string[] = []): void {
+  json(
+    status: number,
+    body: string,
+    served?: Served,
+    dropped: readonly string[] = [],
+    more: OutgoingHttpHeaders = {},
+  ): void {
     // As bytes: a string would be joined with the head and encoded again, which costs more than writing both.
     const bytes = Buffer.from(body)
     this.#head(
       status,
-      { 'content-type': 'application/json', 'content-length': bytes.length, ...droppedPart(dropped) },
+      { 'content-type': 'application/json', 'content-length': bytes.length, ...droppedPart(dropped), ...more },
       served,
     )
     this.#response.end(bytes)
   }
 
   /** The head of an event stream. */
-  stream(served: Served, dropped: readonly string[]): void {
+  stream(served: Served, dropped: readonly string[], contentType = 'text/event-stream; charset=utf-8'): void {
     const type = {
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': contentType,
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     }

@@ -1,13 +1,22 @@
 import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ChatCall, Core, OpenedChat, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
-import type { ChatAnswer, ChatAsk, ChatRoute, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
+import type {
+  ChatAnswer,
+  ChatAsk,
+  ChatRoute,
+  CountRoute,
+  JsonBody,
+  RequestFacts,
+  Served,
+  ServerDialect,
+} from '../dialects/contract.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { Fold } from '../model/collect.ts'
 import { refuseDropped } from '../provider/upstream.ts'
 import { decodeUtf8, readBody } from './body.ts'
-import { headerOf, isGone, Reply, tokenOf } from './reply.ts'
+import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import { requestIdOf } from './request-id.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
@@ -32,6 +41,7 @@ export async function serveChat(
   route: ChatRoute,
   request: NodeRequest,
   response: NodeResponse,
+  params: Params,
 ): Promise<void> {
   const arrivedAt = performance.now()
   const requestId = requestIdOf(headerOf(request, 'x-request-id'))
@@ -40,8 +50,9 @@ export async function serveChat(
   let principal: Principal | undefined
   let call: ChatCall | undefined
   try {
-    principal = core.authenticate(tokenOf(request))
-    const ask = await readAsk(options, dialect, route, request, requestId)
+    principal = core.authenticate(tokenOf(request, dialect))
+    const body = await readJson(options, dialect, request)
+    const ask = decodeAsk(route, body, request, factsOf(request, requestId, params))
     call = core.chat({ ...ask, requestId, dialect: dialect.name, principal, arrivedAt })
     await answer(options, call, ask, reply, response)
   } catch (thrown) {
@@ -60,17 +71,50 @@ export async function serveChat(
   }
 }
 
-async function readAsk(
+/** Values of what a route's path leaves open. */
+export type Params = Readonly<Record<string, string>>
+
+/** Serves one request of a route that counts. Never throws. */
+export async function serveCount(
   options: ChatEdgeOptions,
   dialect: ServerDialect,
-  route: ChatRoute,
+  route: CountRoute,
   request: NodeRequest,
-  requestId: string,
-): Promise<ChatAsk> {
+  response: NodeResponse,
+  params: Params,
+): Promise<void> {
+  const arrivedAt = performance.now()
+  const requestId = requestIdOf(headerOf(request, 'x-request-id'))
+  const reply = new Reply(request, response, dialect, requestId, options.cors(request))
+  const { core } = options
+  const controller = new AbortController()
+  const leave = (): void => controller.abort(fail('client_closed', 'the client left before the answer was complete'))
+  response.once('close', leave)
+  let keyId = ''
+  try {
+    const principal = core.authenticate(tokenOf(request, dialect))
+    keyId = principal.keyId
+    const body = await readJson(options, dialect, request)
+    const asked = route.decode(body, factsOf(request, requestId, params))
+    const count = await core.countTokens({ requestId, principal, request: asked, signal: controller.signal })
+    reply.json(200, route.encode(count), undefined, [], count.estimated ? { 'x-switchyard-estimated': 'true' } : {})
+  } catch (thrown) {
+    const error = asGatewayError(thrown)
+    core.refuse({ requestId, dialect: dialect.name, operation: 'count_tokens', keyId, arrivedAt, error })
+    reply.fail(error)
+  } finally {
+    response.off('close', leave)
+  }
+}
+
+async function readJson(options: ChatEdgeOptions, dialect: ServerDialect, request: NodeRequest): Promise<JsonBody> {
   requireJson(headerOf(request, 'content-type'))
   const bytes = await readBody(request, { bytes: options.bodyBytes, idleMs: options.bodyIdleMs })
-  const body = parseBody(decodeUtf8(bytes), dialect.passThrough)
-  const ask = route.decode(body, factsOf(request, requestId, {}))
+  return parseBody(decodeUtf8(bytes), dialect.passThrough)
+}
+
+function decodeAsk(route: ChatRoute, body: JsonBody, request: NodeRequest, facts: RequestFacts): ChatAsk {
+  const ask = route.decode(body, facts)
   if (headerOf(request, 'x-switchyard-strict') === 'true') {
     ask.request.strict = true
     refuseDropped(ask.request, ask.dropped ?? [])
@@ -84,14 +128,7 @@ export function factsOf(
   requestId: string,
   params: Readonly<Record<string, string>>,
 ): RequestFacts {
-  const url = request.url ?? ''
-  const query = url.indexOf('?')
-  return {
-    requestId,
-    params,
-    header: (name) => headerOf(request, name),
-    query: new URLSearchParams(query < 0 ? '' : url.slice(query + 1)),
-  }
+  return { requestId, params, header: (name) => headerOf(request, name), query: queryOf(request) }
 }
 
 function requireJson(contentType: string | undefined): void {
@@ -143,7 +180,7 @@ async function stream(
   call: ChatCall,
   writeMs: number,
 ): Promise<void> {
-  reply.stream(served, dropped)
+  reply.stream(served, dropped, encoder.contentType)
   try {
     for await (const batch of events) {
       const text = encoded(encoder, batch, served, call)

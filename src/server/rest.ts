@@ -3,7 +3,7 @@ import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdOf } from './request-id.ts'
-import { type ChatEdgeOptions, factsOf, serveChat } from './rest-chat.ts'
+import { type ChatEdgeOptions, factsOf, type Params, serveChat, serveCount } from './rest-chat.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 
@@ -41,17 +41,71 @@ export async function createRest(options: RestOptions): Promise<Rest> {
   app.setNotFoundHandler((request, reply) => notFound(request, reply, options))
   app.setErrorHandler((error: Error, request, reply) => answerError(error, request, reply, options))
   await app.ready()
-  const hot = new Map(
-    options.dialects.flatMap((dialect) => dialect.chat.map((route) => [route.path, { dialect, route }] as const)),
-  )
+  const hot = new HotRoutes(options)
   return {
     handle(request, response) {
-      const found = request.method === 'POST' ? hot.get(pathOf(request)) : undefined
-      if (found === undefined)
-        app.routing(request as Parameters<typeof app.routing>[0], response as Parameters<typeof app.routing>[1])
-      else void serveChat(options, found.dialect, found.route, request, response)
+      if (request.method === 'POST' && hot.serve(request, response)) return
+      app.routing(request as Parameters<typeof app.routing>[0], response as Parameters<typeof app.routing>[1])
     },
     close: () => app.close(),
+  }
+}
+
+type Serve = (request: NodeRequest, response: NodeResponse, params: Params) => void
+
+/** The routes that are dispatched before Fastify's router: by their exact path, or by what stands before and after its `*`. */
+class HotRoutes {
+  readonly #exact = new Map<string, Serve>()
+  readonly #open: { readonly before: string; readonly after: string; readonly serve: Serve }[] = []
+
+  constructor(options: RestOptions) {
+    for (const dialect of options.dialects) {
+      for (const route of dialect.chat) {
+        this.#add(
+          route.path,
+          (request, response, params) => void serveChat(options, dialect, route, request, response, params),
+        )
+      }
+      for (const route of dialect.counts ?? []) {
+        this.#add(
+          route.path,
+          (request, response, params) => void serveCount(options, dialect, route, request, response, params),
+        )
+      }
+    }
+  }
+
+  /** Serves the request if its path is one of them, and says whether it is. */
+  serve(request: NodeRequest, response: NodeResponse): boolean {
+    const path = pathOf(request)
+    const exact = this.#exact.get(path)
+    if (exact !== undefined) {
+      exact(request, response, {})
+      return true
+    }
+    for (const { before, after, serve } of this.#open) {
+      if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) continue
+      const text = decoded(path.slice(before.length, path.length - after.length))
+      if (text === undefined) continue
+      serve(request, response, { '*': text })
+      return true
+    }
+    return false
+  }
+
+  #add(path: string, serve: Serve): void {
+    const [before = '', after] = path.split('*')
+    if (after === undefined) this.#exact.set(path, serve)
+    else this.#open.push({ before, after, serve })
+  }
+}
+
+/** The text of a path segment; undefined where its escapes are none. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
   }
 }
 
@@ -74,8 +128,13 @@ async function mount(scope: FastifyInstance, dialect: ServerDialect, options: Re
       },
     })
   }
-  for (const route of dialect.chat) {
-    serve('POST', route.path, (request, reply) => void serveChat(options, dialect, route, request.raw, reply.raw))
+  // What is asked for at these paths was served before; what comes here has another method, or a name nobody knows.
+  const unknown = (request: FastifyRequest, reply: FastifyReply): void => notFound(request, reply, options)
+  for (const { path } of [...dialect.chat, ...(dialect.counts ?? [])]) {
+    // Below another dialect's base, that dialect says what else there is.
+    if (path !== dialect.base && !path.startsWith(`${dialect.base}/`)) continue
+    const url = path.replace(/\*.*/, '*')
+    if (!served.has(url)) serve('POST', url, unknown)
   }
   for (const route of dialect.routes)
     serve(route.method, route.path, (request, reply) => serveRoute(options, dialect, route, request, reply))
@@ -102,7 +161,7 @@ function serveRoute(
   const { core } = options
   let keyId = ''
   try {
-    const principal = core.authenticate(tokenOf(request.raw))
+    const principal = core.authenticate(tokenOf(request.raw, dialect))
     keyId = principal.keyId
     core.authorize(principal, route.permission)
     const facts = factsOf(request.raw, requestId, request.params as Record<string, string>)

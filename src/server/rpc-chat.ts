@@ -1,13 +1,13 @@
 import type { HandlerContext } from '@connectrpc/connect'
-import type { ChatEvent, ChatRequest, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest, ChatResponse, Source } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ChatCall, Core, OpenedChat } from '../core/contract.ts'
 import { fail } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
 import { droppedHeader } from './reply.ts'
 import { callOf, principalOf, type RpcCall } from './rpc-call.ts'
 
-/** Reads a body in the words of a dialect, as that dialect's own endpoint would. Throws `invalid_request`. */
-export type SourceDecoder = (body: string) => ChatRequest
+/** Reads a body in the words of a dialect, and what of its headers belongs to it, as that dialect's own endpoint would. Throws `invalid_request`. */
+export type SourceDecoder = (source: Pick<Source, 'body' | 'headers'>) => ChatRequest
 
 /** What chat over RPC needs. */
 export interface ChatEdge {
@@ -92,5 +92,5 @@ function withTrustedSource(message: ChatRequest, dialects: ReadonlyMap<string, S
   if (source === undefined) return message
   const decode = dialects.get(source.dialect)
   if (decode === undefined) return { ...message, source: undefined }
-  return { ...decode(source.body), model, provider, strict }
+  return { ...decode(source), model, provider, strict }
 }

@@ -135,6 +135,15 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
     },
     chat: (request, context) => chat(edge, request, context),
     streamChat: (request, context) => streamChat(edge, request, context),
+    countTokens: (request, context) => {
+      const rpc = callOf(context.values)
+      return core.countTokens({
+        requestId: rpc.requestId,
+        principal: principalOf(rpc),
+        request,
+        signal: context.signal,
+      })
+    },
   }
 }
 

@@ -106,7 +106,7 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   decodeTools(wire, request, untranslated)
   decodeSampling(wire, request, untranslated)
   decodeOptions(wire, request, untranslated)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'openai', body: body.text, untranslated }
+  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'openai', body: body.text, untranslated, headers: {} }
   return {
     request,
     streaming: wire.stream === true,

@@ -92,8 +92,9 @@ function callObject(id: string, name: string, given: string, custom: boolean): o
     : { id, type: 'function', function: { name, arguments: given } }
 }
 
+/** A note as its vendor wrote it, where that is in this format; one of another format is written anew. */
 function annotationObject(note: Annotation): object {
-  if (note.raw !== undefined) return note.raw
+  if (note.raw !== undefined && (note.raw['type'] ?? '') === note.type) return note.raw
   const { type, url, title, startIndex, endIndex } = note
   return { type, [type]: { url, title, start_index: startIndex, end_index: endIndex } }
 }

@@ -12,18 +12,19 @@ import { fail } from '../../error/index.ts'
 import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { encodeBase64, toDataUrl } from '../parts.ts'
+import { type Adaptation, adaptBody, adaptText } from './adapt-body.ts'
 import { roleWord } from './words.ts'
 
 /** What differs between vendors that are compatible with OpenAI's chat completions. */
-export interface CompatibleOptions {
+export interface CompatibleOptions extends Adaptation {
   /** Names the vendor in signatures. */
   readonly vendor: string
   /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */
   readonly refuses: readonly string[]
   /** The field for the limit of output tokens. */
   readonly limitField: 'max_tokens' | 'max_completion_tokens'
-  /** The message field that takes earlier reasoning back, where the vendor has one. */
-  readonly reasoningField?: 'reasoning_content' | 'reasoning'
+  /** The message field that takes earlier reasoning back, where the vendor has one; `thinking` is a part of the content. */
+  readonly reasoningField?: 'reasoning_content' | 'reasoning' | 'thinking'
   /** Ask every stream for usage, even where the client's own words do not. */
   readonly alwaysAskUsage: boolean
 }
@@ -36,7 +37,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
   const source = request.source
   if (source?.dialect === 'openai') {
     const body = replaceModel(source.body, request.model)
-    return { body: askUsage(body, streaming, options), dropped: [], passThrough: true }
+    return { body: adaptText(askUsage(body, streaming, options), options), dropped: [], passThrough: true }
   }
   const dropped = [...(source?.untranslated ?? [])]
   const body: Record<string, unknown> = {
@@ -57,7 +58,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
     delete body[field]
     if (field !== 'stream_options') dropped.push(field)
   }
-  return { body: JSON.stringify(body), dropped, passThrough: false }
+  return { body: JSON.stringify(adaptBody(body, options)), dropped, passThrough: false }
 }
 
 /** Fields without which the answer would not be of the shape that was asked for. They are refused, never left out. */
@@ -112,14 +113,26 @@ function encodeOwn(
     ({ kind }) =>
       kind.case !== 'toolCall' && kind.case !== 'reasoning' && kind.case !== 'refusal' && kind.case !== 'audio',
   )
+  const content = encodeContent(said, path, dropped)
+  const inContent = reasoning !== '' && options.reasoningField === 'thinking'
   return {
     role: 'assistant',
-    content: encodeContent(said, path, dropped),
+    content: inContent ? [thinkingPart(reasoning), ...partsOf(content)] : content,
     ...(refusal !== '' && { refusal }),
-    ...(reasoning !== '' && options.reasoningField !== undefined && { [options.reasoningField]: reasoning }),
+    ...(reasoning !== '' &&
+      !inContent &&
+      options.reasoningField !== undefined && { [options.reasoningField]: reasoning }),
     ...(audio[0] !== undefined && { audio: { id: audio[0] } }),
     ...(calls.length > 0 && { tool_calls: calls.map(encodeCall) }),
   }
+}
+
+function thinkingPart(text: string): object {
+  return { type: 'thinking', thinking: [{ type: 'text', text }] }
+}
+
+function partsOf(content: string | object[] | null): object[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? [])
 }
 
 function encodeCall({

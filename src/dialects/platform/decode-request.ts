@@ -63,7 +63,13 @@ export function decodeRequest(body: JsonBody): ChatRequest {
   request.tools = (wire.tools ?? []).flatMap((sent, index) => decodeTool(sent, `tools[${index}]`, untranslated))
   if (wire.toolChoice != null) request.toolChoice = decodeToolChoice(wire.toolChoice)
   decodeSampling(wire, request)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'platform', body: body.text, untranslated }
+  request.source = {
+    $typeName: 'switchyard.v1.Source',
+    dialect: 'platform',
+    body: body.text,
+    untranslated,
+    headers: {},
+  }
   return request
 }
 

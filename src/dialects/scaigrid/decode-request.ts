@@ -52,7 +52,13 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   request.tools = (wire.tools ?? []).flatMap((tool, index) => decodeTool(tool, `tools[${index}]`, untranslated))
   if (wire.tool_choice != null) request.toolChoice = decodeToolChoice(wire.tool_choice)
   decodeOptions(wire, request)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'scaigrid', body: body.text, untranslated }
+  request.source = {
+    $typeName: 'switchyard.v1.Source',
+    dialect: 'scaigrid',
+    body: body.text,
+    untranslated,
+    headers: {},
+  }
   return { request, streaming: wire.stream === true }
 }
 
