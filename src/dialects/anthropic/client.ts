@@ -1,0 +1,50 @@
+import { fail } from '../../error/index.ts'
+import type { ClientDialect } from '../contract.ts'
+import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { AnswerDecoder } from './decode-answer.ts'
+import { encodeCount, encodeRequest, type MessagesOptions } from './encode-request.ts'
+import { ownVendor } from './signatures.ts'
+
+/** What we speak to an upstream of Anthropic's messages, or of a vendor compatible with them. */
+export const anthropicClient: ClientDialect<MessagesOptions> = {
+  name: 'anthropic',
+  chatPath: '/v1/messages',
+  defaults: { vendor: ownVendor, version: '2023-06-01', maxTokens: 4096, unsignedReasoning: false },
+
+  encodeChat: encodeRequest,
+
+  decodeChat(encoded, options, upstreamRequestId) {
+    const { passThrough, dropped } = encoded
+    return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
+  },
+
+  count: {
+    encodeCount,
+    decodeCount(text) {
+      const tokens = numberIn(text)
+      if (tokens === undefined) throw fail('provider_error', "the provider's answer has no count of tokens")
+      return tokens
+    },
+  },
+
+  decodeError({ status, header, text }) {
+    const problem = problemOf(bodyOf(text), status)
+    return upstreamError({ ...problem, retryAfterSeconds: retryAfter(header, Date.now()) ?? problem.retryAfterSeconds })
+  },
+}
+
+function numberIn(text: string): number | undefined {
+  const body = bodyOf(text)
+  const value =
+    typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['input_tokens'] : undefined
+  return typeof value === 'number' && value >= 0 && value <= 0xffff_ffff ? Math.trunc(value) : undefined
+}
+
+/** An error body is JSON, or text to be quoted only as far as it is a sentence. */
+function bodyOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
+  }
+}

@@ -1,0 +1,51 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { tokenCount, usage } from '../../model/usage.ts'
+import type { WireUsage } from './types.ts'
+
+/**
+ * What is known after a further `usage` object of the same stream. Its numbers are totals of the whole answer: one that is there
+ * replaces the earlier one, one that is absent or null leaves it.
+ */
+export function revise(before: WireUsage | undefined, later: WireUsage): WireUsage {
+  return { ...before, ...Object.fromEntries(Object.entries(later).filter(([, value]) => value != null)) }
+}
+
+/**
+ * Reads a `usage` object. Its `input_tokens` leave out what was read from and written to the cache; the contract's total has them.
+ * The two lifetimes of cache writes are told only at the start of a stream, and bound by the total that its end tells.
+ */
+export function usageOf(wire: WireUsage): Usage {
+  const cacheReadTokens = tokenCount(wire.cache_read_input_tokens)
+  const fiveMinutes = tokenCount(wire.cache_creation?.['ephemeral_5m_input_tokens'])
+  const hour = tokenCount(wire.cache_creation?.['ephemeral_1h_input_tokens'])
+  const written = tokenCount(wire.cache_creation_input_tokens ?? fiveMinutes + hour)
+  const cacheWrite1hTokens = Math.min(hour, written)
+  const outputTokens = tokenCount(wire.output_tokens)
+  return usage({
+    inputTokens: tokenCount(tokenCount(wire.input_tokens) + cacheReadTokens + written),
+    outputTokens,
+    cacheReadTokens,
+    cacheWrite5mTokens: written - cacheWrite1hTokens,
+    cacheWrite1hTokens,
+    reasoningTokens: tokenCount(wire.output_tokens_details?.['thinking_tokens'], outputTokens),
+    raw: wire as JsonObject,
+  })
+}
+
+/** Writes usage as Anthropic does: the input without what the cache read or took in. */
+export function encodeUsage(value: Usage | undefined): object {
+  if (value === undefined) return { input_tokens: 0, output_tokens: 0 }
+  const written = value.cacheWrite5mTokens + value.cacheWrite1hTokens
+  return {
+    input_tokens: Math.max(0, value.inputTokens - value.cacheReadTokens - written),
+    cache_creation_input_tokens: written,
+    cache_read_input_tokens: value.cacheReadTokens,
+    cache_creation: {
+      ephemeral_5m_input_tokens: value.cacheWrite5mTokens,
+      ephemeral_1h_input_tokens: value.cacheWrite1hTokens,
+    },
+    output_tokens: value.outputTokens,
+    ...(value.reasoningTokens > 0 && { output_tokens_details: { thinking_tokens: value.reasoningTokens } }),
+  }
+}
