@@ -1,0 +1,277 @@
+import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import { type ChatEvent, FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { fail, GatewayError } from '../../error/index.ts'
+import {
+  audioDelta,
+  finished,
+  image,
+  logprobs,
+  providerPart,
+  rawOnly,
+  reasoningDelta,
+  signedText,
+  started,
+  textDelta,
+  toolCallDelta,
+  usageEvent,
+} from '../../model/events.ts'
+import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { problemOf, upstreamError } from '../upstream.ts'
+import { citationsOf, logprobsOf, Sources } from './decode-sources.ts'
+import { PartialArguments } from './partial-args.ts'
+import { signature } from './signature.ts'
+import type { WireAnswer, WireCandidate, WireFunctionCall, WirePart } from './types.ts'
+import { hasCounts, usageOf } from './usage.ts'
+import { blockWordOf, finishReasonOf, finishWordOf } from './words.ts'
+
+/** What is known of one candidate while its pieces arrive. */
+interface CandidateState {
+  finishWord: string
+  calls: number
+  /** The call whose arguments are still arriving. */
+  open: { readonly index: number; readonly values: PartialArguments } | undefined
+  readonly sources: Sources
+}
+
+/** What a decoder needs to know of the call. */
+export interface AnswerFacts {
+  /** Hand the upstream's own chunks through as `raw`. */
+  readonly passThrough: boolean
+  readonly dropped: readonly string[]
+  readonly upstreamRequestId: string
+  /** Names the vendor in signatures and in pieces that only it knows. */
+  readonly vendor: string
+}
+
+/** Reads one answer of `generateContent`, whole or streamed. The format has no end mark: a stream is complete if it said why it ended. */
+export class AnswerDecoder implements ChatDecoder {
+  readonly #facts: AnswerFacts
+  readonly #candidates = new Map<number, CandidateState>()
+  #begun = false
+  #blockWord = ''
+  #usage: Usage | undefined
+  #failure: GatewayError | undefined
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+  }
+
+  get complete(): boolean {
+    return this.#failure !== undefined
+  }
+
+  whole(text: string): ChatEvent[] {
+    const events: ChatEvent[] = []
+    const value = parse(text, 'provider_error')
+    const chunks = Array.isArray(value) ? (value as unknown[]) : [value]
+    for (const chunk of chunks) this.#read(answerOf(chunk, 'provider_error'), events, '')
+    if (this.#candidates.size === 0 && this.#blockWord === '')
+      throw fail('provider_error', "the provider's answer has no candidates")
+    // A whole body cannot be cut: a candidate that does not say why it ended did so by itself.
+    if (!Array.isArray(value)) for (const state of this.#candidates.values()) state.finishWord ||= 'STOP'
+    const { events: ending, failure } = this.end()
+    if (failure !== undefined) throw failure
+    events.push(...ending)
+    const last = events.at(-1)
+    if (this.#facts.passThrough && last !== undefined) last.rawResponse = text.trim()
+    return events
+  }
+
+  event({ data }: SseMessage): ChatEvent[] {
+    const events: ChatEvent[] = []
+    if (this.#failure !== undefined || data === '[DONE]') return events
+    try {
+      const value = parse(data, 'provider_interrupted')
+      const answer = answerOf(Array.isArray(value) ? (value as unknown[])[0] : value, 'provider_interrupted')
+      this.#read(answer, events, this.#facts.passThrough ? data : '')
+    } catch (error) {
+      this.#failure = error instanceof GatewayError ? error : unreadable('provider_error', error)
+    }
+    return events
+  }
+
+  end(): Ending {
+    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
+    const failure = this.#failure ?? this.#incomplete()
+    if (failure !== undefined) return { events: counted, failure }
+    const events: ChatEvent[] = []
+    for (const [choice, state] of [...this.#candidates].toSorted(([one], [other]) => one - other)) {
+      closeCall(state, choice, events)
+      events.push(...state.sources.annotations(choice))
+      const reason = finishReasonOf(state.finishWord, state.calls > 0)
+      events.push(finished({ reason, upstreamReason: state.finishWord }, choice))
+    }
+    if (this.#candidates.size === 0)
+      events.push(finished({ reason: FinishReason.CONTENT_FILTER, upstreamReason: this.#blockWord }))
+    return { events: [...events, ...counted] }
+  }
+
+  /** Why the answer must not pass for a complete one: it ended without saying why. */
+  #incomplete(): GatewayError | undefined {
+    const states = [...this.#candidates.values()]
+    // A prompt found to be forbidden after the answer began ends what has been said of it.
+    if (this.#blockWord !== '') for (const state of states) state.finishWord ||= 'PROHIBITED_CONTENT'
+    const ended = states.length === 0 ? this.#blockWord !== '' : states.every(({ finishWord }) => finishWord !== '')
+    if (ended) return undefined
+    return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
+  }
+
+  #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
+    if (answer.error != null) throw upstreamError(problemOf(answer))
+    const first = events.length
+    if (!this.#begun) events.push(this.#start(answer))
+    const { usageMetadata } = answer
+    if (usageMetadata != null && hasCounts(usageMetadata)) this.#usage = usageOf(usageMetadata)
+    this.#blockWord ||= blockWordOf(answer.promptFeedback?.blockReason)
+    for (const candidate of answer.candidates ?? []) if (candidate != null) this.#readCandidate(candidate, events)
+    if (raw === '') return
+    const head = events[first]
+    if (head === undefined) events.push(rawOnly(raw))
+    else head.raw = raw
+  }
+
+  #start(answer: WireAnswer): ChatEvent {
+    this.#begun = true
+    const { passThrough, dropped, upstreamRequestId } = this.#facts
+    const made = Date.parse(answer.createTime ?? '')
+    return started({
+      id: answer.responseId ?? '',
+      model: answer.modelVersion ?? '',
+      created: Number.isNaN(made) ? 0n : BigInt(Math.floor(made / 1000)),
+      rawDialect: passThrough ? 'gemini' : '',
+      dropped: [...dropped],
+      upstreamRequestId,
+    })
+  }
+
+  #readCandidate(wire: WireCandidate, events: ChatEvent[]): void {
+    const choice = wire.index ?? 0
+    const state = this.#candidate(choice)
+    for (const part of wire.content?.parts ?? []) if (part != null) this.#readPart(part, choice, state, events)
+    const probabilities = logprobsOf(wire.logprobsResult)
+    if (probabilities !== undefined) events.push(logprobs(probabilities, choice))
+    if (wire.groundingMetadata != null) state.sources.ground(wire.groundingMetadata)
+    state.sources.cite(citationsOf(wire.citationMetadata))
+    const word = finishWordOf(wire.finishReason)
+    if (word !== '') state.finishWord = word
+  }
+
+  #candidate(index: number): CandidateState {
+    const known = this.#candidates.get(index)
+    if (known !== undefined) return known
+    const made: CandidateState = { finishWord: '', calls: 0, open: undefined, sources: new Sources() }
+    this.#candidates.set(index, made)
+    return made
+  }
+
+  #readPart(part: WirePart, choice: number, state: CandidateState, events: ChatEvent[]): void {
+    const { vendor } = this.#facts
+    const { thoughtSignature, ...rest } = part
+    const sealed = typeof thoughtSignature === 'string' && thoughtSignature !== ''
+    const seal = sealed ? { signature: signature(vendor, thoughtSignature) } : {}
+    if (part.functionCall != null) {
+      readCall(part.functionCall, seal, choice, state, events)
+      return
+    }
+    const { inlineData, fileData } = part
+    if (inlineData != null && part.thought !== true) {
+      const { mimeType = '', data = '' } = inlineData
+      const bytes = (): Uint8Array => new Uint8Array(Buffer.from(data, 'base64'))
+      if (mimeType.startsWith('image/')) {
+        events.push(image(imageOf({ case: 'data', value: bytes() }, mimeType, seal), choice))
+        return
+      }
+      if (mimeType.startsWith('audio/')) {
+        events.push(audioDelta({ data: bytes(), mediaType: mimeType }, choice))
+        if (seal.signature !== undefined) events.push(signedText('', seal.signature, choice))
+        return
+      }
+    }
+    if (fileData?.fileUri !== undefined && part.thought !== true && (fileData.mimeType ?? '').startsWith('image/')) {
+      const source = { case: 'url' as const, value: fileData.fileUri }
+      events.push(image(imageOf(source, fileData.mimeType ?? '', seal), choice))
+      return
+    }
+    const type = Object.keys(rest).find(
+      (key) => key !== 'text' && key !== 'thought' && rest[key as keyof typeof rest] != null,
+    )
+    if (type !== undefined && typeof part.text !== 'string') {
+      const json = JSON.stringify(rest)
+      events.push(providerPart({ $typeName: 'switchyard.v1.ProviderPart', vendor, type, json, ...seal }, choice))
+      return
+    }
+    const text = typeof part.text === 'string' ? part.text : ''
+    if (part.thought === true) {
+      if (text !== '' || sealed) events.push(reasoningDelta({ text, ...seal }, choice))
+      return
+    }
+    state.sources.said(text)
+    if (seal.signature !== undefined) events.push(signedText(text, seal.signature, choice))
+    else if (text !== '') events.push(textDelta(text, choice))
+  }
+}
+
+type Seal = { readonly signature?: ReturnType<typeof signature> }
+type ImageSource = Parameters<typeof image>[0]['source']
+
+function imageOf(source: ImageSource, mediaType: string, seal: Seal): Parameters<typeof image>[0] {
+  return { $typeName: 'switchyard.v1.Image', source, mediaType, detail: '', ...seal }
+}
+
+/**
+ * A call comes whole, or as a name followed by its arguments value by value and an empty call that ends it. Calls without an id
+ * get one, since clients tell results apart by it.
+ */
+function readCall(
+  wire: WireFunctionCall,
+  seal: Seal,
+  choice: number,
+  state: CandidateState,
+  events: ChatEvent[],
+): void {
+  const pieces = wire.partialArgs ?? []
+  const name = wire.name ?? ''
+  if (name === '' && state.open !== undefined) {
+    for (const piece of pieces) state.open.values.add(piece)
+    if (wire.willContinue !== true) closeCall(state, choice, events)
+    return
+  }
+  if (name === '' && pieces.length === 0 && wire.args == null) return
+  closeCall(state, choice, events)
+  const index = state.calls++
+  const id = typeof wire.id === 'string' && wire.id !== '' ? wire.id : `call_${randomUUID().replaceAll('-', '')}`
+  const open = pieces.length > 0 || wire.willContinue === true
+  const argumentsJson = open ? '' : JSON.stringify(wire.args ?? {})
+  events.push(toolCallDelta({ index, id, name, argumentsJson, ...seal }, choice))
+  if (!open) return
+  state.open = { index, values: new PartialArguments() }
+  for (const piece of pieces) state.open.values.add(piece)
+  if (wire.willContinue !== true) closeCall(state, choice, events)
+}
+
+/** Says the arguments that have arrived, all at once: values may have come in any order. */
+function closeCall(state: CandidateState, choice: number, events: ChatEvent[]): void {
+  if (state.open === undefined) return
+  events.push(toolCallDelta({ index: state.open.index, argumentsJson: state.open.values.text() }, choice))
+  state.open = undefined
+}
+
+function parse(text: string, reason: 'provider_error' | 'provider_interrupted'): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable(reason)
+  }
+}
+
+function answerOf(value: unknown, reason: 'provider_error' | 'provider_interrupted'): WireAnswer {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+  throw unreadable(reason)
+}
+
+/** The error of an answer that is not what the format says. */
+function unreadable(reason: 'provider_error' | 'provider_interrupted', cause?: unknown): GatewayError {
+  return fail(reason, "the provider's answer could not be read", { cause })
+}

@@ -1,0 +1,185 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { Part } from '#gen/switchyard/v1/chat_pb.ts'
+import { inlineAudio, inlineFile, inlineImage, linkedAudio, linkedImage, part, textPart, toolResult } from '../parts.ts'
+import { noteUnknown } from '../untranslated.ts'
+import { decodeSignature, googleVendor } from './signature.ts'
+import { known, type RequestFunctionResponse, type RequestPart } from './types.ts'
+
+/** What is known of the conversation while its parts are read, and where paths go that are not carried. */
+export interface Reading {
+  readonly untranslated: string[]
+  readonly calls: CallBook
+}
+
+/** Ids that stand for calls to which the client gave none begin so; they are never shown to Google. */
+export const namelessCall = 'gemini_call_'
+
+/** The calls of a conversation, so that a result finds its call by name and order where the client uses no ids. */
+export class CallBook {
+  readonly #open: { readonly id: string; readonly name: string }[] = []
+  #count = 0
+
+  /** Notes a call, and gives it an id that is the same for the same conversation. */
+  call(id: string, name: string): string {
+    const given = id === '' ? `${namelessCall}${this.#count++}` : id
+    this.#open.push({ id: given, name })
+    return given
+  }
+
+  /** The id of the call that a result belongs to. */
+  answer(id: string, name: string): string {
+    const at = this.#open.findIndex((open) => (id === '' ? open.name === name : open.id === id))
+    const [found] = at < 0 ? [] : this.#open.splice(at, 1)
+    return id === '' ? (found?.id ?? this.#missing(name)) : id
+  }
+
+  /** A result without a call keeps its function's name as its id. */
+  #missing(name: string): string {
+    return name
+  }
+}
+
+/** Members that say something of a part beside what it holds. */
+const beside: ReadonlySet<string> = new Set([
+  'thought',
+  'thoughtSignature',
+  'videoMetadata',
+  'mediaResolution',
+  'partMetadata',
+  'mediaProcessing',
+  'speechMetadata',
+])
+
+/** Reads one part; undefined for one that holds nothing. Throws `invalid_request` for media that is no base64 or URL. */
+export function decodePart(wire: RequestPart, path: string, reading: Reading): Part | undefined {
+  const own = decodeKind(wire, path, reading)
+  if (own === undefined || own.kind.case !== 'providerPart') noteUnknown(wire, known.part, path, reading.untranslated)
+  return own
+}
+
+function decodeKind(wire: RequestPart, path: string, { untranslated, calls }: Reading): Part | undefined {
+  const sealed = wire.thoughtSignature == null ? undefined : decodeSignature(wire.thoughtSignature)
+  const seal = sealed === undefined ? {} : { signature: sealed.signature }
+  const { functionCall, functionResponse, inlineData, fileData } = wire
+  if (functionCall != null) {
+    noteUnknown(functionCall, known.functionCall, `${path}.functionCall`, untranslated)
+    const { name, args } = functionCall
+    const value = {
+      $typeName: 'switchyard.v1.ToolCall' as const,
+      id: calls.call(functionCall.id ?? '', name),
+      name,
+      argumentsJson: args == null ? '' : JSON.stringify(args),
+      custom: false,
+      ...seal,
+    }
+    return part({ case: 'toolCall', value })
+  }
+  if (functionResponse != null) return decodeResult(functionResponse, `${path}.functionResponse`, untranslated, calls)
+  const thought = wire.thought === true
+  if (inlineData != null && !thought) {
+    const media = decodeInline(inlineData.data ?? '', inlineData.mimeType ?? '', `${path}.inlineData.data`)
+    if (sealed === undefined || media.kind.case === 'image') {
+      noteUnknown(inlineData, known.blob, `${path}.inlineData`, untranslated)
+      if (media.kind.case === 'image') Object.assign(media.kind.value, seal)
+      named(media, inlineData.displayName, `${path}.inlineData.displayName`, untranslated)
+      return media
+    }
+  }
+  if (fileData != null && !thought && sealed === undefined) {
+    noteUnknown(fileData, known.fileData, `${path}.fileData`, untranslated)
+    const media = decodeLinked(fileData.fileUri, fileData.mimeType ?? '', `${path}.fileData.fileUri`)
+    named(media, fileData.displayName, `${path}.fileData.displayName`, untranslated)
+    return media
+  }
+  const type = Object.keys(wire).find((key) => key !== 'text' && !beside.has(key) && wire[key] != null)
+  if (type !== undefined) return vendorPart(wire, type, sealed?.signature)
+  if (wire.text == null && sealed === undefined) return undefined
+  const text = wire.text ?? ''
+  const redacted = sealed?.redacted === true
+  if (thought)
+    return part({ case: 'reasoning', value: { $typeName: 'switchyard.v1.Reasoning', text, redacted, ...seal } })
+  const said = textPart(text)
+  if (said.kind.case === 'text') Object.assign(said.kind.value, seal)
+  return said
+}
+
+/** A piece that only Google knows, verbatim but for its signature. */
+function vendorPart(
+  wire: object,
+  type: string,
+  signature: ReturnType<typeof decodeSignature>['signature'] | undefined,
+): Part {
+  const { thoughtSignature: _sealed, ...rest } = wire as Record<string, unknown>
+  const value = {
+    $typeName: 'switchyard.v1.ProviderPart' as const,
+    vendor: googleVendor,
+    type,
+    json: JSON.stringify(rest),
+    ...(signature !== undefined && { signature }),
+  }
+  return part({ case: 'providerPart', value })
+}
+
+function decodeInline(data: string, mimeType: string, path: string): Part {
+  if (mimeType.startsWith('image/')) return inlineImage(data, mimeType, path)
+  if (mimeType.startsWith('audio/')) return inlineAudio(data, mimeType, path)
+  return typed(inlineFile(data, '', path), mimeType)
+}
+
+function decodeLinked(uri: string, mimeType: string, path: string): Part {
+  if (mimeType.startsWith('image/')) return typed(linkedImage(uri, '', path), mimeType)
+  if (mimeType.startsWith('audio/')) return typed(linkedAudio(uri, path), mimeType)
+  const source = { case: 'url' as const, value: uri }
+  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType: mimeType, name: '' } })
+}
+
+function typed(media: Part, mediaType: string): Part {
+  if (media.kind.case === 'image' || media.kind.case === 'audio' || media.kind.case === 'file')
+    media.kind.value.mediaType = mediaType
+  return media
+}
+
+function named(media: Part, name: string | null | undefined, path: string, untranslated: string[]): void {
+  if (name == null) return
+  if (media.kind.case === 'file') media.kind.value.name = name
+  else untranslated.push(path)
+}
+
+function decodeResult(wire: RequestFunctionResponse, path: string, untranslated: string[], calls: CallBook): Part {
+  noteUnknown(wire, known.functionResponse, path, untranslated)
+  const { text, isError } = readResponse(wire.response as JsonObject | null | undefined)
+  const parts = text === undefined ? [] : [textPart(text)]
+  for (const [index, { inlineData, fileData }] of (wire.parts ?? []).entries()) {
+    const at = `${path}.parts[${index}]`
+    if (inlineData != null)
+      parts.push(decodeInline(inlineData.data ?? '', inlineData.mimeType ?? '', `${at}.inlineData.data`))
+    else if (fileData != null)
+      parts.push(decodeLinked(fileData.fileUri, fileData.mimeType ?? '', `${at}.fileData.fileUri`))
+    else untranslated.push(at)
+  }
+  return toolResult(calls.answer(wire.id ?? '', wire.name), parts, isError)
+}
+
+/**
+ * The text of a result. Google wants an object, and by its convention `output` alone is what a function said and `error` alone
+ * why it failed; any other object is kept as JSON.
+ */
+function readResponse(response: JsonObject | null | undefined): { text: string | undefined; isError: boolean } {
+  if (response == null) return { text: undefined, isError: false }
+  const { output, error } = response
+  const alone = Object.keys(response).length === 1
+  if (alone && typeof output === 'string' && !isObjectText(output)) return { text: output, isError: false }
+  if (alone && typeof error === 'string') return { text: error, isError: true }
+  return { text: JSON.stringify(response), isError: false }
+}
+
+/** True for the JSON text of an object, which is sent to Google as that object. */
+export function isObjectText(text: string): boolean {
+  if (!/^\s*\{/.test(text)) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,92 @@
+import { Buffer } from 'node:buffer'
+import type { ChatEvent, Logprobs, TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
+import { annotation } from '../../model/events.ts'
+import type { WireCandidate, WireCitation, WireGrounding, WireLogprob } from './types.ts'
+
+/** Where a candidate's text comes from, told in full with each chunk or once at the end: the last word holds. */
+export class Sources {
+  #text = ''
+  #grounding: WireGrounding | undefined
+  readonly #citations = new Map<string, WireCitation>()
+
+  /** Notes visible text, in which places are counted. */
+  said(text: string): void {
+    this.#text += text
+  }
+
+  /** Takes in what a search found. */
+  ground(wire: WireGrounding): void {
+    if ((wire.groundingChunks ?? []).length > 0) this.#grounding = wire
+  }
+
+  /** Takes in citations; one that is repeated counts once. */
+  cite(citations: readonly WireCitation[]): void {
+    for (const one of citations) this.#citations.set(`${one.startIndex} ${one.endIndex} ${one.uri}`, one)
+  }
+
+  /** The notes on the text. Google counts bytes, the contract UTF-16 units. */
+  annotations(choice: number): ChatEvent[] {
+    const found = [...this.#citations.values(), ...groundedCitations(this.#grounding ?? {})]
+    if (found.length === 0) return []
+    const bytes = Buffer.from(this.#text)
+    const place = (offset: unknown): number =>
+      typeof offset === 'number' && offset > 0 ? bytes.subarray(0, Math.trunc(offset)).toString().length : 0
+    return found.map(({ uri, title, startIndex, endIndex }) =>
+      annotation(
+        {
+          $typeName: 'switchyard.v1.Annotation',
+          type: 'url_citation',
+          url: uri ?? '',
+          title: title ?? '',
+          startIndex: place(startIndex),
+          endIndex: place(endIndex),
+        },
+        choice,
+      ),
+    )
+  }
+}
+
+/** One citation for each text that rests on a source; one without a place for a source that no text names. */
+function groundedCitations({ groundingChunks, groundingSupports }: WireGrounding): WireCitation[] {
+  const chunks = groundingChunks ?? []
+  const named = new Set<number>()
+  const placed = (groundingSupports ?? []).flatMap(({ segment, groundingChunkIndices }) =>
+    (groundingChunkIndices ?? []).flatMap((index) => {
+      const web = chunks[index]?.web
+      if (web == null) return []
+      named.add(index)
+      return [{ ...web, startIndex: segment?.startIndex ?? 0, endIndex: segment?.endIndex ?? 0 }]
+    }),
+  )
+  const others = chunks.flatMap(({ web }, index) => (web == null || named.has(index) ? [] : [web]))
+  return [...placed, ...others]
+}
+
+/** Citations under either of the names that Google's two APIs have for them. */
+export function citationsOf(wire: WireCandidate['citationMetadata']): readonly WireCitation[] {
+  return wire?.citationSources ?? wire?.citations ?? []
+}
+
+/** Log probabilities, where there are any. */
+export function logprobsOf(wire: WireCandidate['logprobsResult']): Logprobs | undefined {
+  const chosen = wire?.chosenCandidates ?? []
+  if (chosen.length === 0) return undefined
+  const tops = wire?.topCandidates ?? []
+  const content = chosen.map((token, index) => ({
+    ...tokenOf(token),
+    top: (tops[index]?.candidates ?? []).map(tokenOf),
+  }))
+  return { $typeName: 'switchyard.v1.Logprobs', content, refusal: [] }
+}
+
+function tokenOf(wire: WireLogprob): TokenLogprob {
+  const token = wire.token ?? ''
+  return {
+    $typeName: 'switchyard.v1.TokenLogprob',
+    token,
+    logprob: wire.logProbability ?? 0,
+    utf8: new Uint8Array(Buffer.from(token)),
+    top: [],
+  }
+}
