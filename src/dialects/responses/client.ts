@@ -1,0 +1,20 @@
+import type { ClientDialect } from '../contract.ts'
+import { openaiClient } from '../openai/client.ts'
+import { AnswerDecoder } from './decode-answer.ts'
+import { encodeRequest, type ResponsesOptions } from './encode-request.ts'
+
+/** What we speak to an upstream of OpenAI's Responses API, or of a vendor compatible with it. */
+export const responsesClient: ClientDialect<ResponsesOptions> = {
+  name: 'responses',
+  chatPath: '/responses',
+  defaults: { vendor: 'openai', refuses: [] },
+
+  encodeChat: encodeRequest,
+
+  decodeChat(encoded, options, upstreamRequestId) {
+    const { passThrough, dropped } = encoded
+    return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
+  },
+
+  decodeError: (failure) => openaiClient.decodeError(failure),
+}
