@@ -1,0 +1,20 @@
+import type { ClientDialect } from '../contract.ts'
+import { AnswerDecoder } from './decode-answer.ts'
+import { type ConverseOptions, encodeRequest } from './encode-request.ts'
+import { failureError } from './errors.ts'
+import { frameReader } from './frames.ts'
+
+/** What we speak to an upstream of Converse and ConverseStream. The path names the model, so every request brings its own. */
+export const bedrockClient: ClientDialect<ConverseOptions> = {
+  name: 'bedrock',
+  chatPath: '/model/converse',
+  defaults: { vendor: 'bedrock' },
+
+  encodeChat: encodeRequest,
+
+  reader: (contentType) => (contentType.includes('vnd.amazon.eventstream') ? frameReader() : undefined),
+
+  decodeChat: ({ dropped }, { vendor }, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId, vendor }),
+
+  decodeError: failureError,
+}

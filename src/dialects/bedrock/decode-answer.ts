@@ -1,0 +1,275 @@
+import { Buffer } from 'node:buffer'
+import type { JsonObject } from '@bufbuild/protobuf'
+import { type ChatEvent, FinishReason, type Signature } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { fail, type GatewayError } from '../../error/index.ts'
+import {
+  annotation,
+  finished,
+  image,
+  providerPart,
+  reasoningDelta,
+  started,
+  textDelta,
+  toolCallDelta,
+  usageEvent,
+} from '../../model/events.ts'
+import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { parseObject, readingError, wireText } from '../wire-object.ts'
+import { exceptionError } from './errors.ts'
+import { exceptionEvent } from './frames.ts'
+import type { WireAnswer, WireBlock, WireCitation, WireDelta, WireEvent, WireStart, WireUsage } from './types.ts'
+import { usageOf } from './usage.ts'
+import { finishReasonOf } from './words.ts'
+
+/** What a decoder needs to know of the call. */
+export interface AnswerFacts {
+  readonly dropped: readonly string[]
+  readonly upstreamRequestId: string
+  /** Names the vendor in signatures, so that they return to it alone. */
+  readonly vendor: string
+}
+
+/** What is known of one block of a stream while its pieces arrive. */
+interface BlockState {
+  /** Our index of the tool call this block is. */
+  readonly call: number | undefined
+  /** The pieces of the arguments, or of the input of a tool that the vendor runs. */
+  input: string
+  /** A tool that the vendor runs, or its result: told when it is complete. */
+  readonly served: WireStart | undefined
+  readonly results: JsonObject[]
+  readonly imageFormat: string
+}
+
+/** Reads one answer of Converse, or of ConverseStream from its frames. The filler `p` of every frame is dropped. */
+export class AnswerDecoder implements ChatDecoder {
+  readonly #facts: AnswerFacts
+  readonly #blocks = new Map<number, BlockState>()
+  #begun = false
+  #calls = 0
+  #stopWord: string | undefined
+  #stopSequence = ''
+  #usage: Usage | undefined
+  #failure: GatewayError | undefined
+  #done = false
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+  }
+
+  get complete(): boolean {
+    return this.#done
+  }
+
+  whole(text: string): ChatEvent[] {
+    try {
+      return this.#whole(text)
+    } catch (error) {
+      throw readingError(error)
+    }
+  }
+
+  event({ event, data }: SseMessage): ChatEvent[] {
+    const events: ChatEvent[] = []
+    try {
+      const wire: WireEvent & { readonly type?: string } = parseObject(data, 'provider_interrupted')
+      if (event === exceptionEvent) throw exceptionError(wire.type ?? '', wire.message ?? '')
+      this.#read(event ?? '', wire, events)
+    } catch (error) {
+      this.#failure ??= readingError(error)
+      this.#done = true
+    }
+    return events
+  }
+
+  end(): Ending {
+    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
+    const failure = this.#failure ?? this.#incomplete()
+    if (failure !== undefined) return { events: counted, failure }
+    this.#done = true
+    const word = this.#stopWord ?? ''
+    const reason = finishReasonOf(word, this.#calls > 0)
+    return { events: [finished({ reason, upstreamReason: word, stopSequence: this.#stopSequence }), ...counted] }
+  }
+
+  #whole(text: string): ChatEvent[] {
+    const answer: WireAnswer = parseObject(text, 'provider_error')
+    const content = answer.output?.message?.content
+    if (!Array.isArray(content) || typeof answer.stopReason !== 'string')
+      throw fail('provider_error', "the provider's answer is not one of Converse")
+    const events = [this.#start(answer.serviceTier?.type)]
+    for (const block of content as readonly WireBlock[]) this.#readBlock(block, events)
+    this.#stop(answer)
+    this.#count(answer.usage)
+    const { events: ending, failure } = this.end()
+    if (failure !== undefined) throw failure
+    return [...events, ...ending]
+  }
+
+  /** Why the answer must not pass for a complete one. */
+  #incomplete(): GatewayError | undefined {
+    if (this.#stopWord === undefined)
+      return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
+    if (finishReasonOf(this.#stopWord, false) === FinishReason.ERROR)
+      return fail('provider_error', `the provider ended the answer with "${this.#stopWord}"`)
+    return undefined
+  }
+
+  #read(event: string, wire: WireEvent, events: ChatEvent[]): void {
+    if (!this.#begun && this.#failure === undefined) events.push(this.#start(undefined))
+    const index = wire.contentBlockIndex ?? 0
+    switch (event) {
+      case 'contentBlockStart':
+        this.#open(index, wire.start ?? {}, events)
+        return
+      case 'contentBlockDelta':
+        this.#readDelta(index, wire.delta ?? {}, events)
+        return
+      case 'contentBlockStop':
+        this.#close(index, events)
+        return
+      case 'messageStop':
+        for (const open of this.#blocks.keys()) this.#close(open, events)
+        this.#stop(wire)
+        return
+      case 'metadata':
+        this.#count(wire.usage)
+        this.#done = this.#stopWord !== undefined
+        return
+      default: // messageStart, and what the service may add
+    }
+  }
+
+  #start(serviceTier: string | undefined): ChatEvent {
+    this.#begun = true
+    const { dropped, upstreamRequestId } = this.#facts
+    return started({ dropped: [...dropped], upstreamRequestId, serviceTier: wireText(serviceTier) })
+  }
+
+  #stop({ stopReason, additionalModelResponseFields: more }: WireEvent): void {
+    this.#stopWord ??= wireText(stopReason)
+    if (more === null || typeof more !== 'object' || !('stop_sequence' in more)) return
+    if (typeof more.stop_sequence === 'string') this.#stopSequence = more.stop_sequence
+  }
+
+  #count(wire: WireUsage | undefined): void {
+    if (wire !== undefined && wire !== null) this.#usage = usageOf(wire)
+  }
+
+  #open(index: number, start: WireStart, events: ChatEvent[]): BlockState {
+    const { toolUse } = start
+    const calling = toolUse !== undefined && toolUse.type === undefined
+    const served = (toolUse !== undefined && !calling) || start.toolResult !== undefined ? start : undefined
+    const state: BlockState = {
+      call: calling ? this.#calls++ : undefined,
+      input: '',
+      served,
+      results: [],
+      imageFormat: start.image?.format ?? 'png',
+    }
+    this.#blocks.set(index, state)
+    if (state.call !== undefined)
+      events.push(toolCallDelta({ index: state.call, id: wireText(toolUse?.toolUseId), name: wireText(toolUse?.name) }))
+    return state
+  }
+
+  #readDelta(index: number, delta: WireDelta, events: ChatEvent[]): void {
+    if (typeof delta.text === 'string' && delta.text !== '') events.push(textDelta(delta.text))
+    if (delta.citation !== undefined) events.push(cited(delta.citation))
+    const { reasoningContent: reasoning, toolUse } = delta
+    if (reasoning !== undefined) events.push(...this.#reasoning(reasoning))
+    if (toolUse !== undefined) {
+      const state = this.#blocks.get(index) ?? this.#open(index, { toolUse: {} }, events)
+      const input = wireText(toolUse.input)
+      state.input += input
+      if (state.call !== undefined && input !== '')
+        events.push(toolCallDelta({ index: state.call, argumentsJson: input }))
+    }
+    if (Array.isArray(delta.toolResult)) this.#blocks.get(index)?.results.push(...(delta.toolResult as JsonObject[]))
+    if (delta.image?.source?.bytes !== undefined)
+      events.push(pictured(delta.image.source.bytes, this.#blocks.get(index)?.imageFormat ?? 'png'))
+  }
+
+  /** A call without a piece of arguments has none: `{}`. */
+  #close(index: number, events: ChatEvent[]): void {
+    const state = this.#blocks.get(index)
+    if (state === undefined) return
+    this.#blocks.delete(index)
+    if (state.call !== undefined && state.input === '')
+      events.push(toolCallDelta({ index: state.call, argumentsJson: '{}' }))
+    const { served } = state
+    if (served?.toolUse !== undefined)
+      events.push(this.#served({ toolUse: { ...served.toolUse, input: parsed(state.input) } }))
+    else if (served?.toolResult !== undefined)
+      events.push(this.#served({ toolResult: { ...served.toolResult, content: state.results } }))
+  }
+
+  #readBlock(block: WireBlock, events: ChatEvent[]): void {
+    const { text, reasoningContent: reasoning, toolUse, toolResult, image: picture, citationsContent } = block
+    if (typeof text === 'string' && text !== '') events.push(textDelta(text))
+    if (reasoning !== undefined) {
+      const { reasoningText, redactedContent } = reasoning
+      events.push(...this.#reasoning({ ...reasoningText, ...(redactedContent !== undefined && { redactedContent }) }))
+    }
+    if (toolUse !== undefined && toolUse.type === undefined) {
+      const { toolUseId, name, input = {} } = toolUse
+      const argumentsJson = typeof input === 'string' ? input : JSON.stringify(input)
+      events.push(toolCallDelta({ index: this.#calls++, id: wireText(toolUseId), name: wireText(name), argumentsJson }))
+    } else if (toolUse !== undefined || toolResult !== undefined) events.push(this.#served(block))
+    if (picture?.source?.bytes !== undefined) events.push(pictured(picture.source.bytes, picture.format ?? 'png'))
+    for (const piece of citationsContent?.content ?? []) if (piece.text) events.push(textDelta(piece.text))
+    for (const citation of citationsContent?.citations ?? []) events.push(cited(citation))
+  }
+
+  #reasoning({ text = '', signature = '', redactedContent = '' }: NonNullable<WireDelta['reasoningContent']>) {
+    const events: ChatEvent[] = []
+    if (text !== '' || signature !== '')
+      events.push(reasoningDelta({ text, ...(signature !== '' && { signature: this.#signature(signature) }) }))
+    if (redactedContent !== '')
+      events.push(reasoningDelta({ redacted: true, signature: this.#signature(redactedContent) }))
+    return events
+  }
+
+  #signature(value: string): Signature {
+    return { $typeName: 'switchyard.v1.Signature', vendor: this.#facts.vendor, value }
+  }
+
+  /** A tool that the vendor itself runs, or what that tool answered. */
+  #served(block: Pick<WireBlock, 'toolUse' | 'toolResult'>): ChatEvent {
+    const type = block.toolUse === undefined ? 'toolResult' : 'toolUse'
+    const json = JSON.stringify({ [type]: block[type] })
+    return providerPart({ $typeName: 'switchyard.v1.ProviderPart', vendor: this.#facts.vendor, type, json })
+  }
+}
+
+function pictured(base64: string, format: string): ChatEvent {
+  const data = new Uint8Array(Buffer.from(base64, 'base64'))
+  return image({
+    $typeName: 'switchyard.v1.Image',
+    source: { case: 'data', value: data },
+    mediaType: `image/${format}`,
+    detail: '',
+  })
+}
+
+function cited(citation: WireCitation): ChatEvent {
+  return annotation({
+    $typeName: 'switchyard.v1.Annotation',
+    type: 'citation',
+    url: citation.location?.web?.url ?? '',
+    title: citation.title ?? citation.source ?? '',
+    startIndex: 0,
+    endIndex: 0,
+    raw: citation as JsonObject,
+  })
+}
+
+/** The input of a tool that the vendor runs; as text where it was cut short. */
+function parsed(json: string): unknown {
+  try {
+    return json === '' ? {} : JSON.parse(json)
+  } catch {
+    return json
+  }
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { bodyBytes, readCases } from '../../../test/wire/case.ts'
+import { readConverse } from '../../../test/wire/readers/bedrock-converse.ts'
+import { decodeBytes, decodeRecorded } from '../../../test/wire/readers/decoding.ts'
+import { spokenBy } from '../../../test/wire/readers/spoken.ts'
+import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
+import { bedrockClient } from './client.ts'
+
+const cases = readCases(`${import.meta.dirname}/../../../test/wire/cases/bedrock-converse`)
+const answers = cases.filter(({ response }) => response.status === 200)
+const streams = answers.filter(({ response }) => response.eventstream !== undefined)
+const refusals = cases.filter(({ response }) => response.status !== 200)
+const binary = 'application/vnd.amazon.eventstream'
+
+test('the recordings are whole answers, streams and errors', () => {
+  expect([answers.length - streams.length, streams.length, refusals.length]).toEqual([5, 2, 2])
+})
+
+describe.each(answers.map((wireCase) => [wireCase.id, wireCase] as const))('%s', (_id, { response }) => {
+  test('says what an independent reader reads, however it is cut', () => {
+    for (const seed of [1, 2, 3]) {
+      const { events, failure } = decodeRecorded(bedrockClient, response, seed)
+      expect(failure).toBeUndefined()
+      expect(spokenBy(events)).toEqual(readConverse(response))
+    }
+  })
+
+  test('lets no filler through', () => {
+    const shown = JSON.stringify(decodeRecorded(bedrockClient, response).events, (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    )
+    expect(shown).not.toContain('abcdefghijkl')
+  })
+})
+
+describe.each(streams.map((wireCase) => [wireCase.id, wireCase] as const))('%s', (_id, { response }) => {
+  test('is not complete when it is cut anywhere before the stop', () => {
+    const bytes = bodyBytes(response)
+    const stop = bytes.indexOf('messageStop')
+    for (let end = 1; end < stop; end += 997) {
+      const { failure } = decodeBytes(bedrockClient, [bytes.subarray(0, end)], binary)
+      expect(failure?.reason, `cut at ${end}`).toBe('provider_interrupted')
+    }
+  })
+
+  test('is complete without the metadata that follow the stop, though not counted', () => {
+    const bytes = bodyBytes(response)
+    const { events, failure } = decodeBytes(bedrockClient, [bytes.subarray(0, bytes.lastIndexOf('metadata'))], binary)
+    expect(failure).toBeUndefined()
+    expect(events.some(({ event }) => event.case === 'finished')).toBe(true)
+    expect(events.some(({ event }) => event.case === 'usage')).toBe(false)
+  })
+
+  test('fails when a bit of it is wrong', () => {
+    const bytes = Buffer.from(bodyBytes(response))
+    const middle = bytes.indexOf('contentBlockDelta') + 60
+    bytes.writeUInt8(bytes.readUInt8(middle) ^ 1, middle)
+    expect(decodeBytes(bedrockClient, [bytes], binary).failure?.reason).toBe('provider_error')
+  })
+})
+
+test('an intervention of a guardrail is a content filter, told in the vendor’s own word', () => {
+  const found = cases.find(({ tags }) => tags.includes('guardrail'))
+  const last =
+    found && decodeRecorded(bedrockClient, found.response).events.find(({ event }) => event.case === 'finished')
+  expect(last?.event.value).toMatchObject({
+    reason: FinishReason.CONTENT_FILTER,
+    upstreamReason: 'guardrail_intervened',
+  })
+})
+
+test.each(refusals.map((wireCase) => [wireCase.id, wireCase] as const))(
+  '%s is an error of its kind',
+  (_id, wireCase) => {
+    const { status, headers, body } = wireCase.response
+    const error = bedrockClient.decodeError({ status, header: (name) => headers[name], text: JSON.stringify(body) })
+    const { message } = body as { message: string }
+    if (status === 400) expect(error).toMatchObject({ reason: 'invalid_request', message })
+    else expect(error).toMatchObject({ reason: 'provider_credential' })
+  },
+)

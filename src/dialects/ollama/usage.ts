@@ -1,0 +1,16 @@
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { tokenCount, usage } from '../../model/usage.ts'
+import type { WireAnswer } from './types.ts'
+
+/** Reads the counts that the last line of an answer has; a prompt that was all in the cache has no count. Undefined without any. */
+export function usageOf({ prompt_eval_count: prompt, eval_count: made }: WireAnswer): Usage | undefined {
+  if (prompt === undefined && made === undefined) return undefined
+  return usage({
+    inputTokens: tokenCount(prompt),
+    outputTokens: tokenCount(made),
+    raw: {
+      ...(prompt !== undefined && { prompt_eval_count: prompt }),
+      ...(made !== undefined && { eval_count: made }),
+    },
+  })
+}
