@@ -11,16 +11,36 @@ import { serverDialects } from './servers.ts'
 
 const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }]
 
+const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }]
+const generated = { contents, generationConfig: { stopSequences: ['.'] }, surplus: 1 }
+
 /** A body that every field of matters, for each chat path. */
 const bodies: Readonly<Record<string, object>> = {
   '/v1/chat/completions': { model: 'acme/one', messages, stop: ['.'], metadata: { a: 'b' }, surplus: 1 },
   '/api/v1/inference/chat': { model: 'acme/one', messages, stop: ['.'], surplus: 1 },
   '/api/v1/inference/chat/stream': { model: 'acme/one', messages, stop: ['.'], surplus: 1 },
   '/v1/inference/chat': { model: 'acme/one', messages, stop: ['.'], metadata: { a: { b: 1 } }, surplus: 1 },
+  '/v1/messages': { model: 'acme/one', max_tokens: 8, messages, stop_sequences: ['.'], surplus: 1 },
+  '/v1/responses': { model: 'acme/one', input: [{ role: 'user', content: 'Hello' }], metadata: { a: 'b' }, surplus: 1 },
+  '/v1beta/models/*:generateContent': generated,
+  '/v1beta/models/*:streamGenerateContent': generated,
+  '/v1/models/*:generateContent': generated,
+  '/v1/models/*:streamGenerateContent': generated,
   '/v5/inference': { model: 'acme/one', args: { messages, stop: ['.'], surplus: 1 }, surplus: 1 },
 }
 
-const facts: RequestFacts = { requestId: 'req-1', header: () => undefined, query: new URLSearchParams(), params: {} }
+/** Statuses by which a format's clients know a reason, where they are not those of the common table. */
+const departures: Readonly<Record<string, number>> = {
+  'anthropic provider_unavailable': 529,
+  'anthropic overloaded': 529,
+}
+
+const facts: RequestFacts = {
+  requestId: 'req-1',
+  header: () => undefined,
+  query: new URLSearchParams('alt=sse'),
+  params: { '*': 'acme/one' },
+}
 const served: Served = { requestId: 'req-1', provider: 'acme', model: 'one', alias: 'acme/one', elapsed: () => 12.4 }
 
 const spoken = [
@@ -49,9 +69,10 @@ test('no two dialects have a name or a base path in common', () => {
 })
 
 describe.each(serverDialects)('the server half of $name', (dialect) => {
-  test('has all of its paths below its base', () => {
-    const paths = [...dialect.chat, ...dialect.routes].map(({ path }) => path)
-    expect([...paths, ...dialect.absent].filter((path) => !path.startsWith(`${dialect.base}/`))).toEqual([])
+  test('has all of its paths below its base, but those that the name of a method tells apart', () => {
+    const paths = [...dialect.chat, ...dialect.routes].map(({ path }) => path).filter((path) => !path.includes('*:'))
+    const below = (path: string) => path === dialect.base || path.startsWith(`${dialect.base}/`)
+    expect([...paths, ...dialect.absent].filter((path) => !below(path))).toEqual([])
   })
 
   test('does not call a chat absent that it serves', () => {
@@ -70,7 +91,9 @@ describe.each(serverDialects)('the server half of $name', (dialect) => {
     const text = dialect.errorBody(error, 'req-1')
     expect(JSON.stringify(JSON.parse(text))).toContain(JSON.stringify('the "message"'))
     expect(text).not.toContain('secret')
-    expect(dialect.errorStatus?.(error) ?? error.status).toBe(reasons[reason].status)
+    expect(dialect.errorStatus?.(error) ?? error.status).toBe(
+      departures[`${dialect.name} ${reason}`] ?? reasons[reason].status,
+    )
   })
 
   describe.each(dialect.chat)('on $path', (route) => {
@@ -78,14 +101,17 @@ describe.each(serverDialects)('the server half of $name', (dialect) => {
 
     test('reads a body without changing it, and keeps what it has no field for', () => {
       const { request } = decode()
-      expect(request).toMatchObject({ model: 'acme/one', stop: ['.'] })
+      // Responses have no stop sequences.
+      expect(request).toMatchObject({ model: 'acme/one', stop: dialect.name === 'responses' ? [] : ['.'] })
       expect(request.messages[0]?.parts[0]?.kind).toMatchObject({ case: 'text', value: { text: 'Hello' } })
       expect(request.source?.untranslated).toContain('surplus')
       expect(request.source?.body).toContain('"surplus":1')
     })
 
     test('names the field that is missing', () => {
-      const missing = expect.objectContaining({ reason: 'invalid_request', message: 'model is required' })
+      // A path that names the model leaves something else to miss.
+      const field = route.path.includes('*') ? 'contents' : 'model'
+      const missing = expect.objectContaining({ reason: 'invalid_request', message: `${field} is required` })
       expect(() => route.decode(parseBody('{}', dialect.passThrough), facts)).toThrow(missing)
     })
 
@@ -98,9 +124,10 @@ describe.each(serverDialects)('the server half of $name', (dialect) => {
 
     test('writes a stream as complete server-sent events, without changing what it was given', () => {
       const { answer } = decode()
-      const text = [...spoken.map((event) => answer.events(frozen([event]), served)), answer.end()].join('')
+      const said = [...spoken.map((event) => answer.events(frozen([event]), served)), answer.end()].join('')
+      const text = said.replaceAll('\r\n', '\n')
       expect(text.endsWith('\n\n')).toBe(true)
-      for (const block of text.trimEnd().split('\n\n')) expect(block).toMatch(/^data: .+$/)
+      for (const block of text.trimEnd().split('\n\n')) expect(block).toMatch(/^(?:event: \S+\n)?data: .+$/)
     })
 
     test('writes the same for events that came together as for events that came one by one', () => {
