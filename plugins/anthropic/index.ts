@@ -1,16 +1,15 @@
-import { compatible, definePlugin, openaiClient } from '#provider'
+import { anthropicClient, compatible, definePlugin } from '#provider'
 
-/** Anthropic, through its endpoint that is compatible with OpenAI's chat completions. */
+/** Anthropic, by its own messages API. */
 export default definePlugin(
-  compatible(openaiClient, {
+  compatible(anthropicClient, {
     type: 'anthropic',
     title: 'Anthropic',
     baseUrl: 'https://api.anthropic.com',
-    chatPath: '/v1/chat/completions',
     baseUrlVariable: { name: 'ANTHROPIC_BASE_URL' },
     keyVariable: 'ANTHROPIC_API_KEY',
     models: ['claude*'],
     defaultModel: 'claude-sonnet-4-20250514',
-    options: { refuses: ['seed', 'logit_bias', 'presence_penalty', 'frequency_penalty', 'logprobs', 'top_logprobs'] },
+    authorization: (secret) => ({ 'x-api-key': secret }),
   }),
 )

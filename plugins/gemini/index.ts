@@ -1,15 +1,15 @@
-import { compatible, definePlugin, openaiClient } from '#provider'
+import { compatible, definePlugin, geminiClient } from '#provider'
 
-/** Google's Gemini, through its endpoint that is compatible with OpenAI's chat completions. */
+/** Google's Gemini, through its own API. */
 export default definePlugin(
-  compatible(openaiClient, {
+  compatible(geminiClient, {
     type: 'gemini',
     title: 'Google Gemini',
     baseUrl: 'https://generativelanguage.googleapis.com',
-    chatPath: '/v1beta/openai/chat/completions',
     baseUrlVariable: { name: 'GEMINI_BASE_URL' },
     keyVariable: 'GEMINI_API_KEY',
     models: ['gemini*', 'text-embedding-004'],
     defaultModel: 'gemini-2.5-flash',
+    authorization: (secret) => ({ 'x-goog-api-key': secret }),
   }),
 )

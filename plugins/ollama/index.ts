@@ -1,17 +1,36 @@
-import { compatible, definePlugin, openaiClient } from '#provider'
+import { z } from 'zod'
+import { compatible, definePlugin, ollamaClient, openaiClient } from '#provider'
 
-/** A local or remote Ollama, through its endpoint that is compatible with OpenAI's chat completions. */
-export default definePlugin(
-  compatible(openaiClient, {
-    type: 'ollama',
-    title: 'Ollama',
-    baseUrl: 'http://127.0.0.1:11434',
-    chatPath: '/v1/chat/completions',
-    baseUrlVariable: {
-      name: 'OLLAMA_HOST',
-      toBaseUrl: (host) => (/^https?:/.test(host) ? host : `http://${host.includes(':') ? host : `${host}:11434`}`),
-      enables: true,
-    },
-    options: { reasoningField: 'reasoning' },
-  }),
-)
+const vendor = {
+  type: 'ollama',
+  title: 'Ollama',
+  baseUrl: 'http://127.0.0.1:11434',
+  baseUrlVariable: {
+    name: 'OLLAMA_HOST',
+    toBaseUrl: (host: string) =>
+      /^https?:/.test(host) ? host : `http://${host.includes(':') ? host : `${host}:11434`}`,
+    enables: true,
+  },
+}
+const native = compatible(ollamaClient, vendor)
+const openai = compatible(openaiClient, {
+  ...vendor,
+  chatPath: '/v1/chat/completions',
+  options: { reasoningField: 'reasoning' },
+})
+
+const settings = z.strictObject({
+  api: z
+    .enum(['native', 'openai'])
+    .default('native')
+    .describe("Ollama's own chat, or its endpoint that is compatible with OpenAI's chat completions."),
+  headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
+  options: z.record(z.string(), z.unknown()).default({}).describe("Overrides of the format's options."),
+})
+
+/** A local or remote Ollama, by its own chat unless `api: openai` is set. */
+export default definePlugin<z.infer<typeof settings>>({
+  manifest: { ...native.manifest, settings },
+  create: ({ baseUrl, own: { api, ...own } }, host) =>
+    (api === 'openai' ? openai : native).create({ baseUrl, own }, host),
+})

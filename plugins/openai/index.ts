@@ -1,15 +1,24 @@
-import { compatible, definePlugin, openaiClient } from '#provider'
+import { z } from 'zod'
+import { compatible, compatibleSettings, definePlugin, openaiClient, responsesClient } from '#provider'
 
-/** OpenAI, and whatever speaks its chat completions at another base URL. */
-export default definePlugin(
-  compatible(openaiClient, {
-    type: 'openai',
-    title: 'OpenAI',
-    baseUrl: 'https://api.openai.com/v1',
-    baseUrlVariable: { name: 'OPENAI_BASE_URL' },
-    keyVariable: 'OPENAI_API_KEY',
-    models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1'],
-    defaultModel: 'gpt-4o',
-    options: { limitField: 'max_completion_tokens' },
-  }),
-)
+const vendor = {
+  type: 'openai',
+  title: 'OpenAI',
+  baseUrl: 'https://api.openai.com/v1',
+  baseUrlVariable: { name: 'OPENAI_BASE_URL' },
+  keyVariable: 'OPENAI_API_KEY',
+  models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1'],
+  defaultModel: 'gpt-4o',
+}
+const chat = compatible(openaiClient, { ...vendor, options: { limitField: 'max_completion_tokens' } })
+const responses = compatible(responsesClient, vendor)
+
+const settings = compatibleSettings.extend({
+  api: z.enum(['chat', 'responses']).default('chat').describe('Which API is asked: chat completions, or responses.'),
+})
+
+/** OpenAI, and whatever speaks its chat completions or its Responses API at another base URL. */
+export default definePlugin({
+  manifest: { ...chat.manifest, settings },
+  create: ({ baseUrl, own }, host) => (own.api === 'responses' ? responses : chat).create({ baseUrl, own }, host),
+})

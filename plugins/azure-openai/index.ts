@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { compatible, compatibleSettings, definePlugin, openaiClient, responsesClient } from '#provider'
+
+const settings = compatibleSettings.extend({
+  api: z.enum(['chat', 'responses']).default('chat').describe('Which API is asked: chat completions, or responses.'),
+  api_version: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .optional()
+    .describe('Such as 2024-10-21: asks the dated API, where the model names a deployment, instead of the v1 API.'),
+})
+
+const vendor = {
+  type: 'azure-openai',
+  title: 'Azure OpenAI',
+  baseUrlVariable: {
+    name: 'AZURE_OPENAI_ENDPOINT',
+    toBaseUrl: (endpoint: string) =>
+      /^https?:/.test(endpoint)
+        ? endpoint.replace(/\/+(?:openai(?:\/v1)?\/*)?$/, '')
+        : `https://${endpoint}.openai.azure.com`,
+  },
+  keyVariable: 'AZURE_OPENAI_API_KEY',
+  authorization: (secret: string) => ({ 'api-key': secret }),
+}
+const { manifest } = compatible(openaiClient, vendor)
+
+/** OpenAI's models on Azure, at a resource's own base URL: `https://RESOURCE.openai.azure.com`. */
+export default definePlugin({
+  manifest: { ...manifest, settings },
+  create({ baseUrl, own }, host) {
+    const version = own.api_version
+    const dated = version === undefined ? undefined : `?api-version=${version}`
+    if (own.api === 'responses') {
+      const chatPath = dated === undefined ? '/openai/v1/responses' : `/openai/responses${dated}`
+      return compatible(responsesClient, { ...vendor, chatPath }).create({ baseUrl, own }, host)
+    }
+    const dialect: typeof openaiClient = {
+      ...openaiClient,
+      encodeChat(request, streaming, options) {
+        const encoded = openaiClient.encodeChat(request, streaming, options)
+        if (dated === undefined) return encoded
+        const deployment = encodeURIComponent(request.model)
+        return { ...encoded, path: `/openai/deployments/${deployment}/chat/completions${dated}` }
+      },
+    }
+    const chatPath = '/openai/v1/chat/completions'
+    const options = { limitField: 'max_completion_tokens' as const }
+    return compatible(dialect, { ...vendor, chatPath, options }).create({ baseUrl, own }, host)
+  },
+})
