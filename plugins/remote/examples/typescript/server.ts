@@ -8,6 +8,7 @@ import {
   finished,
   FinishReason,
   type Provider,
+  refuseDropped,
   serveProvider,
   started,
   textDelta,
@@ -20,8 +21,10 @@ const provider: Provider = {
   async *chat(request: ChatRequest, { signal }) {
     if (request.model !== 'backwards')
       throw fail('model_not_found', `there is no model "${request.model}"; ask for backwards`)
+    const dropped = droppedOf(request)
+    refuseDropped(request, dropped)
     const words = lastText(request).split(/\s+/).toReversed()
-    yield started({ id: `backwards-${words.length}`, model: request.model })
+    yield started({ id: `backwards-${words.length}`, model: request.model, dropped })
     for (const [index, word] of words.entries()) {
       signal.throwIfAborted()
       yield textDelta(index === 0 ? word : ` ${word}`)
@@ -37,6 +40,23 @@ const provider: Provider = {
 function lastText({ messages }: ChatRequest): string {
   const parts = messages.at(-1)?.parts ?? []
   return parts.map(({ kind }) => (kind.case === 'text' ? kind.value.text : '')).join('')
+}
+
+/** What this provider makes use of. Everything else that a request has is named as dropped, never left out silently. */
+const carried: ReadonlySet<string> = new Set(['$typeName', 'model', 'provider', 'messages', 'strict', 'source'])
+
+function droppedOf(request: ChatRequest): string[] {
+  const fields = Object.entries(request).filter(([field, value]) => !carried.has(field) && isGiven(value))
+  const names = fields.map(([field]) => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  const parts = request.messages.flatMap((message, at) =>
+    message.parts.flatMap(({ kind }, place) => (kind.case === 'text' ? [] : [`messages[${at}].parts[${place}]`])),
+  )
+  return [...(request.source?.untranslated ?? []), ...names, ...parts]
+}
+
+/** A list or a map that is empty was not given, nor was a field without a value. */
+function isGiven(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : value !== undefined
 }
 
 /** This provider asks nobody else. */
