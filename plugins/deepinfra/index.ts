@@ -1,0 +1,11 @@
+import { compatible, definePlugin, openaiClient } from '#provider'
+
+/** DeepInfra, at its address that is compatible with OpenAI's. */
+export default definePlugin(
+  compatible(openaiClient, {
+    type: 'deepinfra',
+    title: 'DeepInfra',
+    baseUrl: 'https://api.deepinfra.com/v1/openai',
+    keyVariable: 'DEEPINFRA_API_KEY',
+  }),
+)

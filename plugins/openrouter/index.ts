@@ -1,0 +1,12 @@
+import { compatible, definePlugin, openaiClient } from '#provider'
+
+/** OpenRouter, which asks many vendors in turn. */
+export default definePlugin(
+  compatible(openaiClient, {
+    type: 'openrouter',
+    title: 'OpenRouter',
+    baseUrl: 'https://openrouter.ai/api/v1',
+    keyVariable: 'OPENROUTER_API_KEY',
+    options: { reasoningField: 'reasoning' },
+  }),
+)

@@ -1,0 +1,12 @@
+import { compatible, definePlugin, openaiClient } from '#provider'
+
+/** xAI, which makes Grok. */
+export default definePlugin(
+  compatible(openaiClient, {
+    type: 'xai',
+    title: 'xAI',
+    baseUrl: 'https://api.x.ai/v1',
+    keyVariable: 'XAI_API_KEY',
+    options: { limitField: 'max_completion_tokens' },
+  }),
+)

@@ -1,0 +1,12 @@
+import { compatible, definePlugin, openaiClient } from '#provider'
+
+/** Z.AI, which makes GLM; its coding plan has the base_url https://api.z.ai/api/coding/paas/v4. */
+export default definePlugin(
+  compatible(openaiClient, {
+    type: 'zai',
+    title: 'Z.AI',
+    baseUrl: 'https://api.z.ai/api/paas/v4',
+    keyVariable: 'ZHIPU_API_KEY',
+    options: { reasoningField: 'reasoning_content' },
+  }),
+)
