@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import type { ConformanceFlags } from './cli/conformance.ts'
 import type { ServeFlags } from './cli/serve.ts'
 import { version } from './version.ts'
 
@@ -25,6 +26,23 @@ program
   .action(async (flags: ServeFlags) => {
     const { serve } = await import('./cli/serve.ts')
     process.exit(await serve(flags, process))
+  })
+
+program
+  .command('conformance')
+  .description(
+    'examine a plugin (type, path or package), a remote provider (grpc://host:port) or a gateway (http://host:port)',
+  )
+  .argument('<target>', 'what to examine')
+  .option('-m, --model <name>', "the model to ask; a plugin's default, or the first one listed")
+  .option('--settings <json>', "the plugin's own settings, as JSON")
+  .option('--base-url <url>', "where the plugin's upstream is")
+  .option('--key-variable <name>', 'environment variable that holds the key')
+  .option('--timeout <seconds>', 'how long one check may take', '30')
+  .option('--json', 'write the scorecard as JSON')
+  .action(async (target: string, flags: ConformanceFlags) => {
+    const { conformance } = await import('./cli/conformance.ts')
+    process.exitCode = await conformance(target, flags, process)
   })
 
 await program.parseAsync()
