@@ -4,7 +4,8 @@ import { checkNames } from './checks/probe.ts'
 import { excused } from './excused.ts'
 import { type Report, runCases } from './run.ts'
 
-const cases = readCases(`${import.meta.dirname}/cases`)
+// The other formats are tested beside their dialects.
+const cases = readCases(`${import.meta.dirname}/cases`).filter(isChatCompletions)
 const apis = [...new Set(cases.map(({ api }) => api))]
 
 // Run while the tests are collected, so that there is one for each check that something was recorded for.
@@ -26,7 +27,6 @@ describe('recorded traffic through a running gateway', () => {
   test('asks for every recorded case', () => {
     const asked = new Set(report.results.map((result) => result.case))
     expect(cases.filter((wireCase) => !asked.has(wireCase.id)).map(({ id }) => id)).toEqual([])
-    expect(cases.every(isChatCompletions)).toBe(true)
   })
 
   test('excuses at most two in a hundred results, and none that passes', () => {

@@ -5,7 +5,7 @@ import { readCompletions, readUsage } from './meaning.ts'
 import { isStreaming, judge, type Verdict } from './reading.ts'
 import { inOddPieces, inOnePiece, inRecordedPieces, startUpstream } from './upstream.ts'
 
-const cases = readCases(`${import.meta.dirname}/cases`)
+const cases = readCases(`${import.meta.dirname}/cases`).filter(isChatCompletions)
 
 function caseOf(id: string): WireCase {
   const found = cases.find((wireCase) => wireCase.id === id)
@@ -39,7 +39,6 @@ describe('the reader of recordings', () => {
     const kinds = Object.groupBy(verdicts, ({ kind }: Verdict) => kind)
     expect(kinds.answer?.every((verdict) => verdict.kind === 'answer' && verdict.reading.choices.length > 0)).toBe(true)
     expect(kinds.broken).toHaveLength(2)
-    expect(cases.every(isChatCompletions)).toBe(true)
   })
 
   test('takes several ids on one index for several calls', async () => {
