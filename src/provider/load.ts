@@ -8,8 +8,8 @@ import type { Plugin } from './contract.ts'
 
 /** Where plugins come from. */
 export interface PluginSources {
-  /** The folder whose subfolders with an `index.ts` or `index.js` are plugins. */
-  readonly builtIn: URL
+  /** The folder whose subfolders with an `index.ts` or `index.js` are plugins; without it, there are the named ones only. */
+  readonly builtIn?: URL
   /** Paths (`./`, `../`, `/` or `file:`) and npm packages, as the configuration names them. */
   readonly named: readonly string[]
   /** The folder that relative paths start from, and where packages are looked for first. */
@@ -60,7 +60,8 @@ interface Found {
   readonly find: () => Promise<URL>
 }
 
-async function builtInPlugins(folder: URL): Promise<Found[]> {
+async function builtInPlugins(folder: URL | undefined): Promise<Found[]> {
+  if (folder === undefined) return []
   const root = fileURLToPath(folder)
   const entries = await readdir(root, { withFileTypes: true }).catch((cause: unknown) => {
     throw fail('internal', `the folder of plugins cannot be read: ${root}`, { cause })

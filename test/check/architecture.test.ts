@@ -11,6 +11,7 @@ const layers = [
   ['core'],
   ['jobs', 'observe'],
   ['config', 'server'],
+  ['conformance'],
   ['gateway.ts', 'version.ts'],
   ['cli'],
   ['main.ts'],

@@ -76,7 +76,7 @@ describe('the OpenAPI document', () => {
   test('declares every segment of a path that is not fixed, and every tag', () => {
     const tags = document.tags.map(({ name }) => name)
     for (const [path, methods] of Object.entries(document.paths)) {
-      expect(path).toMatch(/^(\/[\w.-]+|\/\{\w+\})+$/)
+      expect(path).toMatch(/^(\/[\w.-]+|\/\{\w+\}(:\w+)?)+$/)
       const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
       for (const { parameters, tags: own } of Object.values(methods)) {
         expect(parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name)).toEqual(names)
@@ -86,8 +86,10 @@ describe('the OpenAPI document', () => {
   })
 
   test('has the routes of every dialect', () => {
-    for (const { chat, routes } of serverDialects) {
-      for (const { path } of chat) expect(Object.keys(document.paths[path] ?? {})).toContain('post')
+    for (const { chat, counts = [], routes } of serverDialects) {
+      for (const { path } of [...chat, ...counts]) {
+        expect(Object.keys(document.paths[path.replace('*', '{path}')] ?? {})).toContain('post')
+      }
       for (const { path, method } of routes) {
         const methods = document.paths[path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{path}')]
         expect(Object.keys(methods ?? {})).toContain(method.toLowerCase())

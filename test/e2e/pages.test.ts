@@ -82,10 +82,12 @@ describe('the OpenAPI document', () => {
 
   const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'simulator' }
   const real = (path: string): string => path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => values[name] ?? name)
-  const body = (path: string): object =>
-    path.startsWith('/v5')
-      ? { model: 'simulator/echo', args: { messages: saying('Hello') } }
-      : { model: 'simulator/echo', messages: saying('Hello') }
+  const body = (path: string): object => {
+    if (path.startsWith('/v5')) return { model: 'simulator/echo', args: { messages: saying('Hello') } }
+    if (path.startsWith('/v1/responses')) return { model: 'simulator/echo', input: 'Hello' }
+    if (path.includes('{path}:')) return { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }
+    return { model: 'simulator/echo', messages: saying('Hello'), max_tokens: 100 }
+  }
 
   test('is of this gateway', () => {
     expect(document.openapi).toMatch(/^3\.1\./)
@@ -99,14 +101,16 @@ describe('the OpenAPI document', () => {
       const answer = await fetch(url + real(path), { method, headers: key })
       expect([path, answer.status]).toEqual([path, method === 'GET' ? 200 : 415])
     }
-    for (const path of Object.keys(document.paths)) {
+    for (const [path, methods] of Object.entries(document.paths)) {
       const headers = { ...key, 'content-type': 'application/json' }
-      const answer = await fetch(url + real(path), { method: 'POST', headers, body: '{}' })
+      const asked = 'post' in methods ? { method: 'POST', headers, body: '{}' } : { headers }
+      const answer = await fetch(url + real(path), asked)
       expect([path, answer.status]).not.toEqual([path, 404])
     }
   })
 
   test('says what is answered, and in which form', async () => {
+    const wrong = { object: 0, type: 0, candidates: 0, totalTokens: '', models: 0, name: 0, input_tokens: '' }
     for (const { path, method, operation } of operations()) {
       const content = operation.responses['200']?.content ?? {}
       const schema = schemaOf(content['application/json']?.schema ?? {})
@@ -118,8 +122,9 @@ describe('the OpenAPI document', () => {
       const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
       expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, 200, true])
       const text = await answer.text()
-      const told = type === 'text/event-stream' ? streamValues(text).map(({ value }) => value) : [JSON.parse(text)]
-      expect(schema.safeParse({ object: 'none', type: 'none' }).success).toBe(false)
+      const told =
+        type === 'text/event-stream' ? streamValues(text).map(({ value }) => value) : [JSON.parse(text)].flat()
+      expect(schema.safeParse(wrong).success).toBe(false)
       for (const value of told) expect([path, schema.safeParse(value).error]).toEqual([path, undefined])
     }
   })
@@ -129,7 +134,8 @@ describe('the OpenAPI document', () => {
       const schema = operation.requestBody?.content['application/json']?.schema
       if (schema === undefined) continue
       expect([path, schemaOf(schema).safeParse(body(path)).error]).toEqual([path, undefined])
-      expect([path, schemaOf(schema).safeParse({ ...body(path), model: 7 }).success]).toEqual([path, false])
+      const wrong = path.includes('{path}:') ? { contents: 7 } : { ...body(path), model: 7 }
+      expect([path, schemaOf(schema).safeParse(wrong).success]).toEqual([path, false])
     }
   })
 })

@@ -248,7 +248,7 @@ describe('a request in the words of a dialect', () => {
   })
 
   test('is decoded again, except for where it goes', async () => {
-    const decode = (body: string) =>
+    const decode = ({ body }: { readonly body: string }) =>
       ask('evil', { seed: 5n, strict: true, source: { ...source, body: `read:${body}` } })
     const edge = await start({ dialects: new Map([['words', decode]]) })
     await clients(edge).gRPC.chat(ask('hello', { source, seed: 9n, provider: 'scripted' }))
