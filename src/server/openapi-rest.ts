@@ -20,7 +20,14 @@ export function restOperations(dialects: readonly ServerDialect[], components: C
   })
 }
 
-function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {
+/** What chat and count routes have in common: a JSON body in, a JSON body out. */
+function postOperation(
+  dialect: ServerDialect,
+  route: ChatRoute | CountRoute,
+  components: Components,
+  description: string,
+  content: Json,
+): Operation {
   const id = operationId(dialect, 'POST', route.path)
   const request = named(components, `${id}.request`, route.request, 'input')
   const response = named(components, `${id}.response`, route.response, 'output')
@@ -31,32 +38,23 @@ function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Com
       operationId: id,
       tags: [dialect.name],
       summary: route.summary,
-      description: 'Needs the permission `models:use`.',
+      description,
       parameters: parametersOf(route.path),
       requestBody: { required: true, content: { 'application/json': { schema: request } } },
-      responses: responses(dialect, { 'application/json': { schema: response }, 'text/event-stream': eventStream }),
+      responses: responses(dialect, { 'application/json': { schema: response }, ...content }),
     },
   }
 }
 
+function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {
+  const description = 'Needs the permission `models:use`.'
+  return postOperation(dialect, route, components, description, { 'text/event-stream': eventStream })
+}
+
 function countOperation(dialect: ServerDialect, route: CountRoute, components: Components): Operation {
-  const id = operationId(dialect, 'POST', route.path)
-  const request = named(components, `${id}.request`, route.request, 'input')
-  const response = named(components, `${id}.response`, route.response, 'output')
-  return {
-    path: templated(route.path),
-    method: 'post',
-    body: {
-      operationId: id,
-      tags: [dialect.name],
-      summary: route.summary,
-      description:
-        'Needs the permission `models:use`. Answers with `x-switchyard-estimated` where no provider counted.',
-      parameters: parametersOf(route.path),
-      requestBody: { required: true, content: { 'application/json': { schema: request } } },
-      responses: responses(dialect, { 'application/json': { schema: response } }),
-    },
-  }
+  const description =
+    'Needs the permission `models:use`. Answers with `x-switchyard-estimated` where no provider counted.'
+  return postOperation(dialect, route, components, description, {})
 }
 
 const eventStream: Json = {
