@@ -9,6 +9,7 @@ import { configSchema } from '../../src/config/schema.ts'
 import { startGateway } from '../../src/gateway.ts'
 import type { WireCase } from './case.ts'
 import { type Line, type Probe, recordedModel } from './checks/probe.ts'
+import { formatOf, providerOf } from './format.ts'
 import { startUpstream } from './upstream.ts'
 
 /** A running gateway in front of the replaying upstream, with a provider for each probe. */
@@ -34,15 +35,18 @@ const variable = 'WIRE_SUITE_API_KEY'
 export async function openBed(planned: readonly PlannedProbe[]): Promise<Bed> {
   const upstream = await startUpstream()
   const folder = await mkdtemp(join(tmpdir(), 'wire-suite-'))
-  const mounts = planned.map(({ wireCase, probe }) => upstream.mount(wireCase.response, probe.pieces))
+  const mounts = planned.map(({ wireCase, probe }) => ({
+    ...upstream.mount(wireCase.response, probe.pieces),
+    format: formatOf(wireCase),
+  }))
   const config = configSchema.parse({
     server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
     data_dir: folder,
     log: { level: 'silent' },
     retries: { per_target: 0 },
-    providers: mounts.map(({ baseUrl }, at) => ({
+    providers: mounts.map(({ baseUrl, format }, at) => ({
       name: `p${at}`,
-      type: 'openai',
+      ...providerOf(format),
       base_url: baseUrl,
       env_var: variable,
     })),

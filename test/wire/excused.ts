@@ -9,4 +9,8 @@ export interface Excuse {
 }
 
 /** The one list of them: at most two in a hundred results, each with what is wrong with the recording. */
-export const excused: readonly Excuse[] = []
+export const excused: readonly Excuse[] = (['canonical', 'cross'] as const).map((check) => ({
+  case: 'openai-responses/vercel--openai-shell-container-1-stream',
+  check,
+  reason: 'shortened by its maintainers: its pieces spell another text than the item they should add up to',
+}))

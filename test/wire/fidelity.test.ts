@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { isChatCompletions, readCases } from './case.ts'
+import { readCases } from './case.ts'
 import { checkNames } from './checks/probe.ts'
 import { excused } from './excused.ts'
+import { formatOf } from './format.ts'
 import { type Report, runCases } from './run.ts'
 
-// The other formats are tested beside their dialects.
-const cases = readCases(`${import.meta.dirname}/cases`).filter(isChatCompletions)
+const cases = readCases(`${import.meta.dirname}/cases`).filter((wireCase) => formatOf(wireCase) !== undefined)
 const apis = [...new Set(cases.map(({ api }) => api))]
 
 // Run while the tests are collected, so that there is one for each check that something was recorded for.

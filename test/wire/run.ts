@@ -1,8 +1,9 @@
 import { type Bed, openBed, type PlannedProbe } from './bed.ts'
-import { isChatCompletions, type WireCase } from './case.ts'
+import type { WireCase } from './case.ts'
 import { probesOf } from './checks/index.ts'
 import type { CheckName, Probe } from './checks/probe.ts'
 import { excused } from './excused.ts'
+import { formatOf } from './format.ts'
 
 /** How one check of one case went. */
 export interface Result {
@@ -20,7 +21,7 @@ export interface Report {
   readonly results: readonly Result[]
   /** Excused checks that did fail. */
   readonly excused: readonly Result[]
-  /** Cases of other wire formats, a number for each folder. */
+  /** Cases of wire formats without a check, and of what is no chat: a number for each folder. */
   readonly skipped: ReadonlyMap<string, number>
 }
 
@@ -31,7 +32,7 @@ const probesAtOnce = 8
 
 /** Runs every check of every case through a running gateway. */
 export async function runCases(cases: readonly WireCase[]): Promise<Report> {
-  const chats = cases.filter(isChatCompletions)
+  const chats = cases.filter((wireCase) => formatOf(wireCase) !== undefined)
   const results: Result[] = []
   for (let start = 0; start < chats.length; start += casesPerGateway) {
     results.push(...(await runTogether(chats.slice(start, start + casesPerGateway))))
@@ -39,7 +40,7 @@ export async function runCases(cases: readonly WireCase[]): Promise<Report> {
   return {
     results: results.filter((result) => !isExcused(result)),
     excused: results.filter((result) => isExcused(result) && result.why.length > 0),
-    skipped: countByApi(cases.filter((wireCase) => !isChatCompletions(wireCase))),
+    skipped: countByApi(cases.filter((wireCase) => formatOf(wireCase) === undefined)),
   }
 }
 

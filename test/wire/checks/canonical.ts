@@ -20,11 +20,14 @@ import { type Line, modelName, plainTurn, type Probe, type Subject } from './pro
 
 /** Asked in the contract itself, the gateway answers events whose fold says what the recording says. */
 export function canonicalProbes(subject: Subject): Probe[] {
-  return rpcProbe(subject, 'canonical', async (line) => {
-    if (!subject.streaming) return toldOf(await line.connect.chat(rpcTurn(line), rpcPatience()))
-    const events = await eventsOf(line.connect, line)
-    return { ...toldOf(await collect(inBatches(events))), disorder: disorderOf(events) }
-  })
+  return rpcProbe(subject, 'canonical', (line) => toldByRpc(line, subject.streaming))
+}
+
+/** Asks one turn over Connect: what the whole answer, or the fold of its events, tells. */
+export async function toldByRpc(line: Line, streaming: boolean): Promise<RpcTold> {
+  if (!streaming) return toldOf(await line.connect.chat(rpcTurn(line), rpcPatience()))
+  const events = await eventsOf(line.connect, line)
+  return { ...toldOf(await collect(inBatches(events))), disorder: disorderOf(events) }
 }
 
 /** The same over gRPC. A stream is put together by a fold of this suite's own. */

@@ -78,14 +78,15 @@ function judgeRefusal(dialect: RestDialect, fault: Fault, answer: HttpAnswer): s
 }
 
 /** What the caller can act on is passed on in the vendor's words, once URLs, hosts and credentials are out of it. */
-function wordsMissing({ message }: Fault, status: number, { message: told }: ErrorTold): string[] {
+export function wordsMissing({ message }: Fault, status: number, { message: told }: ErrorTold): string[] {
   if (![400, 404, 409, 413, 415, 422].includes(status)) return []
   const words = message.replaceAll(/\S*[:/@\\]\S*/g, ' ').match(/\p{L}{4,}/gu) ?? []
   const kept = words.filter((word) => told.includes(word))
   return kept.length * 2 >= words.length ? [] : [`the vendor's message is lost: "${told}", recorded "${message}"`]
 }
 
-function retryHeaders({ status, retryAfter }: Fault, answer: HttpAnswer): string[] {
+/** What is wrong with the headers that say whether and when to try again. */
+export function retryHeaders({ status, retryAfter }: Fault, answer: HttpAnswer): string[] {
   const seconds = answer.headers.get('retry-after')
   const useless = [400, 401, 402, 403, 404, 413, 415, 422].includes(status)
   const wanted = status === 429 && retryAfter !== undefined ? String(Math.ceil(retryAfter)) : undefined
@@ -232,7 +233,8 @@ async function judgeRpc(subject: Subject, line: Line): Promise<string[]> {
   return ['gRPC ended with OK']
 }
 
-function rpcError(fault: Fault, error: ConnectError): string[] {
+/** What is wrong with an error over RPC: its code, its reason, its time to wait. */
+export function rpcError(fault: Fault, error: ConnectError): string[] {
   const allowed = statusesFor(fault).flatMap((status) => codes[status] ?? [])
   const info = error.findDetails(ErrorInfoSchema)[0]
   const credential = [401, 402, 403].includes(fault.status) && info?.reason !== 'provider_credential'

@@ -5,7 +5,18 @@ import type { Verdict } from '../reading.ts'
 import type { Received } from '../upstream.ts'
 
 /** The columns of the report. */
-export const checkNames = ['openai', 'canonical', 'platform', 'scaigrid', 'sgp', 'grpc', 'request', 'error'] as const
+export const checkNames = [
+  'openai',
+  'canonical',
+  'platform',
+  'scaigrid',
+  'sgp',
+  'grpc',
+  'request',
+  'error',
+  'own',
+  'cross',
+] as const
 
 /** One column of the report. */
 export type CheckName = (typeof checkNames)[number]
@@ -56,7 +67,8 @@ export function modelName(line: Line): string {
 
 /** The model a recorded request asked for, or a stand-in. */
 export function recordedModel({ request }: WireCase): string {
-  return asText(asMap(request?.body)?.['model']) || 'recorded'
+  const inPath = /\/models?\/([^/:]+)/.exec(request?.path ?? '')?.[1] ?? ''
+  return asText(asMap(request?.body)?.['model']).replace(/^models\//, '') || inPath || 'recorded'
 }
 
 /** What is asked where the recorded request does not matter. */
