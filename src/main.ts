@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ConformanceFlags } from './cli/conformance.ts'
 import type { ServeFlags } from './cli/serve.ts'
@@ -6,6 +8,9 @@ import { version } from './version.ts'
 
 // Whoever reads our words may leave; without a listener that would end the gateway.
 process.stderr.on('error', () => {})
+
+// Halves the time to the first answer from the second start on. Where the folder cannot be written, nothing is cached.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/switchyard'))
 
 const program = new Command('switchyard')
   .description('An inference gateway: one typed contract between your services and every model provider')
