@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { compatible, compatibleSettings, definePlugin, openaiClient, responsesClient } from '#provider'
+import { compatible, compatibleSettings, definePlugin, fail, openaiClient, responsesClient } from '#provider'
 
 const settings = compatibleSettings.extend({
   api: z.enum(['chat', 'responses']).default('chat').describe('Which API is asked: chat completions, or responses.'),
@@ -40,6 +40,9 @@ export default definePlugin({
       encodeChat(request, streaming, options) {
         const encoded = openaiClient.encodeChat(request, streaming, options)
         if (dated === undefined) return encoded
+        // Dots alone would climb out of the path.
+        if (/^\.{1,2}$/.test(request.model))
+          throw fail('invalid_request', 'this is no deployment name', { param: 'model' })
         const deployment = encodeURIComponent(request.model)
         return { ...encoded, path: `/openai/deployments/${deployment}/chat/completions${dated}` }
       },

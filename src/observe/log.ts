@@ -14,7 +14,7 @@ export function callLog(log: Logger): Recorder {
     settled(record) {
       const fields = lineOf(record)
       if (record.status === 'error' && record.httpStatus >= 500)
-        log.warn({ ...fields, error: causeOf(record.error) }, 'call failed')
+        log[record.reason === 'internal' ? 'error' : 'warn']({ ...fields, error: causeOf(record.error) }, 'call failed')
       else log.info(fields, record.status === 'ok' ? 'call' : 'call failed')
     },
   }

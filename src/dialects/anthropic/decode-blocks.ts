@@ -1,5 +1,12 @@
 import type { JsonObject } from '@bufbuild/protobuf'
-import { type Message, type Part, Role, type Signature, type ToolCall } from '#gen/switchyard/v1/chat_pb.ts'
+import {
+  type Annotation,
+  type Message,
+  type Part,
+  Role,
+  type Signature,
+  type ToolCall,
+} from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
 import { calling, fileId, inlineFile, inlineImage, linkedImage, message, part, textPart, toolResult } from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
@@ -116,8 +123,8 @@ function decodeKnown(wire: KnownBlock, path: string, untranslated: string[]): Pa
   switch (wire.type) {
     case 'text': {
       const text = textPart(required(wire.text, `${path}.text`))
-      if (Array.isArray(wire.citations) && text.kind.case === 'text')
-        text.kind.value.annotations = wire.citations.map((note: JsonObject) => annotationOf(note, 0, 0))
+      if (wire.citations != null && text.kind.case === 'text')
+        text.kind.value.annotations = decodeCitations(wire.citations, `${path}.citations`)
       return text
     }
     case 'image':
@@ -143,6 +150,17 @@ function decodeKnown(wire: KnownBlock, path: string, untranslated: string[]): Pa
     default:
       return wire.type satisfies never
   }
+}
+
+/** Reads the citations of a text. On a document the same name switches them on and is an object; here they are a list. */
+function decodeCitations(citations: unknown, path: string): Annotation[] {
+  if (!Array.isArray(citations)) throw fail('invalid_request', `${path} must be a list`, { param: path })
+  return citations.map((note: unknown, index) => {
+    const at = `${path}[${index}]`
+    if (note === null || typeof note !== 'object' || Array.isArray(note))
+      throw fail('invalid_request', `${at} must be an object`, { param: at })
+    return annotationOf(note as JsonObject, 0, 0)
+  })
 }
 
 /** Who called a tool, the model or a program of its own, is for the vendor alone to know: it travels as its signature on the call. */

@@ -178,6 +178,10 @@ describe('a request of this format', () => {
     expect(wrong({ max_tokens: 0 })).toThrow('max_tokens')
     expect(wrong({ temperature: 'hot' })).toThrow('temperature')
     expect(wrong({ tools: [{ input_schema: {} }] })).toThrow('tools[0].name is required')
+    const cited = (citations: unknown) =>
+      wrong({ messages: [{ role: 'user', content: [{ type: 'text', text: 'hi', citations }] }] })
+    expect(cited([null])).toThrow('messages[0].content[0].citations[0] must be an object')
+    expect(cited({ enabled: true })).toThrow('messages[0].content[0].citations must be a list')
     expect(wrong({ messages: [{ role: 'user', content: [{ type: 'image' }] }] })).toThrow(
       'messages[0].content[0].source',
     )

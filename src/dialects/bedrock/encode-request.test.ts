@@ -243,3 +243,8 @@ describe('what each family spells in its own way', () => {
     })
   })
 })
+
+test.each(['.', '..'])('the model %j is refused: it would be another path', (model) => {
+  expect(() => encode(ask({}, model))).toThrow('is no model name')
+  expect(encode(ask({}, 'a/../b')).path).toBe('/model/a%2F..%2Fb/converse')
+})

@@ -5,6 +5,7 @@ import {
   type Tool,
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
+import { fail } from '../../error/index.ts'
 import type { EncodedChat } from '../contract.ts'
 import { uncarriedOptions } from '../uncarried.ts'
 import { cachePoint, encodeParts, type PartContext } from './encode-parts.ts'
@@ -50,7 +51,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, { vendor
   }
   return {
     body: JSON.stringify(body),
-    path: `/model/${encodeURIComponent(request.model)}/${streaming ? 'converse-stream' : 'converse'}`,
+    path: `/model/${segmentOf(request.model)}/${streaming ? 'converse-stream' : 'converse'}`,
     headers: { accept: streaming ? 'application/vnd.amazon.eventstream' : 'application/json' },
     dropped,
     passThrough: false,
@@ -149,4 +150,10 @@ function encodeFormat(format: ResponseFormat | undefined, dropped: string[]): ob
     ...(description !== '' && { description }),
   }
   return { outputConfig: { textFormat: { type: 'json_schema', structure: { jsonSchema } } } }
+}
+
+/** The model as one segment of a path. Throws `invalid_request` for one that would lead to another path. */
+function segmentOf(model: string): string {
+  if (/^\.{1,2}$/.test(model)) throw fail('invalid_request', `"${model}" is no model name`, { param: 'model' })
+  return encodeURIComponent(model)
 }

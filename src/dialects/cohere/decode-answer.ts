@@ -14,6 +14,7 @@ import {
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { scrub } from '../scrub.ts'
+import { problemOf, upstreamError } from '../upstream.ts'
 import { parseObject, readingError, wireText } from '../wire-object.ts'
 import type { WireAnswer, WireCitation, WireContent, WireEvent, WireToolCall, WireUsage } from './types.ts'
 import { usageOf } from './usage.ts'
@@ -114,6 +115,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #read(wire: WireEvent, events: ChatEvent[]): void {
+    if (wire.error !== undefined && wire.error !== null) throw upstreamError(problemOf(wire))
     if (wire.type === undefined && typeof wire.message === 'string') throw refused(wire.message)
     if (!this.#begun) events.push(this.#start(wire.id))
     const message = wire.delta?.message

@@ -33,6 +33,17 @@ test('a stream that is cut before its last event is not complete', () => {
   )
 })
 
+test('a stream with an error in it has failed, whatever follows', () => {
+  const sse = answers.find(({ response }) => response.sse !== undefined)?.response.sse ?? ''
+  const [before, after] = sse.split(/(?=event: message-end)/)
+  for (const error of [{ error: { message: 'overloaded', code: 503 } }, { type: 'error', error: 'overloaded' }]) {
+    const text = `${before}data: ${JSON.stringify(error)}\n\n${after}`
+    const { events, failure } = decodeBytes(cohereClient, [Buffer.from(text)], 'text/event-stream')
+    expect(failure).toBeDefined()
+    expect(events.map(({ event }) => event.case)).not.toContain('finished')
+  }
+})
+
 test.each(given.map((wireCase) => [wireCase.id, wireCase] as const))(
   '%s: an answer given up has failed',
   (_id, { response }) => {

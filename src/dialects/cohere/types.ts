@@ -57,6 +57,8 @@ export interface WireEvent {
   readonly id?: string
   readonly index?: number
   readonly message?: string
+  /** No event of the vendor's own has it: what a proxy before it says of a stream that failed. */
+  readonly error?: unknown
   readonly delta?: {
     readonly message?: {
       readonly content?: WireContent

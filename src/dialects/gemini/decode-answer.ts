@@ -45,6 +45,15 @@ export interface AnswerFacts {
   readonly vendor: string
 }
 
+/** What a chunk has at least one of: the others are another format's, or nothing. */
+const members = [
+  'candidates',
+  'promptFeedback',
+  'usageMetadata',
+  'modelVersion',
+  'responseId',
+] as const satisfies (keyof WireAnswer)[]
+
 /** Reads one answer of `generateContent`, whole or streamed. The format has no end mark: a stream is complete if it said why it ended. */
 export class AnswerDecoder implements ChatDecoder {
   readonly #facts: AnswerFacts
@@ -120,6 +129,8 @@ export class AnswerDecoder implements ChatDecoder {
 
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
     if (answer.error != null) throw upstreamError(problemOf(answer))
+    // Nothing begins with an object that is no answer: the client would be shown another format's as its own.
+    if (!this.#begun && !members.some((name) => answer[name] != null)) return
     const first = events.length
     if (!this.#begun) events.push(this.#start(answer))
     const { usageMetadata } = answer

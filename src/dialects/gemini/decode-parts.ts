@@ -53,8 +53,29 @@ const beside: ReadonlySet<string> = new Set([
 /** Reads one part; undefined for one that holds nothing. Throws `invalid_request` for media that is no base64 or URL. */
 export function decodePart(wire: RequestPart, path: string, reading: Reading): Part | undefined {
   const own = decodeKind(wire, path, reading)
-  if (own === undefined || own.kind.case !== 'providerPart') noteUnknown(wire, known.part, path, reading.untranslated)
+  if (own?.kind.case === 'providerPart') return own
+  noteUnknown(wire, known.part, path, reading.untranslated)
+  if (own !== undefined) noteBeside(wire, own.kind.case, path, reading.untranslated)
   return own
+}
+
+/** What a part may hold, the one that is read first. Google takes one of them; the others would be lost without a word. */
+const contents = [
+  'functionCall',
+  'functionResponse',
+  'inlineData',
+  'fileData',
+  'executableCode',
+  'codeExecutionResult',
+  'text',
+] as const satisfies (keyof typeof known.part)[]
+
+/** Names what a part holds beside what was read, and what is said of it that its kind has no place for. */
+function noteBeside(wire: RequestPart, kind: Part['kind']['case'], path: string, untranslated: string[]): void {
+  const [, ...others] = contents.filter((name) => wire[name] != null)
+  for (const name of others) untranslated.push(`${path}.${name}`)
+  if (wire.thought === true && kind !== 'reasoning') untranslated.push(`${path}.thought`)
+  if (wire.thoughtSignature && kind === 'toolResult') untranslated.push(`${path}.thoughtSignature`)
 }
 
 function decodeKind(wire: RequestPart, path: string, { untranslated, calls }: Reading): Part | undefined {

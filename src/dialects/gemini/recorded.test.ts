@@ -258,3 +258,25 @@ describe('what is decoded and written again, translated, says the same', () => {
     expect(other).toEqual(one)
   })
 })
+
+test('the events of another format are not shown to clients, and are no answer', () => {
+  const decoder = geminiClient.decodeChat({ dropped: [], passThrough: true }, geminiClient.defaults, '')
+  for (const foreign of [{}, { type: 'message_start', message: {} }, { choices: [{ delta: { content: 'hi' } }] }])
+    expect(decoder.event({ data: JSON.stringify(foreign) })).toEqual([])
+  expect(decoder.end()).toMatchObject({ events: [], failure: { reason: 'provider_interrupted' } })
+})
+
+test('a part that holds two things is read as one, and the other is named', () => {
+  const call = { functionCall: { name: 'f', args: {} } }
+  const answer = { functionResponse: { name: 'f', response: { output: 'x' } }, thoughtSignature: 'AAAA' }
+  const contents = [
+    { role: 'model', parts: [{ text: 'hm', thought: true, ...call }] },
+    { role: 'user', parts: [answer, { text: 'hi' }] },
+  ]
+  const { source } = decodeRequest(parseBody(JSON.stringify({ contents }), true), 'm')
+  expect(source?.untranslated).toEqual([
+    'contents[0].parts[0].text',
+    'contents[0].parts[0].thought',
+    'contents[1].parts[0].thoughtSignature',
+  ])
+})

@@ -199,3 +199,9 @@ describe('a stream', () => {
     expect(one.complete).toBe(true)
   })
 })
+
+test('a stream that only says it is over is no answer', () => {
+  const only = decoder()
+  only.event({ data: '[DONE]' })
+  expect(only.end().failure?.reason).toBe('provider_interrupted')
+})

@@ -125,7 +125,6 @@ export class AnswerDecoder implements ChatDecoder {
       )
     })
     if (choices.length === 0) events.push(finished({ reason: FinishReason.STOP }))
-    if (!this.#begun) events.unshift(this.#start({}), ...this.#early.map(rawOnly))
     return { events: [...events, ...counted] }
   }
 
@@ -133,7 +132,7 @@ export class AnswerDecoder implements ChatDecoder {
   #incomplete(): GatewayError | undefined {
     const words = [...this.#choices.values()].map(({ finishWord }) => finishWord)
     const ended = words.length > 0 && words.every((word) => word !== undefined)
-    if (!this.#done && !ended)
+    if ((!this.#done && !ended) || (words.length === 0 && !this.#begun))
       return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
     if (words.some((word) => word?.toLowerCase() === 'error'))
       return fail('provider_error', 'the provider ended the answer with an error')

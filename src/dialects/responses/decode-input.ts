@@ -20,7 +20,6 @@ import { openSeal } from './seal.ts'
 import {
   callOutput,
   type ContentPart,
-  contentPart,
   customToolCall,
   functionCall,
   type InputItem,
@@ -158,9 +157,27 @@ function decodeContent(content: string | readonly ContentPart[], path: string, u
     const at = `${path}[${index}]`
     const decoded = decodePart(wire, at)
     if (decoded === undefined) untranslated.push(at)
-    else noteUnknown(wire, contentPart.shape, at, untranslated)
+    else noteUnknown(wire, carriedOf(wire), at, untranslated)
     return decoded === undefined ? [] : [decoded]
   })
+}
+
+/** The members of a part that its type has a place for: of several that say where the bytes are, the one that is read. */
+function carriedOf(wire: ContentPart): object {
+  switch (wire.type) {
+    case 'refusal':
+      return { type: true, refusal: true }
+    case 'input_image':
+      return wire.image_url != null ? { type: true, image_url: true, detail: true } : { type: true, file_id: true }
+    case 'input_file': {
+      const source = (['file_id', 'file_data', 'file_url'] as const).find((name) => wire[name] != null) ?? 'file_url'
+      return { type: true, filename: true, [source]: true }
+    }
+    case 'input_audio':
+      return { type: true, input_audio: true }
+    default:
+      return { type: true, text: true, annotations: true, logprobs: true }
+  }
 }
 
 function decodePart(wire: ContentPart, path: string): Part | undefined {

@@ -21,6 +21,18 @@ describe('input', () => {
     expect(messages.map(({ role }) => role)).toEqual([Role.SYSTEM, Role.USER])
   })
 
+  test('names what a part holds beside what is read of it', () => {
+    const image = { type: 'input_image', image_url: 'https://e.com/a.png', file_id: 'f', detail: 'low' }
+    const file = { type: 'input_file', filename: 'n', file_id: 'f', file_url: 'https://e.com/' }
+    const words = { type: 'input_text', text: 'hi', refusal: 'no', detail: null }
+    const request = decode({ input: [{ role: 'user', content: [image, file, words] }] })
+    expect(request.source?.untranslated).toEqual([
+      'input[0].content[0].file_id',
+      'input[0].content[1].file_url',
+      'input[0].content[2].refusal',
+    ])
+  })
+
   test('joins what the model thought, said and called into one message', () => {
     const { messages } = decode({
       input: [
