@@ -4,7 +4,7 @@ import type { Logger as Pino } from 'pino'
 import type { Config, Environment } from './config/load.ts'
 import { createProviders } from './config/providers.ts'
 import { createKeys } from './core/admit.ts'
-import type { ChatCall, LoadedProvider } from './core/contract.ts'
+import type { LoadedProvider } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { createRegistry } from './core/resolve.ts'
 import { serverDialects } from './dialects/servers.ts'
@@ -15,6 +15,7 @@ import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
+import { OpenCalls } from './server/open-calls.ts'
 import { openApiDocument } from './server/openapi.ts'
 import { pages } from './server/pages.ts'
 import { services } from './server/policy.ts'
@@ -82,7 +83,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     },
   })
   const health = new Health(Object.values(services))
-  const open = new Set<ChatCall>()
+  const open = new OpenCalls()
   const stopping = new AbortController()
   const { body_limit_bytes: bodyBytes, cors, tls } = config.server
   const rpc = rpcHandler({
@@ -132,7 +133,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     const graceMs = config.server.drain_seconds * 1000
     const lastCall = setTimeout(() => {
       const reason = fail('shutting_down', 'the gateway is stopping')
-      for (const call of open) call.cancel(reason)
+      open.cancel(reason)
       stopping.abort(reason)
     }, graceMs)
     health.stop()

@@ -10,6 +10,25 @@ import type { Logger } from '../provider/contract.ts'
 import { plainError, type Guarded } from './guard.ts'
 import type { PortLimits, Protocol } from './protocol.ts'
 
+const answer = Symbol('answer')
+
+/** A socket that knows the answer under way on it: a table of them all would be made anew with every few answers. */
+interface Answering {
+  [answer]?: ServerResponse | undefined
+}
+
+function answerOn(socket: Socket & Answering, response: ServerResponse | undefined): void {
+  socket[answer] = response
+}
+
+function answerOf(socket: Socket & Answering): ServerResponse | undefined {
+  return socket[answer]
+}
+
+function isAnswering(socket: Socket): boolean {
+  return answerOf(socket) !== undefined
+}
+
 /**
  * The HTTP/1.1 half of a port. Framing is checked by Node's parser in its strict mode. A connection is closed after an
  * answer when the port drains, or when whoever answered had left the request's body paused: what follows on the
@@ -17,7 +36,6 @@ import type { PortLimits, Protocol } from './protocol.ts'
  */
 export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): Protocol {
   const connections = new Set<Socket>()
-  const answering = new Map<Socket, ServerResponse>()
   /** Connections on which nothing more is served. */
   const closing = new WeakSet<Socket>()
   /** Bytes that each connection had received when the drain began. */
@@ -27,12 +45,12 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
   class Answer extends ServerResponse {
     override assignSocket(socket: Socket): void {
       super.assignSocket(socket)
-      answering.set(socket, this)
+      answerOn(socket, this)
     }
 
     override detachSocket(socket: Socket): void {
       super.detachSocket(socket)
-      answering.delete(socket)
+      answerOn(socket, undefined)
       if (draining) setImmediate(closeUnlessAnswering, socket)
     }
 
@@ -52,7 +70,7 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
   }
 
   const closeUnlessAnswering = (socket: Socket) => {
-    if (!answering.has(socket)) socket.destroySoon()
+    if (!isAnswering(socket)) socket.destroySoon()
   }
 
   const server = createServer({
@@ -72,7 +90,7 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket.writableEnded) return
     log.debug({ err: error }, 'an HTTP/1 request could not be read')
-    const answered = answering.get(socket as Socket)?.headersSent === true
+    const answered = answerOf(socket as Socket)?.headersSent === true
     if (answered || error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
     else socket.end(rawAnswer(error.code))
   })
@@ -84,7 +102,7 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
       connections.add(socket)
       socket.once('close', () => {
         connections.delete(socket)
-        answering.delete(socket)
+        answerOn(socket, undefined)
       })
       server.emit('connection', socket)
     },
@@ -94,7 +112,7 @@ export function createHttp1(limits: PortLimits, guarded: Guarded, log: Logger): 
     },
     closeIdle() {
       for (const [socket, bytesRead] of received) {
-        if (!answering.has(socket) && socket.bytesRead === bytesRead) socket.destroy()
+        if (!isAnswering(socket) && socket.bytesRead === bytesRead) socket.destroy()
       }
     },
     stop() {

@@ -17,6 +17,7 @@ import { Fold } from '../model/collect.ts'
 import { refuseDropped } from '../provider/upstream.ts'
 import { decodeUtf8, readBody } from './body.ts'
 import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
+import type { OpenCalls } from './open-calls.ts'
 import { requestIdOf } from './request-id.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
@@ -30,7 +31,7 @@ export interface ChatEdgeOptions {
   /** Milliseconds a client may leave what was written to it unread. */
   readonly writeMs: number
   /** Calls that are open, so that a stop can end them. */
-  readonly open: Set<ChatCall>
+  readonly open: OpenCalls
   cors(request: NodeRequest): Readonly<Record<string, string>>
 }
 
@@ -148,7 +149,7 @@ async function answer(
   }
   response.once('close', leave)
   if (isGone(response)) leave()
-  options.open.add(call)
+  const place = options.open.add(call)
   try {
     const answered = await call.open()
     const beside = ask.dropped ?? []
@@ -161,7 +162,7 @@ async function answer(
     call.cancel(asGatewayError(thrown))
     throw thrown
   } finally {
-    options.open.delete(call)
+    options.open.remove(place)
     response.off('close', leave)
   }
 }

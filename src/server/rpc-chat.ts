@@ -3,6 +3,7 @@ import type { ChatEvent, ChatRequest, ChatResponse, Source } from '#gen/switchya
 import type { ChatCall, Core, OpenedChat } from '../core/contract.ts'
 import { fail } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
+import type { OpenCalls } from './open-calls.ts'
 import { droppedHeader } from './reply.ts'
 import { callOf, principalOf, type RpcCall } from './rpc-call.ts'
 
@@ -15,7 +16,7 @@ export interface ChatEdge {
   /** By the name of the dialect; a source in any other dialect is left out. */
   readonly dialects: ReadonlyMap<string, SourceDecoder>
   /** The calls that are open, so that they can be ended when the gateway stops. */
-  readonly open: Set<ChatCall>
+  readonly open: OpenCalls
 }
 
 /** Serves `Chat`: the whole answer, or the error that ended it. */
@@ -53,7 +54,7 @@ function start(edge: ChatEdge, message: ChatRequest, context: HandlerContext, st
   })
   rpc.begun = true
   const endWatch = cancelWhenGone(rpc, call)
-  edge.open.add(call)
+  const place = edge.open.add(call)
   return {
     async events() {
       const opened = await call.open()
@@ -61,7 +62,7 @@ function start(edge: ChatEdge, message: ChatRequest, context: HandlerContext, st
       return opened.events
     },
     [Symbol.dispose]() {
-      edge.open.delete(call)
+      edge.open.remove(place)
       endWatch()
     },
   }

@@ -3,11 +3,12 @@ import { type ConnectRouter, createConnectRouter, type HandlerContext } from '@c
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
 import type { UniversalHandlerOptions } from '@connectrpc/connect/protocol'
 import { Health as HealthService } from '#gen/grpc/health/v1/health_pb.ts'
-import type { ChatCall, Core } from '../core/contract.ts'
+import type { Core } from '../core/contract.ts'
 import { parseStrictJson } from '../dialects/json.ts'
 import { fail } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
+import { OpenCalls } from './open-calls.ts'
 import type { Health } from './health.ts'
 import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
@@ -124,9 +125,9 @@ function gate(core: Core): (context: HandlerContext) => void {
 
 function inference(options: RpcOptions): Offered<'InferenceService'> {
   const { core, stopping, dialects = new Map<string, SourceDecoder>() } = options
-  const edge: ChatEdge = { core, dialects, open: new Set<ChatCall>() }
+  const edge: ChatEdge = { core, dialects, open: new OpenCalls() }
   stopping?.addEventListener('abort', () => {
-    for (const call of edge.open) call.cancel(fail('shutting_down', 'the gateway is stopping'))
+    edge.open.cancel(fail('shutting_down', 'the gateway is stopping'))
   })
   return {
     listModels: ({ provider }, context) => {
