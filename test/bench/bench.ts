@@ -3,7 +3,7 @@
  * whole call and for each chunk of a stream, time added to the first event, memory of an idle stream. Prints medians and
  * ratios, or with `--json` the figures. These numbers are compared with each other only: machines differ, and are noisy.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
-    requests: { type: 'string', default: '6000' },
+    requests: { type: 'string', default: '12000' },
     idle: { type: 'string', default: '2000' },
   },
 })
@@ -65,7 +65,7 @@ async function cpuPer(subject: Subject, count: number, load: () => Promise<void>
 }
 
 /** Rounds that are not counted, while the code of both sides is still being compiled. */
-const warmUps = 2
+const warmUps = 3
 
 /** Runs loads in turn, round after round, after some that are not counted, and gives the median of each. */
 async function interleaved(loads: Readonly<Record<string, () => Promise<number>>>): Promise<Record<string, number>> {
@@ -85,6 +85,9 @@ async function measure(upstream: Subject, bare: Subject, gateway: Subject): Prom
   const whole = await interleaved({
     bare: unary(bare, '/whole/chat/completions', rest('bench', false)),
     openai: unary(gateway, '/v1/chat/completions', rest('whole/bench-1', false)),
+  })
+  // By themselves, so that the pair above is measured as it would run: one kind of traffic, its code compiled for it.
+  const others = await interleaved({
     platform: unary(gateway, '/api/v1/inference/chat', platform),
     connect: unary(gateway, '/switchyard.v1.InferenceService/Chat', toJsonString(ChatRequestSchema, message)),
     grpc: () =>
@@ -128,9 +131,9 @@ async function measure(upstream: Subject, bare: Subject, gateway: Subject): Prom
   })
   return [
     row('whole call, openai to openai', 'us CPU', whole['openai'], whole['bare'], '1.8 x'),
-    row('whole call, platform to openai', 'us CPU', whole['platform'], whole['bare'], ''),
-    row('whole call, Connect JSON to openai', 'us CPU', whole['connect'], whole['bare'], ''),
-    row('whole call, gRPC to openai', 'us CPU', whole['grpc'], whole['bare'], ''),
+    row('whole call, platform to openai', 'us CPU', others['platform'], whole['bare'], ''),
+    row('whole call, Connect JSON to openai', 'us CPU', others['connect'], whole['bare'], ''),
+    row('whole call, gRPC to openai', 'us CPU', others['grpc'], whole['bare'], ''),
     row('streamed chunk, in a burst of 200', 'us CPU', burst['openai'], burst['bare'], '4 us'),
     row(
       'added to the first event',
@@ -187,6 +190,7 @@ try {
   const provider = (name: string): string =>
     `  - { name: ${name}, type: openai, base_url: "http://127.0.0.1:${upstream.port}/${name}", env_var: BENCH_API_KEY, models: [bench-1] }\n`
   const config = join(folder, 'config.yaml')
+  const log = openSync(join(folder, 'gateway.log'), 'w')
   const key = 'a'.repeat(64)
   writeFileSync(config, `server: { port: 0 }\nproviders:\n${['whole', 'burst', 'idle'].map(provider).join('')}`)
   const beginGateway = (): Promise<Subject> =>
@@ -195,6 +199,7 @@ try {
       ['serve', '--config', config],
       /HTTP\s+http:\/\/127\.0\.0\.1:(\d+)/,
       { BENCH_API_KEY: key },
+      log,
     )
   const busy = await measure(upstream, await beginBare(), await beginGateway())
   const rows = [...busy, await measureIdle(await beginBare(), await beginGateway())]

@@ -8,16 +8,20 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-/** Starts `node FILE ARGS` and waits until `ready` finds its port in what it printed. Rejects when it ends before. */
+/**
+ * Starts `node FILE ARGS` and waits until `ready` finds its port in what it printed. Rejects when it ends before. With `log`, a
+ * file descriptor, standard output goes there: whoever measures should not have to read it as well.
+ */
 export async function start(
   file: string,
   args: readonly string[],
   ready: RegExp,
   env: Record<string, string> = {},
+  log?: number,
 ): Promise<Subject> {
   const child = spawn(process.execPath, [file, ...args], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log ?? 'pipe', 'pipe'],
   })
   const port = await portOf(child, ready)
   return {
