@@ -134,7 +134,7 @@ const providerSchema = section({
   env_vars: z
     .array(variableName)
     .default([])
-    .describe('Environment variables that hold further keys; calls are spread over all of them.'),
+    .describe('Environment variables that hold further keys. They must be set; so far only the first key is used.'),
   base_url: z
     .string()
     .refine(isBaseUrl, { error: 'must be an http or https URL without user, password, query or fragment' })
