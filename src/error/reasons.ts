@@ -58,6 +58,8 @@ export const reasons = {
   provider_unavailable: { status: 503, code: Code.Unavailable, retryable: true },
   /** The gateway sheds load. */
   overloaded: { status: 503, code: Code.Unavailable, retryable: true },
+  /** The gateway's own store cannot be reached, or has no room. */
+  store_unavailable: { status: 503, code: Code.Unavailable, retryable: true },
   /** The gateway is stopping. */
   shutting_down: { status: 503, code: Code.Unavailable, retryable: true },
   /** One of the gateway's timers fired; the error names it. */

@@ -25,6 +25,7 @@ const words = {
   provider_interrupted: 'api_error',
   provider_unavailable: 'overloaded_error',
   overloaded: 'overloaded_error',
+  store_unavailable: 'api_error',
   shutting_down: 'api_error',
   timeout: 'timeout_error',
 } as const satisfies Record<Reason, string>

@@ -25,6 +25,7 @@ const words = {
   provider_interrupted: 'UNAVAILABLE',
   provider_unavailable: 'UNAVAILABLE',
   overloaded: 'UNAVAILABLE',
+  store_unavailable: 'UNAVAILABLE',
   shutting_down: 'UNAVAILABLE',
   timeout: 'DEADLINE_EXCEEDED',
 } as const satisfies Record<Reason, string>

@@ -25,6 +25,7 @@ const words = {
   provider_interrupted: ['server_error', 'provider_interrupted'],
   provider_unavailable: ['server_error', 'provider_unavailable'],
   overloaded: ['server_error', 'overloaded'],
+  store_unavailable: ['server_error', 'store_unavailable'],
   shutting_down: ['server_error', 'shutting_down'],
   timeout: ['server_error', 'timeout'],
 } as const satisfies Record<Reason, readonly [string, string | null]>

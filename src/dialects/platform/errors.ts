@@ -25,6 +25,7 @@ const codes = {
   provider_interrupted: 'PROVIDER_ERROR',
   provider_unavailable: 'UNAVAILABLE',
   overloaded: 'UNAVAILABLE',
+  store_unavailable: 'UNAVAILABLE',
   shutting_down: 'UNAVAILABLE',
   timeout: 'TIMEOUT',
 } as const satisfies Record<Reason, string>

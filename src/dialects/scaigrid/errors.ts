@@ -25,6 +25,7 @@ const codes = {
   provider_interrupted: 'backend_error',
   provider_unavailable: 'backend_unavailable',
   overloaded: 'backend_unavailable',
+  store_unavailable: 'backend_unavailable',
   shutting_down: 'backend_unavailable',
   timeout: 'timeout',
 } as const satisfies Record<Reason, string>

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file switchyard/v1/key.proto.
  */
 export const file_switchyard_v1_key: GenFile = /*@__PURE__*/
-  fileDesc("Chdzd2l0Y2h5YXJkL3YxL2tleS5wcm90bxINc3dpdGNoeWFyZC52MSJlCgdBY2NvdW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSKwoHY3JlYXRlZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbG9nX2NvbnRlbnQYBCABKAgiRQoUQ3JlYXRlQWNjb3VudFJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARITCgtsb2dfY29udGVudBgCIAEoCCI+ChNMaXN0QWNjb3VudHNSZXF1ZXN0EhcKBWxpbWl0GAEgASgNQgi6SAUqAxjoBxIOCgZjdXJzb3IYAiABKAkiVQoUTGlzdEFjY291bnRzUmVzcG9uc2USKAoIYWNjb3VudHMYASADKAsyFi5zd2l0Y2h5YXJkLnYxLkFjY291bnQSEwoLbmV4dF9jdXJzb3IYAiABKAkihgIKA0tleRIKCgJpZBgBIAEoCRISCgphY2NvdW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEwoLcGVybWlzc2lvbnMYBCADKAkSDgoGbW9kZWxzGAUgAygJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2V4cGlyZXMYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3Jldm9rZWQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBmxpbWl0cxgJIAEoCzIVLnN3aXRjaHlhcmQudjEuTGltaXRzIl0KBkxpbWl0cxIbChNyZXF1ZXN0c19wZXJfbWludXRlGAEgASgEEhkKEXRva2Vuc19wZXJfbWludXRlGAIgASgEEhsKE2NvbmN1cnJlbnRfcmVxdWVzdHMYAyABKAQitwEKEENyZWF0ZUtleVJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIWCgRuYW1lGAIgASgJQgi6SAVyAxiAARITCgtwZXJtaXNzaW9ucxgDIAMoCRIOCgZtb2RlbHMYBCADKAkSKwoHZXhwaXJlcxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoGbGltaXRzGAYgASgLMhUuc3dpdGNoeWFyZC52MS5MaW1pdHMiRAoRQ3JlYXRlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuc3dpdGNoeWFyZC52MS5LZXkSDgoGc2VjcmV0GAIgASgJIk4KD0xpc3RLZXlzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEhcKBWxpbWl0GAIgASgNQgi6SAUqAxjoBxIOCgZjdXJzb3IYAyABKAkiSQoQTGlzdEtleXNSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuc3dpdGNoeWFyZC52MS5LZXkSEwoLbmV4dF9jdXJzb3IYAiABKAkiJwoQUmV2b2tlS2V5UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASKkAQoGQnVkZ2V0EhIKCmFjY291bnRfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEisKBnBlcmlvZBgDIAEoDjIbLnN3aXRjaHlhcmQudjEuQnVkZ2V0UGVyaW9kEhYKDmxpbWl0X25hbm9fdXNkGAQgASgDEhYKDnNwZW50X25hbm9fdXNkGAUgASgDEhkKEXJlc2VydmVkX25hbm9fdXNkGAYgASgDIpABChBTZXRCdWRnZXRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEjcKBnBlcmlvZBgDIAEoDjIbLnN3aXRjaHlhcmQudjEuQnVkZ2V0UGVyaW9kQgq6SAeCAQQQASAAEh8KDmxpbWl0X25hbm9fdXNkGAQgASgDQge6SAQiAigAIm0KEEdldEJ1ZGdldFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSNQoGcGVyaW9kGAMgASgOMhsuc3dpdGNoeWFyZC52MS5CdWRnZXRQZXJpb2RCCLpIBYIBAhABKnYKDEJ1ZGdldFBlcmlvZBIdChlCVURHRVRfUEVSSU9EX1VOU1BFQ0lGSUVEEAASFQoRQlVER0VUX1BFUklPRF9EQVkQARIXChNCVURHRVRfUEVSSU9EX01PTlRIEAISFwoTQlVER0VUX1BFUklPRF9UT1RBTBADMqsECgpLZXlTZXJ2aWNlEkwKDUNyZWF0ZUFjY291bnQSIy5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GhYuc3dpdGNoeWFyZC52MS5BY2NvdW50ElwKDExpc3RBY2NvdW50cxIiLnN3aXRjaHlhcmQudjEuTGlzdEFjY291bnRzUmVxdWVzdBojLnN3aXRjaHlhcmQudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiA5ACARJOCglDcmVhdGVLZXkSHy5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUtleVJlcXVlc3QaIC5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUtleVJlc3BvbnNlElAKCExpc3RLZXlzEh4uc3dpdGNoeWFyZC52MS5MaXN0S2V5c1JlcXVlc3QaHy5zd2l0Y2h5YXJkLnYxLkxpc3RLZXlzUmVzcG9uc2UiA5ACARJACglSZXZva2VLZXkSHy5zd2l0Y2h5YXJkLnYxLlJldm9rZUtleVJlcXVlc3QaEi5zd2l0Y2h5YXJkLnYxLktleRJDCglTZXRCdWRnZXQSHy5zd2l0Y2h5YXJkLnYxLlNldEJ1ZGdldFJlcXVlc3QaFS5zd2l0Y2h5YXJkLnYxLkJ1ZGdldBJICglHZXRCdWRnZXQSHy5zd2l0Y2h5YXJkLnYxLkdldEJ1ZGdldFJlcXVlc3QaFS5zd2l0Y2h5YXJkLnYxLkJ1ZGdldCIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Chdzd2l0Y2h5YXJkL3YxL2tleS5wcm90bxINc3dpdGNoeWFyZC52MSJ/CgdBY2NvdW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSKwoHY3JlYXRlZBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbG9nX2NvbnRlbnQYBCABKAgSGAoQY2hhcmdlZF9uYW5vX3VzZBgFIAEoAyJFChRDcmVhdGVBY2NvdW50UmVxdWVzdBIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIABEhMKC2xvZ19jb250ZW50GAIgASgIIn0KFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEYgAFIAIgBARIYCgtsb2dfY29udGVudBgDIAEoCEgBiAEBQgcKBV9uYW1lQg4KDF9sb2dfY29udGVudCI+ChNMaXN0QWNjb3VudHNSZXF1ZXN0EhcKBWxpbWl0GAEgASgNQgi6SAUqAxjoBxIOCgZjdXJzb3IYAiABKAkiVQoUTGlzdEFjY291bnRzUmVzcG9uc2USKAoIYWNjb3VudHMYASADKAsyFi5zd2l0Y2h5YXJkLnYxLkFjY291bnQSEwoLbmV4dF9jdXJzb3IYAiABKAkihgIKA0tleRIKCgJpZBgBIAEoCRISCgphY2NvdW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEwoLcGVybWlzc2lvbnMYBCADKAkSDgoGbW9kZWxzGAUgAygJEisKB2NyZWF0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2V4cGlyZXMYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3Jldm9rZWQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBmxpbWl0cxgJIAEoCzIVLnN3aXRjaHlhcmQudjEuTGltaXRzIl0KBkxpbWl0cxIbChNyZXF1ZXN0c19wZXJfbWludXRlGAEgASgEEhkKEXRva2Vuc19wZXJfbWludXRlGAIgASgEEhsKE2NvbmN1cnJlbnRfcmVxdWVzdHMYAyABKAQitwEKEENyZWF0ZUtleVJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIWCgRuYW1lGAIgASgJQgi6SAVyAxiAARITCgtwZXJtaXNzaW9ucxgDIAMoCRIOCgZtb2RlbHMYBCADKAkSKwoHZXhwaXJlcxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoGbGltaXRzGAYgASgLMhUuc3dpdGNoeWFyZC52MS5MaW1pdHMiRAoRQ3JlYXRlS2V5UmVzcG9uc2USHwoDa2V5GAEgASgLMhIuc3dpdGNoeWFyZC52MS5LZXkSDgoGc2VjcmV0GAIgASgJIk4KD0xpc3RLZXlzUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEhcKBWxpbWl0GAIgASgNQgi6SAUqAxjoBxIOCgZjdXJzb3IYAyABKAkiSQoQTGlzdEtleXNSZXNwb25zZRIgCgRrZXlzGAEgAygLMhIuc3dpdGNoeWFyZC52MS5LZXkSEwoLbmV4dF9jdXJzb3IYAiABKAkiJwoQUmV2b2tlS2V5UmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASKkAQoGQnVkZ2V0EhIKCmFjY291bnRfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEisKBnBlcmlvZBgDIAEoDjIbLnN3aXRjaHlhcmQudjEuQnVkZ2V0UGVyaW9kEhYKDmxpbWl0X25hbm9fdXNkGAQgASgDEhYKDnNwZW50X25hbm9fdXNkGAUgASgDEhkKEXJlc2VydmVkX25hbm9fdXNkGAYgASgDIpABChBTZXRCdWRnZXRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEjcKBnBlcmlvZBgDIAEoDjIbLnN3aXRjaHlhcmQudjEuQnVkZ2V0UGVyaW9kQgq6SAeCAQQQASAAEh8KDmxpbWl0X25hbm9fdXNkGAQgASgDQge6SAQiAigAIm0KEEdldEJ1ZGdldFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSNQoGcGVyaW9kGAMgASgOMhsuc3dpdGNoeWFyZC52MS5CdWRnZXRQZXJpb2RCCLpIBYIBAhABKnYKDEJ1ZGdldFBlcmlvZBIdChlCVURHRVRfUEVSSU9EX1VOU1BFQ0lGSUVEEAASFQoRQlVER0VUX1BFUklPRF9EQVkQARIXChNCVURHRVRfUEVSSU9EX01PTlRIEAISFwoTQlVER0VUX1BFUklPRF9UT1RBTBADMvkECgpLZXlTZXJ2aWNlEkwKDUNyZWF0ZUFjY291bnQSIy5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0GhYuc3dpdGNoeWFyZC52MS5BY2NvdW50ElwKDExpc3RBY2NvdW50cxIiLnN3aXRjaHlhcmQudjEuTGlzdEFjY291bnRzUmVxdWVzdBojLnN3aXRjaHlhcmQudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiA5ACARJMCg1VcGRhdGVBY2NvdW50EiMuc3dpdGNoeWFyZC52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBoWLnN3aXRjaHlhcmQudjEuQWNjb3VudBJOCglDcmVhdGVLZXkSHy5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUtleVJlcXVlc3QaIC5zd2l0Y2h5YXJkLnYxLkNyZWF0ZUtleVJlc3BvbnNlElAKCExpc3RLZXlzEh4uc3dpdGNoeWFyZC52MS5MaXN0S2V5c1JlcXVlc3QaHy5zd2l0Y2h5YXJkLnYxLkxpc3RLZXlzUmVzcG9uc2UiA5ACARJACglSZXZva2VLZXkSHy5zd2l0Y2h5YXJkLnYxLlJldm9rZUtleVJlcXVlc3QaEi5zd2l0Y2h5YXJkLnYxLktleRJDCglTZXRCdWRnZXQSHy5zd2l0Y2h5YXJkLnYxLlNldEJ1ZGdldFJlcXVlc3QaFS5zd2l0Y2h5YXJkLnYxLkJ1ZGdldBJICglHZXRCdWRnZXQSHy5zd2l0Y2h5YXJkLnYxLkdldEJ1ZGdldFJlcXVlc3QaFS5zd2l0Y2h5YXJkLnYxLkJ1ZGdldCIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message switchyard.v1.Account
@@ -40,6 +40,13 @@ export type Account = Message<"switchyard.v1.Account"> & {
    * @generated from field: bool log_content = 4;
    */
   logContent: boolean;
+
+  /**
+   * Billionths of a US dollar: the sum of the costs of its calls.
+   *
+   * @generated from field: int64 charged_nano_usd = 5;
+   */
+  chargedNanoUsd: bigint;
 };
 
 /**
@@ -72,6 +79,35 @@ export const CreateAccountRequestSchema: GenMessage<CreateAccountRequest> = /*@_
   messageDesc(file_switchyard_v1_key, 1);
 
 /**
+ * Absent fields stay as they are.
+ *
+ * @generated from message switchyard.v1.UpdateAccountRequest
+ */
+export type UpdateAccountRequest = Message<"switchyard.v1.UpdateAccountRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * @generated from field: optional bool log_content = 3;
+   */
+  logContent?: boolean | undefined;
+};
+
+/**
+ * Describes the message switchyard.v1.UpdateAccountRequest.
+ * Use `create(UpdateAccountRequestSchema)` to create a new message.
+ */
+export const UpdateAccountRequestSchema: GenMessage<UpdateAccountRequest> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_key, 2);
+
+/**
  * @generated from message switchyard.v1.ListAccountsRequest
  */
 export type ListAccountsRequest = Message<"switchyard.v1.ListAccountsRequest"> & {
@@ -91,7 +127,7 @@ export type ListAccountsRequest = Message<"switchyard.v1.ListAccountsRequest"> &
  * Use `create(ListAccountsRequestSchema)` to create a new message.
  */
 export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 2);
+  messageDesc(file_switchyard_v1_key, 3);
 
 /**
  * @generated from message switchyard.v1.ListAccountsResponse
@@ -113,7 +149,7 @@ export type ListAccountsResponse = Message<"switchyard.v1.ListAccountsResponse">
  * Use `create(ListAccountsResponseSchema)` to create a new message.
  */
 export const ListAccountsResponseSchema: GenMessage<ListAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 3);
+  messageDesc(file_switchyard_v1_key, 4);
 
 /**
  * @generated from message switchyard.v1.Key
@@ -172,7 +208,7 @@ export type Key = Message<"switchyard.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 4);
+  messageDesc(file_switchyard_v1_key, 5);
 
 /**
  * Zero means no limit.
@@ -201,7 +237,7 @@ export type Limits = Message<"switchyard.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 5);
+  messageDesc(file_switchyard_v1_key, 6);
 
 /**
  * @generated from message switchyard.v1.CreateKeyRequest
@@ -243,7 +279,7 @@ export type CreateKeyRequest = Message<"switchyard.v1.CreateKeyRequest"> & {
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 6);
+  messageDesc(file_switchyard_v1_key, 7);
 
 /**
  * @generated from message switchyard.v1.CreateKeyResponse
@@ -267,7 +303,7 @@ export type CreateKeyResponse = Message<"switchyard.v1.CreateKeyResponse"> & {
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 7);
+  messageDesc(file_switchyard_v1_key, 8);
 
 /**
  * @generated from message switchyard.v1.ListKeysRequest
@@ -294,7 +330,7 @@ export type ListKeysRequest = Message<"switchyard.v1.ListKeysRequest"> & {
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 8);
+  messageDesc(file_switchyard_v1_key, 9);
 
 /**
  * @generated from message switchyard.v1.ListKeysResponse
@@ -316,7 +352,7 @@ export type ListKeysResponse = Message<"switchyard.v1.ListKeysResponse"> & {
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 9);
+  messageDesc(file_switchyard_v1_key, 10);
 
 /**
  * @generated from message switchyard.v1.RevokeKeyRequest
@@ -333,7 +369,7 @@ export type RevokeKeyRequest = Message<"switchyard.v1.RevokeKeyRequest"> & {
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 10);
+  messageDesc(file_switchyard_v1_key, 11);
 
 /**
  * @generated from message switchyard.v1.Budget
@@ -377,7 +413,7 @@ export type Budget = Message<"switchyard.v1.Budget"> & {
  * Use `create(BudgetSchema)` to create a new message.
  */
 export const BudgetSchema: GenMessage<Budget> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 11);
+  messageDesc(file_switchyard_v1_key, 12);
 
 /**
  * @generated from message switchyard.v1.SetBudgetRequest
@@ -409,7 +445,7 @@ export type SetBudgetRequest = Message<"switchyard.v1.SetBudgetRequest"> & {
  * Use `create(SetBudgetRequestSchema)` to create a new message.
  */
 export const SetBudgetRequestSchema: GenMessage<SetBudgetRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 12);
+  messageDesc(file_switchyard_v1_key, 13);
 
 /**
  * @generated from message switchyard.v1.GetBudgetRequest
@@ -436,7 +472,7 @@ export type GetBudgetRequest = Message<"switchyard.v1.GetBudgetRequest"> & {
  * Use `create(GetBudgetRequestSchema)` to create a new message.
  */
 export const GetBudgetRequestSchema: GenMessage<GetBudgetRequest> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_key, 13);
+  messageDesc(file_switchyard_v1_key, 14);
 
 /**
  * @generated from enum switchyard.v1.BudgetPeriod
@@ -495,6 +531,14 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof ListAccountsRequestSchema;
     output: typeof ListAccountsResponseSchema;
+  },
+  /**
+   * @generated from rpc switchyard.v1.KeyService.UpdateAccount
+   */
+  updateAccount: {
+    methodKind: "unary";
+    input: typeof UpdateAccountRequestSchema;
+    output: typeof AccountSchema;
   },
   /**
    * @generated from rpc switchyard.v1.KeyService.CreateKey
