@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Permission } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
+import { type AccountScope, defaultAccountId } from '../store/contract.ts'
 import type { Principal, Route } from './contract.ts'
 
 /** A key as configured: never the key itself, only what it hashes to. */
@@ -68,6 +69,12 @@ function unauthenticated(message: string): Error {
 export function authorize(principal: Principal, permission: Permission): void {
   if (principal.permissions.has(permission) || principal.permissions.has('admin')) return
   throw fail('permission_denied', `the API key lacks the permission "${permission}"`)
+}
+
+/** Whose rows a principal may see: everybody's with `admin`, else those of its own accounts. */
+export function scopeOf(principal: Principal): AccountScope {
+  if (principal.permissions.has('admin')) return 'all'
+  return principal.accounts.length === 0 ? [defaultAccountId] : principal.accounts
 }
 
 /** True when a name is one of the patterns: exact, or a prefix ending in `*`. */

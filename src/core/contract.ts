@@ -1,7 +1,8 @@
 import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Model, Provider as ProviderRecord } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import type { Permission, Served, Surface } from '../dialects/contract.ts'
+import type { Permission, Served } from '../dialects/contract.ts'
+import type { Surface } from '../dialects/surface.ts'
 import type { GatewayError, Reason } from '../error/index.ts'
 import type { Credential, Provider } from '../provider/contract.ts'
 
@@ -94,6 +95,44 @@ export interface CallRecord {
   readonly upstreamRequestId: string
   /** What was thrown, for the log of the operator; never shown to a client. */
   readonly error?: unknown
+}
+
+/** What is known of a call before anything is sent to a provider. */
+export interface CallIntent {
+  readonly id: string
+  readonly clientRequestId: string
+  readonly keyId: string
+  readonly account: string
+  readonly dialect: string
+  readonly operation: string
+  readonly streaming: boolean
+  readonly alias: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly requestBytes: number
+  /** Tokens the request is about to have read, estimated: what an orphan is charged for. */
+  readonly inputEstimate: number
+}
+
+/** Keeps every call, whatever becomes of the process. */
+export interface Ledger {
+  /** Resolves when the intent is durable: only then may a provider be asked. Rejects with `store_unavailable` when there is no room. */
+  begin(intent: CallIntent): Promise<void>
+  /** Resolves when the settlement is durable: only then may the client be told that its answer is complete. */
+  settle(record: CallRecord): Promise<void>
+}
+
+/** What a price list says of one call. */
+export interface Cost {
+  readonly nanoUsd: bigint
+  /** The version of the price list. */
+  readonly version: string
+}
+
+/** Says what a call costs. */
+export interface Pricing {
+  /** Undefined when the price is not known; never zero for that. `at` is milliseconds since the epoch. */
+  cost(target: Target, usage: Usage, at: number): Cost | undefined
 }
 
 /** Is told of every call, once when it begins and once when it is settled. */

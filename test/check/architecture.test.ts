@@ -9,7 +9,7 @@ const layers = [
   ['dialects'],
   ['provider', 'store'],
   ['core'],
-  ['jobs', 'observe'],
+  ['jobs', 'observe', 'registry', 'ledger', 'keys'],
   ['config', 'server'],
   ['conformance'],
   ['gateway.ts', 'version.ts'],
