@@ -1,5 +1,5 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
-import type { Surface } from '../dialects/contract.ts'
+import type { Surface } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 import { authorize, type Keys, matchesAny } from './admit.ts'
 import { type CallSharing, Chat } from './call.ts'
@@ -33,7 +33,7 @@ export function createCore(parts: CoreParts): Core {
 function surfaceOf({ registry, aliases }: CoreParts, principal: Principal): Surface {
   const visible = (name: string, full: string): boolean =>
     principal.models.length === 0 || matchesAny(principal.models, name) || matchesAny(principal.models, full)
-  return {
+  const operations: Surface['registry'] = {
     providers() {
       authorize(principal, 'providers:read')
       return registry.providers.map(({ record }) => record)
@@ -51,6 +51,7 @@ function surfaceOf({ registry, aliases }: CoreParts, principal: Principal): Surf
       return provider === undefined ? [...aliasModels(aliases, visible), ...named] : named
     },
   }
+  return { registry: operations }
 }
 
 /** Aliases are models to a client; a pattern is not, since it has no name to ask for. */

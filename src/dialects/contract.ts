@@ -1,8 +1,8 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Model, Provider } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
+import type { Surface } from './surface.ts'
 
 // ---------------------------------------------------------------- the server half: what clients speak to us
 
@@ -89,14 +89,6 @@ export interface CountRoute {
   encode(count: CountTokensResponse): string
 }
 
-/** What a route other than chat may ask of the gateway, already bound to the caller and what that caller may see. */
-export interface Surface {
-  /** Models that may be asked for, in a stable order; only one provider's when named by id or name. */
-  models(provider?: string): readonly Model[]
-  /** The providers, in a stable order. */
-  providers(): readonly Provider[]
-}
-
 /** What a caller must be allowed to do, to use a route. */
 export type Permission =
   | 'models:use'
@@ -108,16 +100,20 @@ export type Permission =
   | 'batches:write'
   | 'admin'
 
-/** One endpoint that answers with JSON at once. */
+/** One endpoint that asks no model and answers with JSON. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** The whole path, with `:name` segments. */
   readonly path: string
   readonly summary: string
   readonly permission: Permission
+  /** Schema of the body, where the route takes one; `answer` checks it. */
+  readonly request?: ZodType
   readonly response: ZodType
-  /** The body to answer with 200. */
-  answer(facts: RequestFacts, surface: Surface): unknown
+  /** HTTP status of a good answer, where it is not 200. */
+  readonly status?: number
+  /** The body to answer with. `body` is there when the route has a `request`. Throws a `GatewayError`. */
+  answer(facts: RequestFacts, surface: Surface, body: JsonBody | undefined): unknown
 }
 
 /** What our clients speak to us: the server half of a dialect. */

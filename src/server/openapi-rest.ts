@@ -64,6 +64,7 @@ const eventStream: Json = {
 function routeOperation(dialect: ServerDialect, route: Route, components: Components): Operation {
   const id = operationId(dialect, route.method, route.path)
   const response = named(components, `${id}.response`, route.response, 'output')
+  const request = route.request === undefined ? undefined : named(components, `${id}.request`, route.request, 'input')
   return {
     path: templated(route.path),
     method: methodWords[route.method],
@@ -73,7 +74,10 @@ function routeOperation(dialect: ServerDialect, route: Route, components: Compon
       summary: route.summary,
       description: `Needs the permission \`${route.permission}\`.`,
       parameters: parametersOf(route.path),
-      responses: responses(dialect, { 'application/json': { schema: response } }),
+      ...(request !== undefined && {
+        requestBody: { required: true, content: { 'application/json': { schema: request } } },
+      }),
+      responses: responses(dialect, { 'application/json': { schema: response } }, route.status),
     },
   }
 }
@@ -110,10 +114,10 @@ function pathParameter(name: string): Json {
 
 const restOfPath: Json = { ...pathParameter('path'), description: 'May contain slashes.' }
 
-function responses(dialect: ServerDialect, content: Json): Json {
+function responses(dialect: ServerDialect, content: Json, status = 200): Json {
   const failure = { $ref: `#/components/responses/${errorName(dialect)}` }
   const headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' } }
-  return { 200: { description: 'The answer.', headers, content }, '4XX': failure, '5XX': failure }
+  return { [status]: { description: 'The answer.', headers, content }, '4XX': failure, '5XX': failure }
 }
 
 function errorName({ name }: ServerDialect): string {

@@ -52,6 +52,7 @@ export const policy: Policy = {
   },
   KeyService: {
     createAccount: 'admin',
+    updateAccount: 'admin',
     listAccounts: 'admin',
     createKey: 'keys:write',
     listKeys: 'keys:write',

@@ -108,7 +108,12 @@ export async function serveCount(
   }
 }
 
-async function readJson(options: ChatEdgeOptions, dialect: ServerDialect, request: NodeRequest): Promise<JsonBody> {
+/** Reads a JSON body, as the dialect takes it. Throws `unsupported_media_type`, `payload_too_large` and `invalid_request`. */
+export async function readJson(
+  options: ChatEdgeOptions,
+  dialect: ServerDialect,
+  request: NodeRequest,
+): Promise<JsonBody> {
   requireJson(headerOf(request, 'content-type'))
   const bytes = await readBody(request, { bytes: options.bodyBytes, idleMs: options.bodyIdleMs })
   return parseBody(decodeUtf8(bytes), dialect.passThrough)

@@ -3,7 +3,7 @@ import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdOf } from './request-id.ts'
-import { type ChatEdgeOptions, factsOf, type Params, serveChat, serveCount } from './rest-chat.ts'
+import { type ChatEdgeOptions, factsOf, type Params, readJson, serveChat, serveCount } from './rest-chat.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 
@@ -137,7 +137,7 @@ async function mount(scope: FastifyInstance, dialect: ServerDialect, options: Re
     if (!served.has(url)) serve('POST', url, unknown)
   }
   for (const route of dialect.routes)
-    serve(route.method, route.path, (request, reply) => serveRoute(options, dialect, route, request, reply))
+    serve(route.method, route.path, (request, reply) => void serveRoute(options, dialect, route, request, reply))
   for (const [url, allowed] of served) {
     const others = methods.filter((method) => !allowed.includes(method))
     scope.route({
@@ -148,13 +148,13 @@ async function mount(scope: FastifyInstance, dialect: ServerDialect, options: Re
   }
 }
 
-function serveRoute(
+async function serveRoute(
   options: RestOptions,
   dialect: ServerDialect,
   route: Route,
   request: FastifyRequest,
   { raw }: FastifyReply,
-): void {
+): Promise<void> {
   const arrivedAt = performance.now()
   const requestId = requestIdOf(headerOf(request.raw, 'x-request-id'))
   const reply = new Reply(request.raw, raw, dialect, requestId, options.cors(request.raw))
@@ -165,7 +165,9 @@ function serveRoute(
     keyId = principal.keyId
     core.authorize(principal, route.permission)
     const facts = factsOf(request.raw, requestId, request.params as Record<string, string>)
-    reply.json(200, JSON.stringify(route.answer(facts, core.surface(principal))))
+    const body = route.request === undefined ? undefined : await readJson(options, dialect, request.raw)
+    const answer: unknown = await route.answer(facts, core.surface(principal), body)
+    reply.json(route.status ?? 200, JSON.stringify(answer))
   } catch (thrown) {
     const error = asGatewayError(thrown)
     core.refuse({ requestId, dialect: dialect.name, operation: route.summary, keyId, arrivedAt, error })

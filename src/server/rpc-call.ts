@@ -1,5 +1,6 @@
-import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect'
-import type { Principal } from '../core/contract.ts'
+import { type ContextValues, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect'
+import type { Core, Principal } from '../core/contract.ts'
+import type { Surface } from '../dialects/surface.ts'
 import { fail, type GatewayError } from '../error/index.ts'
 
 /** What is known of an RPC beside its message. */
@@ -37,4 +38,9 @@ export function callOf(values: ContextValues): RpcCall {
 export function principalOf(call: RpcCall): Principal {
   if (call.principal === undefined) throw fail('unauthenticated', 'this method needs a key')
   return call.principal
+}
+
+/** What the caller of an RPC may ask of the gateway beside calls to models. */
+export function surfaceOf(core: Core, context: HandlerContext): Surface {
+  return core.surface(principalOf(callOf(context.values)))
 }

@@ -12,7 +12,8 @@ import { OpenCalls } from './open-calls.ts'
 import type { Health } from './health.ts'
 import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
-import { callOf, principalOf } from './rpc-call.ts'
+import { callOf, principalOf, surfaceOf } from './rpc-call.ts'
+import { registryService } from './rpc-registry.ts'
 import { chat, type ChatEdge, type SourceDecoder, streamChat } from './rpc-chat.ts'
 import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
 import { shownError } from './rpc-explain.ts'
@@ -97,7 +98,7 @@ function contract(router: ConnectRouter, options: RpcOptions): void {
   const { core, log } = options
   const guarded: Partial<UniversalHandlerOptions> = { requestGate: gate(core), interceptors: [edgeInterceptor(log)] }
   router.service(services.InferenceService, inference(options), guarded)
-  router.service(services.RegistryService, registry(core), guarded)
+  router.service(services.RegistryService, registryService(core), guarded)
   router.service(services.KeyService, {}, guarded)
   router.service(services.UsageService, {}, guarded)
   router.service(services.BatchService, {}, guarded)
@@ -131,8 +132,8 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
   })
   return {
     listModels: ({ provider }, context) => {
-      const surface = core.surface(principalOf(callOf(context.values)))
-      return { models: [...surface.models(provider === '' ? undefined : provider)] }
+      const { models } = surfaceOf(core, context).registry
+      return { models: [...models(provider === '' ? undefined : provider)] }
     },
     chat: (request, context) => chat(edge, request, context),
     streamChat: (request, context) => streamChat(edge, request, context),
@@ -144,19 +145,6 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
         request,
         signal: context.signal,
       })
-    },
-  }
-}
-
-function registry(core: Core): Offered<'RegistryService'> {
-  const providers = (context: HandlerContext) => core.surface(principalOf(callOf(context.values))).providers()
-  return {
-    listProviders: (_request, context) => ({ providers: [...providers(context)] }),
-    getProvider: ({ idOrName }, context) => {
-      const found = providers(context).find(({ id, name }) => id === idOrName || name === idOrName)
-      if (found === undefined)
-        throw fail('not_found', `no provider ${JSON.stringify(idOrName)}`, { param: 'id_or_name' })
-      return found
     },
   }
 }

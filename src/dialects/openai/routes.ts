@@ -17,7 +17,7 @@ export const routes: readonly Route[] = [
     summary: 'The models that may be asked for',
     permission: 'models:use',
     response: modelList,
-    answer: (_facts, surface) => ({ object: 'list', data: surface.models().map(encodeModel) }),
+    answer: (_facts, surface) => ({ object: 'list', data: surface.registry.models().map(encodeModel) }),
   },
   {
     method: 'GET',
@@ -27,7 +27,7 @@ export const routes: readonly Route[] = [
     response: modelObject,
     answer({ params }, surface) {
       const id = params['*'] ?? ''
-      const model = surface.models().find((candidate) => candidate.id === id)
+      const model = surface.registry.models().find((candidate) => candidate.id === id)
       if (model === undefined)
         throw fail('model_not_found', `the model "${id}" does not exist or is not open to this key`, { param: 'model' })
       return encodeModel(model)

@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { expect, test } from 'vitest'
 import { type Model, ModelSchema, ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
-import type { RequestFacts, Surface } from '../contract.ts'
+import type { RequestFacts } from '../contract.ts'
+import type { Surface } from '../surface.ts'
 import { absent, routes } from './routes.ts'
 
 const noon = timestampFromDate(new Date('2026-03-05T12:00:00.000Z'))
@@ -39,14 +40,16 @@ const models: Model[] = [
   create(ModelSchema, { id: 'tiny', provider: 'local' }),
 ]
 const surface: Surface = {
-  providers: () => providers,
-  models: (provider) => models.filter((model) => provider === undefined || model.provider === provider),
+  registry: {
+    providers: () => providers,
+    models: (provider) => models.filter((model) => provider === undefined || model.provider === provider),
+  },
 }
 
 function get(path: string, query = '', params: RequestFacts['params'] = {}): unknown {
   const route = routes.find((candidate) => candidate.method === 'GET' && candidate.path === path)
   const facts = { requestId: 'req-1', header: () => undefined, query: new URLSearchParams(query), params }
-  const body = JSON.parse(JSON.stringify(route?.answer(facts, surface))) as unknown
+  const body = JSON.parse(JSON.stringify(route?.answer(facts, surface, undefined))) as unknown
   expect(route?.response.safeParse(body).error).toBeUndefined()
   return body
 }

@@ -57,7 +57,7 @@ export const routes: readonly Route[] = [
     summary: 'The providers that are registered',
     permission: 'providers:read',
     response: providerList,
-    answer: (_facts, surface) => ({ success: true, data: surface.providers().map(encodeProvider) }),
+    answer: (_facts, surface) => ({ success: true, data: surface.registry.providers().map(encodeProvider) }),
   },
   {
     method: 'GET',
@@ -67,7 +67,7 @@ export const routes: readonly Route[] = [
     response: oneProvider,
     answer({ params }, surface) {
       const wanted = params['idOrName'] ?? ''
-      const providers = surface.providers()
+      const providers = surface.registry.providers()
       const provider = providers.find(({ id }) => id === wanted) ?? providers.find(({ name }) => name === wanted)
       if (provider === undefined) throw fail('not_found', `there is no provider "${wanted}"`)
       return { success: true, data: encodeProvider(provider) }
@@ -81,7 +81,7 @@ export const routes: readonly Route[] = [
     response: modelList,
     answer({ query }, surface) {
       const provider = query.get('provider') ?? ''
-      const models = provider === '' ? surface.models() : surface.models(provider)
+      const models = provider === '' ? surface.registry.models() : surface.registry.models(provider)
       return { success: true, data: models.map(encodeModel) }
     },
   },

@@ -1,0 +1,79 @@
+import type {
+  Account,
+  CreateAccountRequest,
+  CreateKeyRequest,
+  CreateKeyResponse,
+  Key,
+  ListAccountsRequest,
+  ListAccountsResponse,
+  ListKeysRequest,
+  ListKeysResponse,
+  UpdateAccountRequest,
+} from '#gen/switchyard/v1/key_pb.ts'
+import type {
+  Alias,
+  CreateProviderRequest,
+  Model,
+  Provider,
+  UpdateProviderRequest,
+} from '#gen/switchyard/v1/registry_pb.ts'
+import type {
+  GetLiveStatsResponse,
+  ListRequestsRequest,
+  ListRequestsResponse,
+  QueryUsageRequest,
+  QueryUsageResponse,
+  RequestRecord,
+  TailRequestsRequest,
+} from '#gen/switchyard/v1/usage_pb.ts'
+
+/*
+ * What the edge may ask of the gateway beside calls to models, in the contract's own messages, so that the RPC services and the
+ * dialects' routes are two spellings of one implementation. Each is bound to a caller and sees what that caller may see; that
+ * the caller has the permission for the operation is the edge's to check, by its declared policy.
+ */
+
+/** Providers, models and aliases. Methods throw `not_found`, `conflict` and `invalid_request`. */
+export interface RegistryOperations {
+  /** Models that may be asked for, in a stable order; only one provider's when named by id or name. */
+  models(provider?: string): readonly Model[]
+  /** The providers, in a stable order. */
+  providers(): readonly Provider[]
+  createProvider(request: CreateProviderRequest): Promise<Provider>
+  updateProvider(request: UpdateProviderRequest): Promise<Provider>
+  /** Gives the id of what is gone. */
+  deleteProvider(idOrName: string): Promise<string>
+  /** Asks the provider for its models and stores them. `provider_unreachable` and its like change nothing. */
+  syncModels(provider: string): Promise<readonly Model[]>
+  aliases(): readonly Alias[]
+  setAlias(alias: Alias): Promise<Alias>
+  deleteAlias(name: string): Promise<void>
+}
+
+/** Accounts and keys. A caller without `admin` acts within its own accounts; what is another's is `not_found`. */
+export interface KeyOperations {
+  createAccount(request: CreateAccountRequest): Promise<Account>
+  updateAccount(request: UpdateAccountRequest): Promise<Account>
+  listAccounts(request: ListAccountsRequest): Promise<ListAccountsResponse>
+  /** `permission_denied` for a key that may more than its creator, and nothing is stored. */
+  createKey(request: CreateKeyRequest): Promise<CreateKeyResponse>
+  listKeys(request: ListKeysRequest): Promise<ListKeysResponse>
+  revokeKey(id: string): Promise<Key>
+}
+
+/** The request log and sums over it, within the caller's accounts. */
+export interface UsageOperations {
+  query(request: QueryUsageRequest): Promise<QueryUsageResponse>
+  request(id: string): Promise<RequestRecord>
+  requests(request: ListRequestsRequest): Promise<ListRequestsResponse>
+  /** Rows that settle from now on, until the signal is aborted. */
+  tail(request: TailRequestsRequest, signal: AbortSignal): AsyncIterable<RequestRecord>
+  live(): GetLiveStatsResponse
+}
+
+/** Everything of that, bound to one caller. */
+export interface Surface {
+  readonly registry: Pick<RegistryOperations, 'models' | 'providers'> & Partial<RegistryOperations>
+  readonly keys?: KeyOperations
+  readonly usage?: UsageOperations
+}
