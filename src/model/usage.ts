@@ -22,6 +22,12 @@ export function usage(fields: Partial<Fields<Usage>>): Usage {
     videoSeconds: 0,
     characters: 0,
     estimated: false,
+    webSearches: 0,
+    cacheReadAudioTokens: 0,
+    cacheReadImageTokens: 0,
+    videoInputTokens: 0,
+    videoOutputTokens: 0,
+    citationTokens: 0,
     ...fields,
   }
 }

@@ -174,6 +174,7 @@ export interface WireUsage {
   cache_read_input_tokens?: unknown
   cache_creation?: Record<string, unknown> | null
   output_tokens_details?: Record<string, unknown> | null
+  server_tool_use?: Record<string, unknown> | null
   service_tier?: unknown
 }
 

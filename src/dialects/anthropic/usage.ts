@@ -29,6 +29,7 @@ export function usageOf(wire: WireUsage): Usage {
     cacheWrite5mTokens: written - cacheWrite1hTokens,
     cacheWrite1hTokens,
     reasoningTokens: tokenCount(wire.output_tokens_details?.['thinking_tokens'], outputTokens),
+    webSearches: tokenCount(wire.server_tool_use?.['web_search_requests']),
     raw: wire as JsonObject,
   })
 }
@@ -47,5 +48,6 @@ export function encodeUsage(value: Usage | undefined): object {
     },
     output_tokens: value.outputTokens,
     ...(value.reasoningTokens > 0 && { output_tokens_details: { thinking_tokens: value.reasoningTokens } }),
+    ...(value.webSearches > 0 && { server_tool_use: { web_search_requests: value.webSearches } }),
   }
 }

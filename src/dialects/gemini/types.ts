@@ -246,6 +246,8 @@ export interface WireUsage {
   totalTokenCount?: unknown
   promptTokensDetails?: WireModality[] | null
   candidatesTokensDetails?: WireModality[] | null
+  cacheTokensDetails?: WireModality[] | null
+  toolUsePromptTokensDetails?: WireModality[] | null
 }
 
 /** A chunk of a stream, or a whole answer. */

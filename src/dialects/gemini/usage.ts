@@ -11,31 +11,45 @@ export function hasCounts(wire: WireUsage): boolean {
 
 /**
  * Reads a `usageMetadata`. Google counts thoughts beside the candidates, and what its own tools read beside the prompt: both are
- * added. Cached tokens are part of the prompt.
+ * added. Cached tokens are part of the prompt. Pages of documents are read, and billed, as images.
  */
 export function usageOf(wire: WireUsage): Usage {
   const inputTokens = tokenCount(tokenCount(wire.promptTokenCount) + tokenCount(wire.toolUsePromptTokenCount))
   const thoughts = tokenCount(wire.thoughtsTokenCount)
   const outputTokens = tokenCount(tokenCount(wire.candidatesTokenCount) + thoughts)
-  const given = countsOf(wire.promptTokensDetails)
+  const given = countsOf(wire.promptTokensDetails, wire.toolUsePromptTokensDetails)
   const made = countsOf(wire.candidatesTokensDetails)
+  const cached = countsOf(wire.cacheTokensDetails)
+  const cacheReadTokens = tokenCount(wire.cachedContentTokenCount, inputTokens)
+  const audioInputTokens = tokenCount(given('AUDIO'), inputTokens)
+  const imageInputTokens = tokenCount(given(...pictures), inputTokens)
+  const imageOutputTokens = tokenCount(made(...pictures), outputTokens)
   return usage({
     inputTokens,
     outputTokens,
-    cacheReadTokens: tokenCount(wire.cachedContentTokenCount, inputTokens),
+    cacheReadTokens,
     reasoningTokens: Math.min(thoughts, outputTokens),
-    audioInputTokens: tokenCount(given('AUDIO'), inputTokens),
+    audioInputTokens,
     audioOutputTokens: tokenCount(made('AUDIO'), outputTokens),
-    imageInputTokens: tokenCount(given('IMAGE') + given('VIDEO'), inputTokens),
-    imageOutputTokens: tokenCount(made('IMAGE') + made('VIDEO'), outputTokens),
+    imageInputTokens,
+    imageOutputTokens,
+    cacheReadAudioTokens: tokenCount(cached('AUDIO'), Math.min(cacheReadTokens, audioInputTokens)),
+    cacheReadImageTokens: tokenCount(cached(...pictures), Math.min(cacheReadTokens, imageInputTokens)),
+    videoInputTokens: tokenCount(given('VIDEO'), imageInputTokens),
+    videoOutputTokens: tokenCount(made('VIDEO'), imageOutputTokens),
     raw: wire as JsonObject,
   })
 }
 
-function countsOf(details: WireModality[] | null | undefined): (modality: string) => number {
-  const list = Array.isArray(details) ? details : []
-  return (modality) =>
-    list.reduce((sum, one) => (modalityOf(one?.modality) === modality ? sum + tokenCount(one.tokenCount) : sum), 0)
+const pictures = ['IMAGE', 'VIDEO', 'DOCUMENT']
+
+function countsOf(...details: (WireModality[] | null | undefined)[]): (...modalities: string[]) => number {
+  const list = details.flatMap((one) => (Array.isArray(one) ? one : []))
+  return (...modalities) =>
+    list.reduce(
+      (sum, one) => (modalities.includes(modalityOf(one?.modality)) ? sum + tokenCount(one.tokenCount) : sum),
+      0,
+    )
 }
 
 /** Writes usage as Google does: thoughts beside the candidates, and classes without tokens left out. */
@@ -47,23 +61,33 @@ export function encodeUsage(value: Usage): object {
     candidatesTokenCount: outputTokens - reasoningTokens,
     ...(reasoningTokens > 0 && { thoughtsTokenCount: reasoningTokens }),
     totalTokenCount: inputTokens + outputTokens,
-    ...detailsOf('promptTokensDetails', inputTokens, value.audioInputTokens, value.imageInputTokens),
-    ...detailsOf(
-      'candidatesTokensDetails',
-      outputTokens - reasoningTokens,
-      value.audioOutputTokens,
-      value.imageOutputTokens,
-    ),
+    ...detailsOf('promptTokensDetails', inputTokens, {
+      audio: value.audioInputTokens,
+      images: value.imageInputTokens,
+      video: value.videoInputTokens,
+    }),
+    ...detailsOf('candidatesTokensDetails', outputTokens - reasoningTokens, {
+      audio: value.audioOutputTokens,
+      images: value.imageOutputTokens,
+      video: value.videoOutputTokens,
+    }),
+    ...detailsOf('cacheTokensDetails', cacheReadTokens, {
+      audio: value.cacheReadAudioTokens,
+      images: value.cacheReadImageTokens,
+      video: 0,
+    }),
   }
 }
 
-/** Tokens by modality, where there is more than text. */
-function detailsOf(name: string, all: number, audio: number, image: number): object {
-  if (audio + image === 0) return {}
-  const plain = { modality: 'TEXT', tokenCount: Math.max(0, all - audio - image) }
+/** Tokens by modality, where there is more than text; video is counted among the images. */
+function detailsOf(name: string, all: number, part: { audio: number; images: number; video: number }): object {
+  const { audio, images, video } = part
+  if (audio + images === 0) return {}
+  const plain = { modality: 'TEXT', tokenCount: Math.max(0, all - audio - images) }
   const others = [
     { modality: 'AUDIO', tokenCount: audio },
-    { modality: 'IMAGE', tokenCount: image },
+    { modality: 'IMAGE', tokenCount: Math.max(0, images - video) },
+    { modality: 'VIDEO', tokenCount: video },
   ]
   return { [name]: [plain, ...others.filter(({ tokenCount: count }) => count > 0)] }
 }

@@ -246,6 +246,8 @@ export interface WireUsage {
   completion_tokens?: unknown
   total_tokens?: unknown
   reasoning_tokens?: unknown
+  citation_tokens?: unknown
+  num_search_queries?: unknown
   prompt_tokens_details?: Record<string, unknown> | null
   completion_tokens_details?: Record<string, unknown> | null
   cache_read_input_tokens?: unknown

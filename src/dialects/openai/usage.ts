@@ -6,6 +6,7 @@ import type { WireUsage } from './types.ts'
 /**
  * Reads a `usage` object of OpenAI or of a vendor compatible with it. Negative and impossible numbers are clamped; reasoning
  * that a vendor counts beside `completion_tokens`, and audio beside `prompt_tokens` (its total tells), are added to the output and input.
+ * Where cited passages are counted, they and the reasoning are beside `completion_tokens`, whatever the total says (Perplexity).
  */
 export function usageOf(wire: WireUsage): Usage {
   const given = wire.prompt_tokens_details ?? {}
@@ -16,8 +17,9 @@ export function usageOf(wire: WireUsage): Usage {
   const reasoning = tokenCount(made['reasoning_tokens'] ?? wire.reasoning_tokens)
   const total = tokenCount(wire.total_tokens)
   const inputTokens = audio > 0 && total === prompt + audio + completion ? prompt + audio : prompt
-  const beside = reasoning > 0 && total === prompt + completion + reasoning
-  const outputTokens = beside ? completion + reasoning : completion
+  const citationTokens = tokenCount(wire.citation_tokens)
+  const beside = citationTokens > 0 || (reasoning > 0 && total === prompt + completion + reasoning)
+  const outputTokens = tokenCount((beside ? completion + reasoning : completion) + citationTokens)
   const cacheReadTokens = tokenCount(
     given['cached_tokens'] ?? wire.cache_read_input_tokens ?? wire.prompt_cache_hit_tokens ?? wire.num_cached_tokens,
     inputTokens,
@@ -32,6 +34,8 @@ export function usageOf(wire: WireUsage): Usage {
     cacheWrite5mTokens: Math.max(0, written - cacheWrite1hTokens),
     cacheWrite1hTokens,
     reasoningTokens: Math.min(reasoning, outputTokens),
+    citationTokens,
+    webSearches: tokenCount(wire.num_search_queries),
     audioInputTokens: Math.min(audio, inputTokens),
     audioOutputTokens: tokenCount(made['audio_tokens'], outputTokens),
     imageInputTokens: tokenCount(given['image_tokens'], inputTokens),
