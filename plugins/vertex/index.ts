@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anthropicClient, definePlugin, fail, geminiClient, type Provider, upstreamProvider } from '#provider'
+import { anthropicClient, byModel, definePlugin, geminiClient, upstreamProvider } from '#provider'
 import { claudeOnVertex } from './claude.ts'
 import { tokenSource } from './token.ts'
 
@@ -45,7 +45,7 @@ export default definePlugin<z.infer<typeof settings>>({
     settings,
     baseUrlVariable: { name: 'GOOGLE_VERTEX_BASE_URL' },
   },
-  create({ baseUrl, own }, host): Provider {
+  create({ baseUrl, own }, host) {
     const token = tokenSource(own, host)
     const publishers = `projects/${own.project}/locations/${own.location}/publishers`
     const upstream = {
@@ -73,11 +73,7 @@ export default definePlugin<z.infer<typeof settings>>({
       dialect: claudeOnVertex(`/${own.api_version}/${publishers}/anthropic/models`),
       options: anthropicClient.defaults,
     })
-    const providerOf = (model: string) => (model.startsWith('claude') ? claude : gemini)
-    return {
-      chat: (request, context) => providerOf(request.model).chat?.(request, context) ?? unsupported(),
-      countTokens: (request, context) => providerOf(request.model).countTokens?.(request, context) ?? unsupported(),
-    }
+    return byModel((model) => (model.startsWith('claude') ? claude : gemini))
   },
 })
 
@@ -86,8 +82,4 @@ function addressOf(location: string): string {
   if (location === 'global') return 'https://aiplatform.googleapis.com'
   if (location === 'us' || location === 'eu') return `https://aiplatform.${location}.rep.googleapis.com`
   return `https://${location}-aiplatform.googleapis.com`
-}
-
-function unsupported(): never {
-  throw fail('unsupported_operation', 'the publisher of this model does not offer this')
 }

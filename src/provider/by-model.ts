@@ -1,0 +1,18 @@
+import type { Provider } from './contract.ts'
+import { fail } from '../error/index.ts'
+
+/**
+ * A provider that is one of several by the model asked for, for vendors that serve some models in one format and some in another.
+ * `choose` gives the one that answers for a model; what that one does not do is unsupported for its models.
+ */
+export function byModel(choose: (model: string) => Provider): Provider {
+  return {
+    chat: (request, context) => choose(request.model).chat?.(request, context) ?? unsupported(request.model),
+    countTokens: (request, context) =>
+      choose(request.model).countTokens?.(request, context) ?? unsupported(request.model),
+  }
+}
+
+function unsupported(model: string): never {
+  throw fail('unsupported_operation', `the provider does not offer this for the model "${model}"`)
+}
