@@ -135,10 +135,12 @@ test('the base URL may leave the version out', async () => {
   expect(asked.map(({ path }) => path)).toEqual(['/zen/v1/responses'])
 })
 
-test('no tokens are counted, for which Zen has no endpoint', async () => {
+test('tokens are estimated, since Zen has no endpoint that counts them', async () => {
   const own = opencode.manifest.settings.parse({})
   const provider = await opencode.create({ baseUrl: place, own }, { name: 'opencode', egress, log })
-  const count = async () => provider.countTokens?.(ask('claude-sonnet-5', 'Hello'), contextFor({ egress }))
-  await expect(count()).rejects.toMatchObject({ reason: 'unsupported_operation' })
+  for (const model of ['claude-sonnet-5', 'gemini-3.1-pro']) {
+    const count = await provider.countTokens?.(ask(model, 'Hello there'), contextFor({ egress }))
+    expect(count).toMatchObject({ inputTokens: 3, estimated: true })
+  }
   expect(asked).toEqual([])
 })

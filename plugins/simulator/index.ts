@@ -34,7 +34,7 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, listModels }),
+  create: () => ({ chat, countTokens, listModels }),
 })
 
 type Batch = readonly ChatEvent[]
@@ -43,6 +43,15 @@ async function* listModels(): AsyncGenerator<ModelInit, void, void> {
   for (const id of exampleModels) {
     yield { id, operations: ['chat'], inputModalities: ['text'], outputModalities: ['text'], ownedBy: 'switchyard' }
   }
+}
+
+/** As many as an answer to the request would say it read. */
+async function countTokens(request: ChatRequest): Promise<{ inputTokens: number; dropped: string[] }> {
+  const { fault } = readModel(request.model)
+  const dropped = droppedOf(request)
+  refuseDropped(request, dropped)
+  if (fault?.kind === 'status') throw statusError(fault.status)
+  return { inputTokens: countPrompt(request), dropped }
 }
 
 async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator<Batch, void, void> {

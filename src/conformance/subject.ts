@@ -110,6 +110,7 @@ function counted(provider: Provider): Pick<Opened, 'provider' | 'running'> {
     }
   }
   const others = {
+    ...(provider.countTokens && { countTokens: provider.countTokens.bind(provider) }),
     ...(provider.listModels && { listModels: provider.listModels.bind(provider) }),
     ...(provider.close && { close: provider.close.bind(provider) }),
   }

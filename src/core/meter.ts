@@ -1,6 +1,7 @@
-import { FinishReason, type ChatEvent, type ChatRequest, type Part } from '#gen/switchyard/v1/chat_pb.ts'
+import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { GatewayError } from '../error/index.ts'
+import { lengthOf } from '../model/length.ts'
 import { estimateTokens, usage } from '../model/usage.ts'
 import type { AttemptRecord, CallRecord, ChatInput, Recorder, Refusal, Target } from './contract.ts'
 
@@ -161,30 +162,6 @@ const reasonWords = new Map<number, string>(
 
 function reasonWord(reason: FinishReason): string {
   return reasonWords.get(reason) ?? 'other'
-}
-
-/** Characters of everything a model has to read. */
-export function lengthOf(request: ChatRequest): number {
-  const messages = request.messages.reduce((sum, { parts }) => sum + partsLength(parts), 0)
-  const tools = request.tools.length === 0 ? 0 : JSON.stringify(request.tools).length
-  return messages + tools
-}
-
-function partsLength(parts: readonly Part[]): number {
-  return parts.reduce((sum, { kind }) => {
-    switch (kind.case) {
-      case 'text':
-      case 'reasoning':
-      case 'refusal':
-        return sum + kind.value.text.length
-      case 'toolCall':
-        return sum + kind.value.argumentsJson.length
-      case 'toolResult':
-        return sum + partsLength(kind.value.parts)
-      default:
-        return sum
-    }
-  }, 0)
 }
 
 /** Records a call that never became one: no target, no tokens. */

@@ -176,6 +176,8 @@ export interface EncodedCount {
   readonly body: string
   /** Headers beside those of every request. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Canonical or source paths that the body does not carry, and a chat would not either. */
+  readonly dropped: readonly string[]
 }
 
 /** How an upstream is asked to count the tokens of a request. */

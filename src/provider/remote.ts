@@ -1,6 +1,6 @@
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
-import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
@@ -33,17 +33,22 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
   const readMaxBytes = options.maxMessageBytes ?? 64 * 1024 * 1024
   const client = createClient(InferenceService, createGrpcTransport({ baseUrl: address, sessionManager, readMaxBytes }))
   return {
-    chat: (request, context) => {
-      // The name of a provider means something here only, not at the other side.
-      const sent = request.provider === '' ? request : { ...request, provider: '' }
-      return context.streaming ? stream(client, sent, context, options) : whole(client, sent, context, options)
-    },
+    chat: (request, context) =>
+      context.streaming
+        ? stream(client, forOtherSide(request), context, options)
+        : whole(client, forOtherSide(request), context, options),
+    countTokens: (request, context) => countTokens(client, forOtherSide(request), context, options),
     listModels: (context) => listModels(client, context, options),
     close: async () => sessionManager.close(),
   }
 }
 
 type InferenceClient = Client<typeof InferenceService>
+
+/** The name of a provider means something here only, not at the other side. */
+function forOtherSide(request: ChatRequest): ChatRequest {
+  return request.provider === '' ? request : { ...request, provider: '' }
+}
 
 function isAddress(address: string): boolean {
   return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
@@ -96,6 +101,17 @@ async function* whole(
     throw asThrown(thrown, context, false)
   })
   yield spell(response)
+}
+
+async function countTokens(
+  client: InferenceClient,
+  request: ChatRequest,
+  context: CallContext,
+  options: RemoteOptions,
+): Promise<CountTokensResponse> {
+  return client.countTokens(request, callOptions(context, options)).catch((thrown: unknown) => {
+    throw asThrown(thrown, context, false)
+  })
 }
 
 async function* listModels(

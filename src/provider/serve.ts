@@ -15,7 +15,7 @@ export type ServeOptions = Pick<CallContext, 'egress' | 'log' | 'credential'>
  */
 export function serveProvider(provider: Provider, options: ServeOptions): (router: ConnectRouter) => void {
   const service: Partial<ServiceImpl<typeof InferenceService>> = {}
-  const { chat, listModels } = bound(provider)
+  const { chat, countTokens, listModels } = bound(provider)
   if (chat) {
     service.chat = (request, handler) => {
       const call = callOf(handler, options, false)
@@ -24,6 +24,16 @@ export function serveProvider(provider: Provider, options: ServeOptions): (route
     service.streamChat = async function* streamChat(request, handler) {
       const call = callOf(handler, options, true)
       for await (const batch of completeEvents(rpcErrors(chat(request, call), call))) yield* batch
+    }
+  }
+  if (countTokens) {
+    service.countTokens = async (request, handler) => {
+      const call = callOf(handler, options, false)
+      try {
+        return await countTokens(request, call)
+      } catch (thrown) {
+        throw rpcError(thrown, call)
+      }
     }
   }
   if (listModels) {
@@ -37,9 +47,10 @@ export function serveProvider(provider: Provider, options: ServeOptions): (route
   return (router) => void router.service(InferenceService, service)
 }
 
-function bound(provider: Provider): Pick<Provider, 'chat' | 'listModels'> {
+function bound(provider: Provider): Pick<Provider, 'chat' | 'countTokens' | 'listModels'> {
   return {
     ...(provider.chat && { chat: provider.chat.bind(provider) }),
+    ...(provider.countTokens && { countTokens: provider.countTokens.bind(provider) }),
     ...(provider.listModels && { listModels: provider.listModels.bind(provider) }),
   }
 }
@@ -50,13 +61,18 @@ function callOf(handler: HandlerContext, options: ServeOptions, streaming: boole
   return { ...options, signal: handler.signal, streaming, requestId }
 }
 
-/** The same items; what the provider throws becomes an RPC error, and what it should not have thrown is logged. */
+/** The same items; what the provider throws becomes an RPC error. */
 async function* rpcErrors<Item>(items: AsyncIterable<Item>, call: CallContext): AsyncGenerator<Item, void, void> {
   try {
     yield* items
   } catch (thrown) {
-    if (thrown instanceof GatewayError || thrown instanceof ConnectError) throw toConnectError(thrown, call.requestId)
-    call.log.error({ requestId: call.requestId, err: thrown }, 'the provider failed')
-    throw toConnectError(fail('provider_error', 'the provider failed', { cause: thrown }), call.requestId)
+    throw rpcError(thrown, call)
   }
+}
+
+/** What a provider threw as an RPC error. What it should not have thrown is logged. */
+function rpcError(thrown: unknown, call: CallContext): ConnectError {
+  if (thrown instanceof GatewayError || thrown instanceof ConnectError) return toConnectError(thrown, call.requestId)
+  call.log.error({ requestId: call.requestId, err: thrown }, 'the provider failed')
+  return toConnectError(fail('provider_error', 'the provider failed', { cause: thrown }), call.requestId)
 }

@@ -10,6 +10,8 @@ import type {
 import { scrub } from '../dialects/scrub.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
+import { lengthOf } from '../model/length.ts'
+import { estimateTokens } from '../model/usage.ts'
 import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 
@@ -40,7 +42,8 @@ export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider
   const { count } = upstream.dialect
   return {
     chat: (request, context) => chat(upstream, request, context),
-    ...(count !== undefined && { countTokens: (request, context) => countTokens(upstream, count, request, context) }),
+    countTokens: (request, context) =>
+      count === undefined ? estimate(upstream, request) : countTokens(upstream, count, request, context),
   }
 }
 
@@ -93,12 +96,23 @@ async function countTokens<Options>(
   request: ChatRequest,
   context: CallContext,
 ): Promise<CountTokensInit> {
-  const { path, body, headers } = count.encodeCount(request, upstream.options)
+  const { path, body, headers, dropped } = count.encodeCount(request, upstream.options)
+  refuseDropped(request, dropped)
   const response = await post(upstream, path, body, { accept: 'application/json', ...headers }, context)
   const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
   if (response.status < 200 || response.status > 299)
     throw without(secrets, await failureOf(upstream.dialect, response))
-  return { inputTokens: count.decodeCount(await response.text()) }
+  return { inputTokens: count.decodeCount(await response.text()), dropped: [...dropped] }
+}
+
+/** A guess where the format has no such question, with what a chat would not carry. Throws as a chat would before it is sent. */
+async function estimate<Options>(
+  { dialect, options }: Upstream<Options>,
+  request: ChatRequest,
+): Promise<CountTokensInit> {
+  const { dropped } = dialect.encodeChat(request, false, options)
+  refuseDropped(request, dropped)
+  return { inputTokens: estimateTokens(lengthOf(request)), estimated: true, dropped: [...dropped] }
 }
 
 /** One request to the upstream, with the headers of every request and the credential. */

@@ -97,8 +97,10 @@ export async function serveCount(
     keyId = principal.keyId
     const body = await readJson(options, dialect, request)
     const asked = route.decode(body, factsOf(request, requestId, params))
+    if (isStrict(request)) asked.strict = true
     const count = await core.countTokens({ requestId, principal, request: asked, signal: controller.signal })
-    reply.json(200, route.encode(count), undefined, [], count.estimated ? { 'x-switchyard-estimated': 'true' } : {})
+    const estimated = count.estimated ? { 'x-switchyard-estimated': 'true' } : {}
+    reply.json(200, route.encode(count), undefined, count.dropped, estimated)
   } catch (thrown) {
     const error = asGatewayError(thrown)
     core.refuse({ requestId, dialect: dialect.name, operation: 'count_tokens', keyId, arrivedAt, error })
@@ -121,11 +123,16 @@ export async function readJson(
 
 function decodeAsk(route: ChatRoute, body: JsonBody, request: NodeRequest, facts: RequestFacts): ChatAsk {
   const ask = route.decode(body, facts)
-  if (headerOf(request, 'x-switchyard-strict') === 'true') {
+  if (isStrict(request)) {
     ask.request.strict = true
     refuseDropped(ask.request, ask.dropped ?? [])
   }
   return ask
+}
+
+/** Whether the client wants an error instead of an answer to less than it asked. */
+function isStrict(request: NodeRequest): boolean {
+  return headerOf(request, 'x-switchyard-strict') === 'true'
 }
 
 /** What routes may know of a request. */

@@ -1,5 +1,5 @@
 import type { HandlerContext } from '@connectrpc/connect'
-import type { ChatEvent, ChatRequest, ChatResponse, Source } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse, Source } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ChatCall, Core, OpenedChat } from '../core/contract.ts'
 import { fail } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
@@ -7,14 +7,23 @@ import type { OpenCalls } from './open-calls.ts'
 import { droppedHeader } from './reply.ts'
 import { callOf, principalOf, type RpcCall } from './rpc-call.ts'
 
-/** Reads a body in the words of a dialect, and what of its headers belongs to it, as that dialect's own endpoint would. Throws `invalid_request`. */
-export type SourceDecoder = (source: Pick<Source, 'body' | 'headers'>) => ChatRequest
+/**
+ * Reads a body in the words of a dialect, and what of its headers belongs to it, as that dialect's own endpoint would; `model` is
+ * for dialects that have it in the path. Throws `invalid_request`.
+ */
+export type SourceDecoder = (source: Pick<Source, 'body' | 'headers'>, model: string) => ChatRequest
+
+/** How the bodies of a dialect are read: those of chats, and those of questions of how much a chat would read. */
+export interface SourceDecoders {
+  readonly chat: SourceDecoder
+  readonly count: SourceDecoder
+}
 
 /** What chat over RPC needs. */
 export interface ChatEdge {
   readonly core: Core
   /** By the name of the dialect; a source in any other dialect is left out. */
-  readonly dialects: ReadonlyMap<string, SourceDecoder>
+  readonly dialects: ReadonlyMap<string, SourceDecoders>
   /** The calls that are open, so that they can be ended when the gateway stops. */
   readonly open: OpenCalls
 }
@@ -35,6 +44,23 @@ export async function* streamChat(
   for await (const batch of await started.events()) yield* batch
 }
 
+/** Serves `CountTokens`. */
+export async function countTokens(
+  edge: Pick<ChatEdge, 'core' | 'dialects'>,
+  message: ChatRequest,
+  context: HandlerContext,
+): Promise<CountTokensResponse> {
+  const rpc = callOf(context.values)
+  const count = await edge.core.countTokens({
+    requestId: rpc.requestId,
+    principal: principalOf(rpc),
+    request: trusted(message, edge, context, 'count'),
+    signal: context.signal,
+  })
+  if (count.dropped.length > 0) context.responseHeader.set('x-switchyard-dropped', droppedHeader(count.dropped))
+  return count
+}
+
 /** A call that is cancelled when its client leaves. */
 interface Started extends Disposable {
   /** Opens the call and names what was dropped in the response headers. */
@@ -48,7 +74,7 @@ function start(edge: ChatEdge, message: ChatRequest, context: HandlerContext, st
     dialect: 'rpc',
     principal: principalOf(rpc),
     arrivedAt: rpc.arrivedAt,
-    request: withTrustedSource(message, edge.dialects),
+    request: trusted(message, edge, context, 'chat'),
     streaming,
     ...remainingTime(context),
   })
@@ -85,13 +111,20 @@ function remainingTime(context: HandlerContext): { readonly timeoutMs?: number }
 }
 
 /**
- * The source of a message is the word of whoever sent it, and could say something else than the message, which is what the call
- * is admitted by. So it is decoded again here, and only where the call goes is taken from the message.
+ * The message as it may be believed. Its source is the word of whoever sent it, and could say something else than the message,
+ * which is what the call is admitted by; so it is decoded again here, and only where the call goes is taken from the message.
+ * Strictness may be asked for by the header that the other APIs have for it, too.
  */
-function withTrustedSource(message: ChatRequest, dialects: ReadonlyMap<string, SourceDecoder>): ChatRequest {
-  const { source, model, provider, strict } = message
-  if (source === undefined) return message
-  const decode = dialects.get(source.dialect)
-  if (decode === undefined) return { ...message, source: undefined }
-  return { ...decode(source), model, provider, strict }
+function trusted(
+  message: ChatRequest,
+  { dialects }: Pick<ChatEdge, 'dialects'>,
+  { requestHeader }: HandlerContext,
+  operation: keyof SourceDecoders,
+): ChatRequest {
+  const { source, model, provider } = message
+  const strict = message.strict || requestHeader.get('x-switchyard-strict') === 'true'
+  if (source === undefined) return strict === message.strict ? message : { ...message, strict }
+  const decode = dialects.get(source.dialect)?.[operation]
+  if (decode === undefined) return { ...message, source: undefined, strict }
+  return { ...decode(source, model), model, provider, strict }
 }

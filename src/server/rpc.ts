@@ -12,15 +12,15 @@ import { OpenCalls } from './open-calls.ts'
 import type { Health } from './health.ts'
 import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
-import { callOf, principalOf, surfaceOf } from './rpc-call.ts'
+import { callOf, surfaceOf } from './rpc-call.ts'
+import { chat, type ChatEdge, countTokens, type SourceDecoders, streamChat } from './rpc-chat.ts'
 import { registryService } from './rpc-registry.ts'
-import { chat, type ChatEdge, type SourceDecoder, streamChat } from './rpc-chat.ts'
 import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
 import { shownError } from './rpc-explain.ts'
 import { edgeInterceptor } from './rpc-interceptor.ts'
 import { pathOf } from './rpc-request.ts'
 
-export type { SourceDecoder } from './rpc-chat.ts'
+export type { SourceDecoders } from './rpc-chat.ts'
 
 /** How much, and how slowly. */
 export interface RpcLimits {
@@ -49,7 +49,7 @@ export interface RpcOptions {
   readonly limits: RpcLimits
   readonly log: Logger
   /** Reads the `source` of a chat request, by the name of its dialect; other sources are left out. */
-  readonly dialects?: ReadonlyMap<string, SourceDecoder>
+  readonly dialects?: ReadonlyMap<string, SourceDecoders>
   /** Aborted when the time to drain is over: what is still open ends with an error that says so. */
   readonly stopping?: AbortSignal
 }
@@ -125,7 +125,7 @@ function gate(core: Core): (context: HandlerContext) => void {
 }
 
 function inference(options: RpcOptions): Offered<'InferenceService'> {
-  const { core, stopping, dialects = new Map<string, SourceDecoder>() } = options
+  const { core, stopping, dialects = new Map<string, SourceDecoders>() } = options
   const edge: ChatEdge = { core, dialects, open: new OpenCalls() }
   stopping?.addEventListener('abort', () => {
     edge.open.cancel(fail('shutting_down', 'the gateway is stopping'))
@@ -137,15 +137,7 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
     },
     chat: (request, context) => chat(edge, request, context),
     streamChat: (request, context) => streamChat(edge, request, context),
-    countTokens: (request, context) => {
-      const rpc = callOf(context.values)
-      return core.countTokens({
-        requestId: rpc.requestId,
-        principal: principalOf(rpc),
-        request,
-        signal: context.signal,
-      })
-    },
+    countTokens: (request, context) => countTokens(edge, request, context),
   }
 }
 

@@ -11,14 +11,14 @@ import type { Logger, Provider } from '../../src/provider/contract.ts'
 import type { Egress } from '../../src/provider/egress.ts'
 import { Health } from '../../src/server/health.ts'
 import { services } from '../../src/server/policy.ts'
-import { defaultRpcLimits, type RpcLimits, rpcHandler, type SourceDecoder } from '../../src/server/rpc.ts'
+import { defaultRpcLimits, type RpcLimits, rpcHandler, type SourceDecoders } from '../../src/server/rpc.ts'
 
 /** What a test may choose about an edge. */
 export interface EdgeOptions {
   readonly provider: Provider
   readonly limits?: Partial<RpcLimits>
   readonly keys?: readonly KeyRule[]
-  readonly dialects?: ReadonlyMap<string, SourceDecoder>
+  readonly dialects?: ReadonlyMap<string, SourceDecoders>
 }
 
 /** The RPC edge on the real core, with one provider and a port for each version of HTTP. */

@@ -42,5 +42,10 @@ export function script(): Script {
     yield usageEvent(usage({ inputTokens: 3, outputTokens: 2 }))
   }
 
-  return { provider: { chat }, requests, aborted }
+  async function countTokens(request: ChatRequest): Promise<{ inputTokens: number }> {
+    requests.push(request)
+    return { inputTokens: 7 }
+  }
+
+  return { provider: { chat, countTokens }, requests, aborted }
 }

@@ -57,8 +57,11 @@ export function encodeCount(request: ChatRequest, options: MessagesOptions): Enc
   const { source } = request
   const headers = { 'anthropic-version': options.version, ...ownHeaders(request) }
   const path = '/v1/messages/count_tokens'
-  if (source?.dialect !== 'anthropic') return { path, headers, body: countedBody(translate(request, options).body) }
-  const { body } = withoutForeign(source.body, options)
+  if (source?.dialect !== 'anthropic') {
+    const { body, dropped } = translate(request, options)
+    return { path, headers, body: countedBody(body), dropped }
+  }
+  const { body, dropped } = withoutForeign(source.body, options)
   const given = JSON.parse(body) as JsonObject
   const refused = [
     'max_tokens',
@@ -71,7 +74,7 @@ export function encodeCount(request: ChatRequest, options: MessagesOptions): Enc
     'service_tier',
   ]
   const asWritten = refused.every((name) => given[name] === undefined)
-  return { path, headers, body: replaceModel(asWritten ? body : countedBody(given), request.model) }
+  return { path, headers, body: replaceModel(asWritten ? body : countedBody(given), request.model), dropped }
 }
 
 function countedBody(body: object): string {

@@ -234,7 +234,12 @@ describe('a recorded count', () => {
     const text = bodyBytes(one.response).toString()
     const { input_tokens: expected } = await reader(text, 'application/json').messages.countTokens(asked)
     expect(anthropicClient.count?.decodeCount(text)).toBe(expected)
-    const answer = { $typeName: 'switchyard.v1.CountTokensResponse' as const, inputTokens: expected, estimated: false }
+    const answer = {
+      $typeName: 'switchyard.v1.CountTokensResponse' as const,
+      inputTokens: expected,
+      estimated: false,
+      dropped: [],
+    }
     expect(anthropicServer.counts?.[0]?.encode(answer)).toBe(JSON.stringify(one.response.body))
   })
 })

@@ -44,12 +44,13 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
 /** The path of `countTokens`, and its body: what would be asked, with the model's name where the Gemini API wants it. */
 export function encodeCountRequest(request: ChatRequest, options: GeminiOptions): EncodedCount {
   const resource = resourceOf(request.model, options)
-  const asked = JSON.parse(encodeRequest(request, false, options).body) as Record<string, unknown>
+  const { body, dropped } = encodeRequest(request, false, options)
+  const asked = JSON.parse(body) as Record<string, unknown>
   const path = `/${options.apiVersion}/${resource}:countTokens`
   const wrapped = isOwnPrefix(options)
     ? { generateContentRequest: { ...asked, model: decodeURIComponent(resource) } }
     : countedByVertex(asked)
-  return { path, body: JSON.stringify(wrapped) }
+  return { path, body: JSON.stringify(wrapped), dropped }
 }
 
 function isOwnPrefix({ modelPrefix }: GeminiOptions): boolean {
