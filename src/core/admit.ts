@@ -35,11 +35,11 @@ const everything: readonly Permission[] = [
 ]
 
 /** Everybody, where no key is needed. Told by being this very object: a key may have been given the same id. */
-const open: Principal = { keyId: 'open', accounts: [], permissions: new Set(everything), models: [] }
+export const openPrincipal: Principal = { keyId: 'open', accounts: [], permissions: new Set(everything), models: [] }
 
 /** The keys of a gateway. Without any, every caller is the same principal and may do everything. */
 export function createKeys(rules: readonly KeyRule[]): Keys {
-  if (rules.length === 0) return { required: false, authenticate: () => open }
+  if (rules.length === 0) return { required: false, authenticate: () => openPrincipal }
   const bySha256 = new Map(
     rules.map((rule) => [rule.sha256, { known: Buffer.from(rule.sha256), principal: principalOf(rule) }]),
   )
@@ -57,7 +57,8 @@ export function createKeys(rules: readonly KeyRule[]): Keys {
   }
 }
 
-function principalOf({ id, permissions, models, accounts }: KeyRule): Principal {
+/** Who calls with a configured key. */
+export function principalOf({ id, permissions, models, accounts }: KeyRule): Principal {
   return { keyId: id, accounts, permissions: new Set(permissions), models }
 }
 
@@ -95,6 +96,6 @@ export function authorizeModel(principal: Principal, { alias, forced = false, ta
 /** The account a call is for: the one selected, else the key's first. Throws `permission_denied` for a foreign one. */
 export function selectAccount(principal: Principal, selected: string | undefined): string {
   if (selected === undefined || selected === '') return principal.accounts[0] ?? ''
-  if (principal === open || principal.accounts.includes(selected)) return selected
+  if (principal === openPrincipal || principal.accounts.includes(selected)) return selected
   throw fail('permission_denied', 'the API key may not act for the selected account')
 }

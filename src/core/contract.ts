@@ -14,6 +14,8 @@ export interface Principal {
   readonly permissions: ReadonlySet<Permission>
   /** Model names or prefixes ending in `*`; empty means all. */
   readonly models: readonly string[]
+  /** Milliseconds since the epoch, where the key has an end. */
+  readonly expires?: number
 }
 
 /** A provider that is loaded and can be called. */

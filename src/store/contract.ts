@@ -146,6 +146,8 @@ export interface AccountCharge {
 export interface AccountStore {
   /** `conflict` when the id or name is taken. */
   createAccount(row: AccountRow): Promise<void>
+  /** Replaces name and consent of the row of that id. `not_found`; `conflict` when the new name is taken. */
+  updateAccount(row: Pick<AccountRow, 'id' | 'name' | 'logContent'>): Promise<void>
   accounts(scope: AccountScope, page: PageRequest): Promise<Page<AccountRow>>
   /** `not_found` for an unknown account, `conflict` when the id is taken. */
   createKey(row: KeyRow): Promise<void>
@@ -154,6 +156,8 @@ export interface AccountStore {
   revokeKey(id: string, scope: AccountScope, at: number): Promise<KeyRow>
   /** Every key that may still be used `at` that time, for the cache of who may call. */
   usableKeys(at: number): Promise<readonly KeyRow[]>
+  /** Whether there ever was a key, revoked and expired ones included. */
+  everHadKeys(): Promise<boolean>
   allAccounts(): Promise<readonly AccountRow[]>
   charges(scope: AccountScope): Promise<readonly AccountCharge[]>
 }
