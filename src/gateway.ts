@@ -13,6 +13,7 @@ import { callLog, tell } from './observe/log.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
+import { registryOperations } from './registry/operations.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
 import { OpenCalls } from './server/open-calls.ts'
@@ -63,10 +64,13 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   })
   const providers = await createProviders({ config, env, plugins: loaded, egress, log })
   const metrics = createMetrics()
+  const registry = createRegistry(providers, config.aliases)
   const core = createCore({
     keys,
-    aliases: config.aliases,
-    registry: createRegistry(providers, config.aliases),
+    surface: (principal) => ({
+      registry: registryOperations({ registry, aliases: config.aliases }, principal),
+    }),
+    registry,
     egress,
     log,
     recorder: tell([metrics, callLog(log)]),

@@ -78,7 +78,9 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
   const keys = createKeys([])
   const core = createCore({
     keys,
-    aliases,
+    surface: () => {
+      throw new Error('nothing here asks for it')
+    },
     registry: createRegistry(loaded, aliases),
     retries: { perTarget, budget: 10, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: (record) => records.push(record) },

@@ -6,6 +6,7 @@ import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { createKeys, type KeyRule } from '../../src/core/admit.ts'
 import type { CallRecord, LoadedProvider } from '../../src/core/contract.ts'
 import { createCore } from '../../src/core/core.ts'
+import { registryOperations } from '../../src/registry/operations.ts'
 import { createRegistry } from '../../src/core/resolve.ts'
 import type { Logger, Provider } from '../../src/provider/contract.ts'
 import type { Egress } from '../../src/provider/egress.ts'
@@ -59,10 +60,12 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     models: [],
     patterns: ['*'],
   }
+  const aliases = [{ name: 'fast', targets: ['scripted/hello'] }]
+  const registry = createRegistry([loaded], aliases)
   const core = createCore({
     keys: createKeys(options.keys ?? []),
-    aliases: [{ name: 'fast', targets: ['scripted/hello'] }],
-    registry: createRegistry([loaded], [{ name: 'fast', targets: ['scripted/hello'] }]),
+    surface: (principal) => ({ registry: registryOperations({ registry, aliases }, principal) }),
+    registry,
     retries: { perTarget: 0, budget: 0.2, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: (record) => calls.push(record) },
     timeouts: { connect: 5000, firstEvent: 30_000, betweenEvents: 30_000, total: 60_000 },
