@@ -142,22 +142,18 @@ async function breaksWith(exam: Exam, { model, deltas }: DrillAfter, reason: Rea
   await becomesIdle(exam)
 }
 
-/**
- * What nobody can carry: a tool that only a provider of another format runs, and a field that only its clients know. A gateway
- * believes no client what its body could not say, so the field is for providers.
- */
+/** What nobody can carry: a tool that only a provider of another format runs, and a field that only its clients know. */
 function impossible(exam: Exam, strict: boolean): ChatRequest {
   const tools = [{ kind: { case: 'provider' as const, value: { dialect: strangeFormat, definition: {} } } }]
   const source = { dialect: strangeFormat, untranslated: [strangeField] }
-  return asked(exam, 'hello', { strict, tools, ...(exam.subject.kind !== 'gateway' && { source }) })
+  return asked(exam, 'hello', { strict, tools, source })
 }
 
 async function namesDropped(exam: Exam): Promise<void> {
   await inBothWays(exam, impossible(exam, false), ({ dropped }, way) => {
     const named = dropped.some((path) => path.startsWith('tools'))
     demand(named, `${way}: a tool that only another format has is not named in dropped`)
-    const told = exam.subject.kind === 'gateway' || dropped.includes(strangeField)
-    demand(told, `${way}: a field that only another format has is not named in dropped`)
+    demand(dropped.includes(strangeField), `${way}: a field that only another format has is not named in dropped`)
   })
 }
 

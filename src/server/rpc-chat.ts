@@ -22,7 +22,7 @@ export interface SourceDecoders {
 /** What chat over RPC needs. */
 export interface ChatEdge {
   readonly core: Core
-  /** By the name of the dialect; a source in any other dialect is left out. */
+  /** By the name of the dialect; of a source in any other dialect only the names of what is lost are kept. */
   readonly dialects: ReadonlyMap<string, SourceDecoders>
   /** The calls that are open, so that they can be ended when the gateway stops. */
   readonly open: OpenCalls
@@ -112,7 +112,8 @@ function remainingTime(context: HandlerContext): { readonly timeoutMs?: number }
 
 /**
  * The message as it may be believed. Its source is the word of whoever sent it, and could say something else than the message,
- * which is what the call is admitted by; so it is decoded again here, and only where the call goes is taken from the message.
+ * which is what the call is admitted by; so it is decoded again here, and only where the call goes is taken from the message. Words
+ * of a dialect that nobody here reads go nowhere, but what of them the message does not say is still to be named as dropped.
  * Strictness may be asked for by the header that the other APIs have for it, too.
  */
 function trusted(
@@ -125,6 +126,6 @@ function trusted(
   const strict = message.strict || requestHeader.get('x-switchyard-strict') === 'true'
   if (source === undefined) return strict === message.strict ? message : { ...message, strict }
   const decode = dialects.get(source.dialect)?.[operation]
-  if (decode === undefined) return { ...message, source: undefined, strict }
+  if (decode === undefined) return { ...message, source: { ...source, body: '', headers: {} }, strict }
   return { ...decode(source, model), model, provider, strict }
 }

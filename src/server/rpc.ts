@@ -48,7 +48,7 @@ export interface RpcOptions {
   readonly health: Health
   readonly limits: RpcLimits
   readonly log: Logger
-  /** Reads the `source` of a chat request, by the name of its dialect; other sources are left out. */
+  /** Reads the `source` of a chat request, by the name of its dialect; of other sources only the names of what is lost are kept. */
   readonly dialects?: ReadonlyMap<string, SourceDecoders>
   /** Aborted when the time to drain is over: what is still open ends with an error that says so. */
   readonly stopping?: AbortSignal

@@ -240,10 +240,12 @@ function undecodable(): never {
 describe('a request in the words of a dialect', () => {
   const source = create(SourceSchema, { dialect: 'words', body: '{"model":"evil","seed":5}' })
 
-  test('loses them when nobody can read that dialect', async () => {
+  test('loses them when nobody can read that dialect, but not the names of what is lost', async () => {
     const edge = await start()
-    await clients(edge).gRPC.chat(ask('hello', { source }))
-    expect(edge.requests[0]?.source).toBeUndefined()
+    await clients(edge).gRPC.chat(
+      ask('hello', { source: { ...source, untranslated: ['seed'], headers: { 'x-a': 'b' } } }),
+    )
+    expect(edge.requests[0]?.source).toMatchObject({ dialect: 'words', body: '', untranslated: ['seed'], headers: {} })
     expect(edge.requests[0]?.messages).toHaveLength(1)
   })
 
