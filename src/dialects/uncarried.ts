@@ -1,4 +1,5 @@
 import type { ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import { fail } from '../error/index.ts'
 
 /** The options of a request that not every format has a field for, each with how a request shows that it is asked for. */
 const asked = {
@@ -25,11 +26,17 @@ const asked = {
 /** An option of a request that not every format has a field for, as `dropped` names it. */
 export type OptionName = keyof typeof asked
 
+/** Options without which the answer would not be of the shape that was asked for. They are refused, never left out. */
+const shaping: ReadonlySet<OptionName> = new Set(['n', 'logprobs', 'top_logprobs'])
+
 /**
  * The options a request asks for that a format without a field for them cannot carry; `carried` are those it can. What only
- * says the usual, such as `n: 1`, is not asked for.
+ * says the usual, such as `n: 1`, is not asked for. Throws `unsupported_field` for one that shapes the answer.
  */
 export function uncarriedOptions(request: ChatRequest, carried: readonly OptionName[]): OptionName[] {
   const names = Object.keys(asked) as OptionName[]
-  return names.filter((name) => !carried.includes(name) && asked[name](request))
+  const lost = names.filter((name) => !carried.includes(name) && asked[name](request))
+  const refused = lost.find((name) => shaping.has(name))
+  if (refused === undefined) return lost
+  throw fail('unsupported_field', `the provider of this model does not have ${refused}`, { param: refused })
 }

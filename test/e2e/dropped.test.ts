@@ -210,3 +210,22 @@ describe.each(Object.entries(clients))('%s', (name, client) => {
     })
   })
 })
+
+describe.each([
+  ['n', 2, ['openai', 'gemini']],
+  ['logprobs', true, ['openai', 'responses', 'gemini', 'ollama']],
+  ['top_logprobs', 2, ['openai', 'responses', 'gemini', 'ollama']],
+])('%s, which shapes the answer,', (field, value, carriers) => {
+  test.each(Object.keys(formats))('is carried by %s or refused by its name, strict or not', async (format) => {
+    const logprobs = field === 'top_logprobs' && carriers.includes(format) && { logprobs: true }
+    for (const strict of [false, true]) {
+      upstreams.taken()
+      const members = { ...logprobs, [field]: value }
+      const outcome = await clients['openai']?.ask(gateway.url, 'whole', `${format}/m`, members, strict)
+      const carried = carriers.includes(format)
+      expect(outcome).toMatchObject({ ok: carried, dropped: [] })
+      expect(upstreams.taken().length).toBe(carried ? 1 : 0)
+      if (!carried) expect(outcome?.refusal).toMatch(new RegExp(`\\b${field}\\b`))
+    }
+  })
+})

@@ -101,8 +101,7 @@ describe('a request of another format', () => {
   test('names what the format has no field for', () => {
     const { dropped } = encode((request) => {
       request.seed = 1n
-      request.n = 2
-      request.logprobs = true
+      request.verbosity = 'low'
       request.serviceTier = 'flex'
       request.toolChoice = { $typeName: 'switchyard.v1.ToolChoice', mode: Mode.ALLOWED, names: ['one'] }
       request.tools = [
@@ -112,7 +111,7 @@ describe('a request of another format', () => {
         },
       ]
     })
-    expect(new Set(dropped)).toEqual(new Set(['seed', 'n', 'logprobs', 'service_tier', 'tool_choice.names']))
+    expect(new Set(dropped)).toEqual(new Set(['seed', 'verbosity', 'service_tier', 'tool_choice.names']))
   })
 })
 

@@ -121,8 +121,6 @@ test('a named tool is the only one shown, and must be called; none may be called
 test('what the format has no place for is named', () => {
   const request = ask({
     messages: [message(Role.TOOL, [toolResult('a', [inlineImage('aGk=', 'image/png', 'x')], true)])],
-    n: 2,
-    logprobs: true,
     user: 'u',
     parallelToolCalls: false,
     reasoning: { $typeName: 'switchyard.v1.ReasoningOptions', effort: 'high' },
@@ -132,8 +130,6 @@ test('what the format has no place for is named', () => {
     [
       'messages[0].parts[0].is_error',
       'messages[0].parts[0].parts[0]',
-      'logprobs',
-      'n',
       'parallel_tool_calls',
       'reasoning.effort',
       'user',

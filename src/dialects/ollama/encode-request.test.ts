@@ -114,7 +114,6 @@ test('what the format has no place for is named', () => {
     ],
     tools: [tool('cut')],
     toolChoice: { $typeName: 'switchyard.v1.ToolChoice', mode: Mode.REQUIRED, names: [] },
-    n: 2,
     user: 'u',
   })
   expect(encode(request).dropped.toSorted()).toEqual(
@@ -122,7 +121,6 @@ test('what the format has no place for is named', () => {
       'messages[0].parts[0]',
       'messages[1].parts[0].arguments_json',
       'messages[2].parts[0].is_error',
-      'n',
       'tool_choice',
       'user',
     ].toSorted(),

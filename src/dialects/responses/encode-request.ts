@@ -8,7 +8,6 @@ import {
   type ToolChoice,
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
-import { fail } from '../../error/index.ts'
 import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { type OptionName, uncarriedOptions } from '../uncarried.ts'
@@ -26,17 +25,14 @@ export interface ResponsesOptions {
 /**
  * Writes a request as the Responses API wants it. One that came in this dialect goes out as the client wrote it with only the
  * model replaced, and without the sealed reasoning of other vendors; any other is translated, asks the provider to store nothing
- * unless the client wants it, and what has no place in the format is named in `dropped`. Throws `unsupported_field` for several
- * answers at once, which the API does not have.
+ * unless the client wants it, and what has no place in the format is named in `dropped`. Throws `unsupported_field` for what would
+ * shape the answer and the API does not have, such as several answers at once.
  */
 export function encodeRequest(request: ChatRequest, streaming: boolean, options: ResponsesOptions): EncodedChat {
   const source = request.source
   if (source?.dialect === 'responses') {
     const { body, dropped } = withoutForeign(replaceModel(source.body, request.model))
     return { body, dropped, passThrough: true }
-  }
-  if ((request.n ?? 1) > 1) {
-    throw fail('unsupported_field', 'n: the provider of this model gives one answer at a time', { param: 'n' })
   }
   const dropped = [...(source?.untranslated ?? [])]
   const instructions = instructionsOf(request.messages)

@@ -17,10 +17,10 @@ interface Answers {
 }
 
 const said = { text: 'Good morning.', calls: [] }
-const scripted = ({ whole, stream, streamType }: UpstreamScript): Answers => ({
-  whole: whole(said),
-  stream: stream(said),
-  streamType,
+const scripted = (script: UpstreamScript): Answers => ({
+  whole: script.whole(said),
+  stream: script.stream(said),
+  streamType: script.streamType,
 })
 
 const response = (status: string, output: object[]): object => ({
