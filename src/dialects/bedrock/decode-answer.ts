@@ -18,7 +18,16 @@ import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { parseObject, readingError, wireText } from '../wire-object.ts'
 import { exceptionError } from './errors.ts'
 import { exceptionEvent } from './frames.ts'
-import type { WireAnswer, WireBlock, WireCitation, WireDelta, WireEvent, WireStart, WireUsage } from './types.ts'
+import type {
+  WireAnswer,
+  WireBlock,
+  WireCitation,
+  WireDelta,
+  WireEvent,
+  WireStart,
+  WireToolUse,
+  WireUsage,
+} from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
@@ -159,7 +168,7 @@ export class AnswerDecoder implements ChatDecoder {
 
   #open(index: number, start: WireStart, events: ChatEvent[]): BlockState {
     const { toolUse } = start
-    const calling = toolUse !== undefined && toolUse.type === undefined
+    const calling = toolUse !== undefined && !isServed(toolUse)
     const served = (toolUse !== undefined && !calling) || start.toolResult !== undefined ? start : undefined
     const state: BlockState = {
       call: calling ? this.#calls++ : undefined,
@@ -212,7 +221,7 @@ export class AnswerDecoder implements ChatDecoder {
       const { reasoningText, redactedContent } = reasoning
       events.push(...this.#reasoning({ ...reasoningText, ...(redactedContent !== undefined && { redactedContent }) }))
     }
-    if (toolUse !== undefined && toolUse.type === undefined) {
+    if (toolUse !== undefined && !isServed(toolUse)) {
       const { toolUseId, name, input = {} } = toolUse
       const argumentsJson = typeof input === 'string' ? input : JSON.stringify(input)
       events.push(toolCallDelta({ index: this.#calls++, id: wireText(toolUseId), name: wireText(name), argumentsJson }))
@@ -241,6 +250,11 @@ export class AnswerDecoder implements ChatDecoder {
     const json = JSON.stringify({ [type]: block[type] })
     return providerPart({ $typeName: 'switchyard.v1.ProviderPart', vendor: this.#facts.vendor, type, json })
   }
+}
+
+/** Whether the vendor itself runs the tool. Some models name the type of every call, the client's among them. */
+function isServed({ type }: WireToolUse): boolean {
+  return type === 'server_tool_use'
 }
 
 function pictured(base64: string, format: string): ChatEvent {

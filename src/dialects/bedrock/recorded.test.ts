@@ -59,6 +59,28 @@ describe.each(streams.map((wireCase) => [wireCase.id, wireCase] as const))('%s',
   })
 })
 
+test('a call is the client’s to run unless the service says that it ran it, whole and streamed', () => {
+  const toolUse = (type?: string) => ({ toolUseId: `id-${type}`, name: 'f', input: { a: 1 }, ...(type && { type }) })
+  const kinds = [undefined, 'tool_use', 'server_tool_use']
+  const content = kinds.map((type) => ({ toolUse: toolUse(type) }))
+  const answer = { output: { message: { role: 'assistant', content } }, stopReason: 'tool_use' }
+  const decoder = () => bedrockClient.decodeChat({ dropped: [], passThrough: false }, bedrockClient.defaults, '')
+  const streamed = decoder()
+  const events = [
+    ...kinds.flatMap((type, contentBlockIndex) => [
+      ...streamed.event({
+        event: 'contentBlockStart',
+        data: JSON.stringify({ contentBlockIndex, start: { toolUse: { ...toolUse(type), input: undefined } } }),
+      }),
+      ...streamed.event({ event: 'contentBlockStop', data: JSON.stringify({ contentBlockIndex }) }),
+    ]),
+    ...streamed.event({ event: 'messageStop', data: JSON.stringify({ stopReason: 'tool_use' }) }),
+    ...streamed.end().events,
+  ]
+  for (const told of [decoder().whole(JSON.stringify(answer)), events])
+    expect(spokenBy(told).calls.map(({ id }) => id)).toEqual(['id-undefined', 'id-tool_use'])
+})
+
 test('an intervention of a guardrail is a content filter, told in the vendor’s own word', () => {
   const found = cases.find(({ tags }) => tags.includes('guardrail'))
   const last =

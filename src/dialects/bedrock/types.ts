@@ -25,8 +25,8 @@ interface WireReasoning {
   readonly redactedContent?: string
 }
 
-/** A call of a tool; with a `type` the model's own provider runs it. */
-interface WireToolUse {
+/** A call of a tool; with the type `server_tool_use` the model's own provider runs it. */
+export interface WireToolUse {
   readonly toolUseId?: string
   readonly name?: string
   readonly input?: unknown

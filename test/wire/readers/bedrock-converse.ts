@@ -45,7 +45,7 @@ function readStream(bytes: Buffer): Spoken {
   for (const [at, text] of texts) blocks.set(at, { text } as never)
   for (const [at, reasoningText] of thoughts) blocks.set(at, { reasoningContent: { reasoningText } } as never)
   for (const [at, input] of inputs) {
-    const toolUse = { ...asMap(blocks.get(at)?.['toolUse']), input: JSON.parse(input) as never }
+    const toolUse = { ...asMap(blocks.get(at)?.['toolUse']), input: (input === '' ? {} : JSON.parse(input)) as never }
     blocks.set(at, { toolUse } as never)
   }
   const ordered = [...blocks].toSorted(([one], [other]) => one - other).map(([, block]) => block)
@@ -64,26 +64,35 @@ function spoken(blocks: readonly JsonMap[], finish: string, usage: JsonMap | und
   return {
     id: '',
     model: '',
-    text: blocks.map((block) => asText(block['text'])).join(''),
+    text: blocks.map((block) => asText(block['text']) + citedText(block)).join(''),
     reasoning: open.map((thought) => asText(thought['text'])).join(''),
     signatures: open.map((thought) => asText(thought['signature'])).filter((value) => value !== ''),
     redacted: thoughts.map((thought) => asText(thought['redactedContent'])).filter((value) => value !== ''),
     calls: blocks.flatMap((block) => {
       const call = asMap(block['toolUse'])
-      return call === undefined
+      // The service's own tools are no business of the client's.
+      return call === undefined || call['type'] === 'server_tool_use'
         ? []
         : [{ id: asText(call['toolUseId']), name: asText(call['name']), input: call['input'] ?? {} }]
     }),
     citations: [],
     finish,
     // The total is the proof that the cache is counted beside the input.
-    usage: {
-      input: count('totalTokens') - count('outputTokens'),
-      output: count('outputTokens'),
-      cacheRead,
-      cacheWrite,
-    },
+    ...(usage !== undefined && {
+      usage: {
+        input: count('totalTokens') - count('outputTokens'),
+        output: count('outputTokens'),
+        cacheRead,
+        cacheWrite,
+      },
+    }),
   }
+}
+
+/** What a block says that names its sources. */
+function citedText(block: JsonMap): string {
+  const pieces = asList(asMap(block['citationsContent'])?.['content'])
+  return pieces.map((piece) => asText(asMap(piece)?.['text'])).join('')
 }
 
 /** The frames: two lengths and a checksum, headers, a payload, a checksum. Checksums are left to the gateway. */
