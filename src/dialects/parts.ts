@@ -88,6 +88,12 @@ export function inlineFile(data: string, name: string, path: string): Part {
   return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType, name } })
 }
 
+/** A file by URL, which the provider fetches. */
+export function linkedFile(url: string, name: string): Part {
+  const source = { case: 'url' as const, value: url }
+  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType: '', name } })
+}
+
 /** A file that the provider keeps. */
 export function fileId(id: string, name: string): Part {
   return part({

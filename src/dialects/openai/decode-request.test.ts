@@ -102,6 +102,34 @@ test('a good body becomes a message that can be sent', () => {
   toBinary(ChatRequestSchema, request)
 })
 
+test('audio is read from an object, and from the bare string that some vendors take', () => {
+  const content = [
+    'AAAA',
+    'data:audio/mp3;base64,AAAA',
+    'https://example.com/a.mp3',
+    { data: 'AAAA', format: 'flac' },
+  ].map((audio) => ({ type: 'input_audio', input_audio: audio }))
+  const text = JSON.stringify({ model: 'm', messages: [{ role: 'user', content }] })
+  const { parts = [] } = decodeRequest(parseBody(text, true)).request.messages[0] ?? {}
+  const heard = parts.map(({ kind }) => kind.case === 'audio' && [kind.value.source.case, kind.value.mediaType])
+  expect(heard).toEqual([
+    ['data', 'audio/wav'],
+    ['data', 'audio/mp3'],
+    ['url', ''],
+    ['data', 'audio/flac'],
+  ])
+})
+
+test('a file is read from its bytes, and from the URL that some vendors take in their place', () => {
+  const content = ['data:application/pdf;base64,AAAA', 'https://example.com/a.pdf'].map((data) => ({
+    type: 'file',
+    file: { file_data: data, filename: 'a.pdf' },
+  }))
+  const text = JSON.stringify({ model: 'm', messages: [{ role: 'user', content }] })
+  const { parts = [] } = decodeRequest(parseBody(text, true)).request.messages[0] ?? {}
+  expect(parts.map(({ kind }) => kind.case === 'file' && kind.value.source.case)).toEqual(['data', 'url'])
+})
+
 describe('any body', () => {
   test('becomes a message that can be sent, or is refused by the name of a field', () => {
     fc.assert(

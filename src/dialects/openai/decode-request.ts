@@ -18,6 +18,8 @@ import {
   fileId,
   inlineAudio,
   inlineFile,
+  linkedAudio,
+  linkedFile,
   linkedImage,
   message,
   reasoningPart,
@@ -198,17 +200,26 @@ function decodePart(wire: RequestPart, path: string): Part | undefined {
     case 'input_audio':
       if (wire.input_audio == null)
         throw fail('invalid_request', `${path}.input_audio is required`, { param: `${path}.input_audio` })
-      return inlineAudio(wire.input_audio.data, `audio/${wire.input_audio.format ?? 'wav'}`, `${path}.input_audio.data`)
+      return typeof wire.input_audio === 'string'
+        ? bareAudio(wire.input_audio, `${path}.input_audio`)
+        : inlineAudio(wire.input_audio.data, `audio/${wire.input_audio.format ?? 'wav'}`, `${path}.input_audio.data`)
     case 'file': {
       const file = wire.file
       if (file == null) throw fail('invalid_request', `${path}.file is required`, { param: `${path}.file` })
       if (file.file_id != null) return fileId(file.file_id, file.filename ?? '')
-      if (file.file_data != null) return inlineFile(file.file_data, file.filename ?? '', `${path}.file.file_data`)
-      return undefined
+      if (file.file_data == null) return undefined
+      // Some vendors take a URL in the place of the bytes.
+      if (/^https?:/i.test(file.file_data)) return linkedFile(file.file_data, file.filename ?? '')
+      return inlineFile(file.file_data, file.filename ?? '', `${path}.file.file_data`)
     }
     default:
       return undefined
   }
+}
+
+/** Audio that some vendors take as one string: a URL, or base64 of a format that it does not name. */
+function bareAudio(text: string, path: string): Part {
+  return /^(?:https?|data):/i.test(text) ? linkedAudio(text, path) : inlineAudio(text, 'audio/wav', path)
 }
 
 function decodeTools(wire: ChatCompletionRequest, request: ChatRequest, untranslated: string[]): void {

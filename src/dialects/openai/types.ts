@@ -13,7 +13,7 @@ const part = z.looseObject({
   type: z.string().describe('text, image_url, input_audio, file, refusal; or a type of the vendor’s own'),
   text: text,
   image_url: z.union([z.string(), z.looseObject({ url: z.string(), detail: text })]).nullish(),
-  input_audio: z.looseObject({ data: z.string(), format: text }).nullish(),
+  input_audio: z.union([z.string(), z.looseObject({ data: z.string(), format: text })]).nullish(),
   file: z.looseObject({ file_id: text, file_data: text, filename: text }).nullish(),
   refusal: text,
   cache_control: cacheControl,

@@ -6,6 +6,7 @@ import {
   fileId,
   inlineAudio,
   inlineFile,
+  linkedFile,
   linkedImage,
   message,
   part,
@@ -213,9 +214,4 @@ function decodePart(wire: ContentPart, path: string): Part | undefined {
 function imageId(id: string): Part {
   const source = { case: 'id' as const, value: id }
   return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType: 'image/*', name: '' } })
-}
-
-function linkedFile(url: string, name: string): Part {
-  const source = { case: 'url' as const, value: url }
-  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType: '', name } })
 }
