@@ -21,6 +21,12 @@ describe('input', () => {
     expect(messages.map(({ role }) => role)).toEqual([Role.SYSTEM, Role.USER])
   })
 
+  test('may be absent only beside a prompt that the vendor keeps', () => {
+    const { messages, source } = decode({ prompt: { id: 'pmpt_1', variables: { city: 'Paris' } } })
+    expect([messages, source?.untranslated]).toEqual([[], ['prompt']])
+    expect(() => decode({})).toThrow('input is required')
+  })
+
   test('names what a part holds beside what is read of it', () => {
     const image = { type: 'input_image', image_url: 'https://e.com/a.png', file_id: 'f', detail: 'low' }
     const file = { type: 'input_file', filename: 'n', file_id: 'f', file_url: 'https://e.com/' }

@@ -17,6 +17,7 @@ import { decodeInput } from './decode-input.ts'
 import {
   type CreateResponse,
   createResponse,
+  type InputItem,
   type RequestFormat,
   type RequestTool,
   type RequestToolChoice,
@@ -42,8 +43,7 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   const untranslated: string[] = []
   noteUnknown(wire, createResponse.shape, '', untranslated)
   const request = emptyChatRequest(wire.model)
-  const items = typeof wire.input === 'string' ? [{ role: 'user', content: wire.input }] : wire.input
-  request.messages = decodeInput(items, untranslated)
+  request.messages = decodeInput(itemsOf(wire), untranslated)
   if (wire.instructions != null && wire.instructions !== '')
     request.messages.unshift(message(Role.SYSTEM, [textPart(wire.instructions)]))
   decodeTools(wire, request, untranslated)
@@ -57,6 +57,13 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
     headers: {},
   }
   return { request, wire, streaming: wire.stream === true }
+}
+
+/** What is asked. A prompt that the vendor keeps may say all of it. */
+function itemsOf({ input, prompt }: CreateResponse): readonly InputItem[] {
+  if (typeof input === 'string') return [{ role: 'user', content: input }]
+  if (input == null && prompt == null) throw fail('invalid_request', 'input is required', { param: 'input' })
+  return input ?? []
 }
 
 function refuseStored(wire: CreateResponse): void {

@@ -42,7 +42,8 @@ const format = z.looseObject({
 /** Body of `POST /v1/responses`. */
 export const createResponse = z.looseObject({
   model: z.string().min(1),
-  input: z.union([z.string(), z.array(item)]),
+  /** May only be absent beside a `prompt` that the vendor keeps. */
+  input: z.union([z.string(), z.array(item)]).nullish(),
   background: flag,
   conversation: z.unknown().optional(),
   include: z.array(z.string()).nullish(),
