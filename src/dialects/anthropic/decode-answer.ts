@@ -23,6 +23,7 @@ export class AnswerDecoder implements ChatDecoder {
   readonly #facts: AnswerFacts
   readonly #blocks: BlockReader
   #begun = false
+  #id = ''
   /** Events from before the answer began, to be handed through after its start. */
   readonly #early: string[] = []
   #done = false
@@ -108,7 +109,8 @@ export class AnswerDecoder implements ChatDecoder {
   #readEvent(wire: WireEvent, events: ChatEvent[]): void {
     switch (wire.type) {
       case 'message_start':
-        if (!this.#begun) this.#begin(wire.message ?? {}, events)
+        if (this.#begun) this.#continue(wire.message ?? {})
+        else this.#begin(wire.message ?? {}, events)
         return
       case 'content_block_start':
         events.push(...this.#blocks.open(indexOf(wire), wire.content_block ?? {}))
@@ -131,9 +133,16 @@ export class AnswerDecoder implements ChatDecoder {
     }
   }
 
+  /** A start said twice is one. Another answer's start means that this one will never end. */
+  #continue({ id = '' }: WireMessage): void {
+    if (id === this.#id) return
+    throw fail('provider_interrupted', 'the provider began another answer before the end of this one')
+  }
+
   /** The start of an answer; a continued or a whole one has its content and its end in it. */
   #begin(message: WireMessage, events: ChatEvent[]): void {
     this.#begun = true
+    this.#id = message.id ?? ''
     const { passThrough, dropped, upstreamRequestId } = this.#facts
     const tier = message.usage?.service_tier
     events.push(

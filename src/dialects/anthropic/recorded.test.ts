@@ -164,6 +164,19 @@ describe('a recorded answer', () => {
     }
   })
 
+  test('may say its start twice, but not begin again as another one', () => {
+    const start = (id: string): object => ({ type: 'message_start', message: { id, content: [] } })
+    const read = (...sent: readonly object[]) => {
+      const encoded = { body: '', dropped: [], passThrough: false }
+      const decoder = anthropicClient.decodeChat(encoded, anthropicClient.defaults, '')
+      for (const event of sent) decoder.event({ event: undefined, data: JSON.stringify(event) })
+      return decoder.end().failure?.reason
+    }
+    const end = [{ type: 'message_delta', delta: { stop_reason: 'end_turn' } }, { type: 'message_stop' }]
+    expect(read(start('a'), start('a'), ...end)).toBeUndefined()
+    expect(read(start('a'), start('b'), ...end)).toBe('provider_interrupted')
+  })
+
   test('that is an error keeps what the caller can act on, and hides the key that was refused', () => {
     const reasons = cases
       .filter(({ response }) => response.status !== 200)
