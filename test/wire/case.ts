@@ -115,7 +115,7 @@ function casesIn(folder: string, api: string): WireCase[] {
 }
 
 function readCase(file: string, api: string): WireCase[] {
-  const parsed = JSON.parse(readFileSync(file, 'utf8')) as Partial<WireCase> | null
+  const parsed = JSON.parse(readFileSync(file, 'utf8'), withoutSign) as Partial<WireCase> | null
   if (typeof parsed?.response?.status !== 'number') return []
   const wireCase = {
     id: `${api}/${basename(file, '.json')}`,
@@ -126,6 +126,11 @@ function readCase(file: string, api: string): WireCase[] {
     tags: parsed.tags ?? [],
   }
   return [wireCase]
+}
+
+/** A zero below nothing is no number that a replay could send. */
+function withoutSign(_name: string, value: unknown): unknown {
+  return value === 0 ? 0 : value
 }
 
 /** The value as an object, or undefined when it is anything else. */

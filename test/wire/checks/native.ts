@@ -62,6 +62,7 @@ function modelSent(dialect: VendorDialect, line: Line): string {
 function ownRequest({ request }: WireCase, dialect: VendorDialect, streaming: boolean): JsonMap | undefined {
   const body = asMap(request?.body)
   if (body === undefined || body['previous_response_id'] != null || body['background'] === true) return undefined
+  if (body['conversation'] != null) return undefined
   return dialect === 'gemini' || streaming === (body['stream'] === true) ? body : { ...body, stream: streaming }
 }
 

@@ -5,8 +5,7 @@ import type { Said } from './said.ts'
 /** What the official SDK reads from an answer in Anthropic's format. Throws what the SDK throws. */
 export async function readAnthropic(text: string, streamed: boolean): Promise<Said> {
   const headers = { 'content-type': streamed ? 'text/event-stream' : 'application/json' }
-  // Some recordings lack the empty line that ends the last event, without which the SDK does not read it.
-  const fetch = (): Promise<Response> => Promise.resolve(new Response(streamed ? `${text}\n\n` : text, { headers }))
+  const fetch = (): Promise<Response> => Promise.resolve(new Response(streamed ? readable(text) : text, { headers }))
   const sdk = new Anthropic({ apiKey: 'none', maxRetries: 0, baseURL: 'http://127.0.0.1:1', fetch, logLevel: 'off' })
   const asked = { model: 'm', max_tokens: 1, messages: [{ role: 'user' as const, content: '?' }] }
   // Only the beta half of the SDK knows every kind of block.
@@ -26,6 +25,23 @@ export async function readAnthropic(text: string, streamed: boolean): Promise<Sa
     finish: finishOf(word ?? 'none'),
     usage: { input, output: usage.output_tokens, cacheRead: usage.cache_read_input_tokens ?? 0 },
   }
+}
+
+/**
+ * The stream as the SDK can read it: some recordings lack the empty line that ends the last event, and some go-betweens
+ * say the start twice, or end with the `[DONE]` of another format.
+ */
+function readable(text: string): string {
+  const starts = new Set<string>()
+  const events = text.split(/(?:\r?\n){2,}/).filter((event) => {
+    const data = /^data: ?(.*)$/m.exec(event)?.[1] ?? ''
+    if (data === '[DONE]') return false
+    if (!data.includes('"message_start"')) return true
+    const again = starts.has(data)
+    starts.add(data)
+    return !again
+  })
+  return `${events.join('\n\n')}\n\n`
 }
 
 function finishOf(word: string): FinishClass {

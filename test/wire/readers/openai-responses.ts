@@ -25,7 +25,7 @@ export async function readResponses(text: string, streamed: boolean): Promise<Sa
     text: contents.map((content) => (content.type === 'output_text' ? content.text : '')).join('') + refusal,
     reasoning: thoughts.map((thought) => thought.text).join(''),
     calls,
-    finish: status === 'incomplete' ? cutBy(cause?.reason) : endByContent(calls, refusal),
+    finish: status === 'completed' ? endByContent(calls, refusal) : cutBy(cause?.reason),
     ...(usage && { usage: counts(usage) }),
   }
 }
