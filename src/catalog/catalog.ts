@@ -42,11 +42,11 @@ export function catalogOf(data: CatalogData): Catalog {
   const { prices } = data
   let limits: LimitsFile | undefined
   const pricesOf = remember((vendor, model) => find(data, vendor, model))
-  const modelOf = remember((vendor, model) => describe(prices, (limits ??= data.limits()), vendor, model))
+  const limitsFor = remember((vendor, model) => describe(prices, (limits ??= data.limits()), vendor, model))
   return {
     version: prices.version,
     hasPrices: (vendor) => vendorOf(prices, vendor) !== undefined,
-    model: modelOf,
+    model: limitsFor,
     price(vendor, model, at) {
       const found = pricesOf(vendor, model)
       if (found.length <= 1) return found[0]?.price
