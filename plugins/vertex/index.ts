@@ -41,7 +41,6 @@ export default definePlugin<z.infer<typeof settings>>({
     type: 'vertex',
     contract: 'switchyard.v1',
     title: 'Google Vertex AI',
-    catalog: 'google',
     models: [],
     settings,
     baseUrlVariable: { name: 'GOOGLE_VERTEX_BASE_URL' },

@@ -2,7 +2,7 @@ import type { Usage, UsageDimension } from '#gen/switchyard/v1/usage_pb.ts'
 
 /*
  * What the gateway keeps beyond the life of a process. One contract, two engines, one suite that runs on both.
- * Times are milliseconds since the epoch, durations milliseconds, money integer nano-USD (billionths of a US dollar).
+ * Times are whole milliseconds since the epoch, durations milliseconds, money integer nano-USD (billionths of a US dollar).
  * Every method rejects with a `GatewayError`: `conflict` and `not_found` where they say so, `store_unavailable` when the database
  * cannot be reached or does not answer in time, `internal` for anything else.
  */
@@ -311,7 +311,7 @@ export interface Store {
   /** Counts up with every change of registry, accounts and keys, whoever made it. */
   revision(): Promise<bigint>
   /**
-   * Calls back soon after the revision changed, also by another process: within a second. Errors are told to `failed` and watching
+   * Calls back soon after the revision changed since the store was opened, also by another process: within a second. Errors are told to `failed` and watching
    * goes on. Gives what ends it.
    */
   watch(changed: () => void, failed: (error: unknown) => void): () => void

@@ -6,7 +6,6 @@ import { expect, test } from 'vitest'
 const layers = [
   ['gen'],
   ['model', 'error'],
-  ['catalog'],
   ['dialects'],
   ['provider', 'store'],
   ['core'],

@@ -1,0 +1,21 @@
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { expect, test } from 'vitest'
+import { openStore, storeLocation } from './open.ts'
+
+test('the store is where the variable says, or else in the data folder', () => {
+  expect(storeLocation({ SWITCHYARD_DATABASE_URL: 'postgres://db/switchyard' }, 'data')).toBe(
+    'postgres://db/switchyard',
+  )
+  expect(storeLocation({ SWITCHYARD_DATABASE_URL: '' }, 'data')).toBe(join('data', 'switchyard.db'))
+  expect(storeLocation({}, 'data')).toBe(join('data', 'switchyard.db'))
+})
+
+test.each(['postgres://user:hunter2@[bad/db', 'postgres://user:hunter2@127.0.0.1:1/db'])(
+  'a database that is not there is told without its password',
+  async (url) => {
+    const error: unknown = await openStore(url).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ reason: 'store_unavailable' })
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('hunter2')
+  },
+)

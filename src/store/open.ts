@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import type { Store } from './contract.ts'
+import type { SkippedRow } from './sql/engine.ts'
+
+/** What may be told of while a store is open. */
+export interface StoreOptions {
+  /** A row that cannot be read is left out, and told to this. */
+  readonly skipped?: SkippedRow
+}
+
+/** The variable that chooses PostgreSQL and says where it is. */
+export const databaseVariable = 'SWITCHYARD_DATABASE_URL'
+
+/** Where the store is: what the variable says, or else a file in the data folder. May hold a password, and is never logged. */
+export function storeLocation(env: Readonly<Record<string, string | undefined>>, dataDir: string): string {
+  const url = env[databaseVariable]
+  return url === undefined || url === '' ? join(dataDir, 'switchyard.db') : url
+}
+
+/**
+ * Opens the store, and brings its schema up to date: PostgreSQL for `postgres://` and `postgresql://`, else a SQLite file of that path.
+ * Rejects with `store_unavailable` when it cannot be reached, was made by a newer version, or the URL cannot be read; the error never
+ * holds the URL.
+ */
+export async function openStore(location: string, { skipped = () => {} }: StoreOptions = {}): Promise<Store> {
+  if (/^postgres(ql)?:/i.test(location)) {
+    const { openPostgres } = await import('./postgres/open.ts')
+    return await openPostgres(location, skipped)
+  }
+  const { openSqlite } = await import('./sqlite/open.ts')
+  return await openSqlite(location, skipped)
+}

@@ -1,0 +1,108 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { ContentRow, RequestRow } from '../contract.ts'
+import type { Sql, SqlEngine, Writing } from './engine.ts'
+import { transact } from './faults.ts'
+import { type RequestRecord, writeContent, writeRequest } from './request-row.ts'
+import type { Tables } from './tables.ts'
+
+/** How far apart two rows of one id are looked for: nothing lasts longer than a day between intent and settlement. */
+const dayMs = 86_400_000
+
+/**
+ * Takes in rows, each once. Appends take turns, so the order of `seq` is the order of commits, whoever follows the log misses nothing,
+ * and sums that several replicas add to never collide.
+ */
+export async function append(
+  { engine }: Sql,
+  rows: readonly RequestRow[],
+  content: readonly ContentRow[],
+): Promise<void> {
+  const records = [...new Map(rows.map((row) => [row.id, writeRequest(row)])).values()]
+  await engine.prepareFor(records.map(({ started }) => started))
+  await transact(engine, async (writing) => {
+    await engine.lockLedger(writing)
+    const taken = await insertNew(engine, writing, records)
+    const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
+    await insert(engine, writing, 'request_content', content.filter(({ id }) => !known.has(id)).map(writeContent))
+    await charge(
+      engine,
+      writing,
+      records.filter(({ id }) => taken.has(id)),
+    )
+  })
+}
+
+/** Inserts the rows that are not there yet, and gives their ids. */
+async function insertNew(
+  engine: SqlEngine,
+  writing: Writing,
+  records: readonly RequestRecord[],
+): Promise<ReadonlySet<string>> {
+  if (records.length === 0) return new Set()
+  const known = await idsKnown(engine, writing, records)
+  const missing = records.filter(({ id }) => !known.has(id))
+  const taken = await insert<{ id: string }>(engine, writing, 'request', missing, sql`returning id`)
+  return new Set(taken.map(({ id }) => id))
+}
+
+/**
+ * The ids that are in the log already. PostgreSQL's table is split by time and can refuse a second row of an id only where the time is
+ * the same too; a call that is told again with another time is found here.
+ */
+async function idsKnown(
+  engine: SqlEngine,
+  writing: Writing,
+  records: readonly RequestRecord[],
+): Promise<ReadonlySet<string>> {
+  const starts = records.map(({ started }) => started)
+  const found = await writing
+    .selectFrom('request')
+    .select('id')
+    .where(
+      engine.isAnyOf(
+        'id',
+        records.map(({ id }) => id),
+      ),
+    )
+    .where('started', '>=', BigInt(Math.min(...starts) - dayMs))
+    .where('started', '<=', BigInt(Math.max(...starts) + dayMs))
+    .execute()
+  return new Set(found.map(({ id }) => id))
+}
+
+/** Inserts rows in one statement, leaves those alone that are there, and gives what `returning` says of the others. */
+async function insert<Returned>(
+  engine: SqlEngine,
+  writing: Writing,
+  table: keyof Tables,
+  rows: readonly object[],
+  returning: RawBuilder<unknown> = sql``,
+): Promise<readonly Returned[]> {
+  const [first] = rows
+  if (first === undefined) return []
+  const columns = Object.keys(first)
+  const into = sql`${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
+  const statement = sql<Returned>`insert into ${into} ${engine.rowsOf(table, columns, rows)} on conflict do nothing ${returning}`
+  return (await statement.execute(writing)).rows
+}
+
+async function charge(engine: SqlEngine, writing: Writing, records: readonly RequestRecord[]): Promise<void> {
+  const charges = new Map<string, { nanoUsd: bigint; requests: number }>()
+  for (const { account_id: account, cost_nano_usd: cost } of records) {
+    const sum = charges.get(account) ?? { nanoUsd: 0n, requests: 0 }
+    charges.set(account, { nanoUsd: sum.nanoUsd + BigInt(cost ?? 0), requests: sum.requests + 1 })
+  }
+  if (charges.size === 0) return
+  const columns = ['account_id', 'nano_usd', 'requests']
+  const rows = [...charges].map(([account, { nanoUsd, requests }]) => ({
+    account_id: account,
+    nano_usd: String(nanoUsd),
+    requests,
+  }))
+  await sql`
+    insert into account_charge (account_id, nano_usd, requests)
+    ${engine.rowsOf('account_charge', columns, rows)}
+    on conflict (account_id) do update set
+      nano_usd = account_charge.nano_usd + excluded.nano_usd,
+      requests = account_charge.requests + excluded.requests`.execute(writing)
+}

@@ -1,0 +1,89 @@
+import { defaultAccountId } from '../contract.ts'
+import type { SqlEngine } from './engine.ts'
+import { isSeconds, usageFields } from './usage-fields.ts'
+
+/** A step of the schema. Applied once, in order, and never changed after a release. */
+export interface Migration {
+  readonly name: string
+  readonly statements: (engine: SqlEngine['name']) => readonly string[]
+}
+
+/** Words of the two engines for the same types. Text is compared byte by byte on both. */
+const words = {
+  sqlite: { whole: 'integer', real: 'real', text: 'text', table: ' strict' },
+  postgres: { whole: 'bigint', real: 'double precision', text: 'text collate "C"', table: '' },
+} as const
+
+function registry(engine: SqlEngine['name']): readonly string[] {
+  const { whole, text, table } = words[engine]
+  return [
+    `create table revision (number ${whole} not null)${table}`,
+    `insert into revision (number) values (0)`,
+    `create table provider (
+      id ${text} primary key, name ${text} not null unique, type ${text} not null, default_model ${text} not null,
+      base_url ${text} not null, settings ${text} not null, secret ${text} not null,
+      created ${whole} not null, updated ${whole} not null)${table}`,
+    `create table model (
+      provider ${text} not null, model ${text} not null, first_seen ${whole} not null, last_seen ${whole} not null,
+      facts ${text} not null, primary key (provider, model))${table}`,
+    `create table alias (name ${text} primary key, targets ${text} not null, updated ${whole} not null)${table}`,
+    `create table account (
+      id ${text} primary key, name ${text} not null unique, created ${whole} not null, log_content ${whole} not null)${table}`,
+    `insert into account (id, name, created, log_content)
+     values ('${defaultAccountId}', '${defaultAccountId}', 0, 0)`,
+    `create table api_key (
+      id ${text} primary key, account_id ${text} not null references account (id), name ${text} not null,
+      sha256 ${text} not null unique, permissions ${text} not null, models ${text} not null,
+      created ${whole} not null, expires ${whole}, revoked ${whole},
+      requests_per_minute ${whole} not null, tokens_per_minute ${whole} not null, concurrent_requests ${whole} not null)${table}`,
+  ]
+}
+
+function requestColumns(engine: SqlEngine['name']): string {
+  const { whole, real, text } = words[engine]
+  const counted = usageFields.map(([, column]) => `${column} ${isSeconds(column) ? real : whole} not null`)
+  return `
+    account_id ${text} not null, key_id ${text} not null, dialect ${text} not null, operation ${text} not null,
+    alias ${text} not null, provider ${text} not null, model ${text} not null, vendor ${text} not null,
+    streaming ${whole} not null, attempts ${text} not null, status ${text} not null, reason ${text} not null,
+    http_status ${whole} not null, finish_reasons ${text} not null, estimated ${whole} not null, usage_raw ${text},
+    ${counted.join(', ')}, cost_nano_usd ${whole}, price_version ${text} not null, started ${whole} not null,
+    time_to_first_event ${real}, duration ${real} not null, client_request_id ${text} not null,
+    upstream_request_id ${text} not null, request_bytes ${whole} not null, response_bytes ${whole} not null`
+}
+
+function ledger(engine: SqlEngine['name']): readonly string[] {
+  const { whole, text, table } = words[engine]
+  const request =
+    engine === 'sqlite'
+      ? [
+          `create table request (seq integer primary key autoincrement, id text not null unique, ${requestColumns(engine)}) strict`,
+          `create index request_started on request (started, id)`,
+        ]
+      : [
+          // Its partitions, a day each, are made as they are needed. An identity column would not be inherited by all versions alike.
+          `create sequence request_seq`,
+          `create table request (
+            seq bigint not null default nextval('request_seq'), id ${text} not null, ${requestColumns(engine)},
+            primary key (started, id)) partition by range (started)`,
+          `create index request_id on request (id)`,
+          `create index request_seq_order on request (seq)`,
+        ]
+  return [
+    ...request,
+    `create index request_account on request (account_id, started, id)`,
+    `create index request_client_id on request (client_request_id) where client_request_id <> ''`,
+    `create table request_content (
+      id ${text} primary key, account_id ${text} not null, request ${text} not null, response ${text} not null,
+      expires ${whole} not null)${table}`,
+    `create index request_content_expires on request_content (expires)`,
+    `create table account_charge (
+      account_id ${text} primary key, nano_usd ${whole} not null, requests ${whole} not null)${table}`,
+  ]
+}
+
+/** All of them, oldest first. */
+export const migrations: readonly Migration[] = [
+  { name: '001-registry', statements: registry },
+  { name: '002-ledger', statements: ledger },
+]

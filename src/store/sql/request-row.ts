@@ -1,0 +1,138 @@
+import type { Selectable } from 'kysely'
+import { z } from 'zod'
+import { usage } from '../../model/usage.ts'
+import type { ContentRow, RequestRow } from '../contract.ts'
+import { jsonText, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
+import type { SkippedRow } from './engine.ts'
+import type { RequestContentTable, RequestTable } from './tables.ts'
+import { amount, readUsageFields, writeUsageFields } from './usage-fields.ts'
+
+/** Longest name, id or reason that is kept, in UTF-16 units: an index of PostgreSQL holds no value over 2700 bytes. */
+const longestText = 512
+/** The last millisecond of the year 9999, the last one that RFC 3339 can say. */
+const lastTime = 253_402_300_799_999
+
+type Stored = Omit<Selectable<RequestTable>, 'seq'>
+
+/** What a row is inserted as: JSON that both engines turn into columns. A cost is text there, because JSON numbers are not exact. */
+export type RequestRecord = {
+  readonly [Column in keyof Stored]: bigint extends Stored[Column]
+    ? Column extends 'cost_nano_usd'
+      ? string | null
+      : number
+    : Stored[Column]
+}
+
+/**
+ * A row as columns. Whatever a client or a provider put into it, no database refuses it: long texts are cut, NUL and lone surrogates
+ * are replaced, numbers are finite.
+ */
+export function writeRequest(row: RequestRow): RequestRecord {
+  return {
+    id: text(row.id),
+    account_id: text(row.accountId),
+    key_id: text(row.keyId),
+    dialect: text(row.dialect),
+    operation: text(row.operation),
+    alias: text(row.alias),
+    provider: text(row.provider),
+    model: text(row.model),
+    vendor: text(row.vendor),
+    streaming: Number(row.streaming),
+    attempts: JSON.stringify(row.attempts),
+    status: row.status,
+    reason: text(row.reason),
+    http_status: whole(row.httpStatus),
+    finish_reasons: JSON.stringify(row.finishReasons),
+    estimated: Number(row.usage.estimated),
+    usage_raw: row.usage.raw === undefined ? null : JSON.stringify(row.usage.raw),
+    ...writeUsageFields(row.usage),
+    cost_nano_usd: row.costNanoUsd === undefined ? null : String(row.costNanoUsd),
+    price_version: text(row.priceVersion),
+    started: Math.min(whole(row.started), lastTime),
+    time_to_first_event: row.timeToFirstEvent === undefined ? null : amount(row.timeToFirstEvent),
+    duration: amount(row.duration),
+    client_request_id: text(row.clientRequestId),
+    upstream_request_id: text(row.upstreamRequestId),
+    request_bytes: whole(row.requestBytes),
+    response_bytes: whole(row.responseBytes),
+  }
+}
+
+function text(value: string): string {
+  return value.slice(0, longestText).toWellFormed().replaceAll('\0', '\uFFFD')
+}
+
+function whole(value: number): number {
+  return Math.min(Math.trunc(amount(value)), Number.MAX_SAFE_INTEGER)
+}
+
+const attempt = z.object({
+  provider: z.string(),
+  model: z.string(),
+  status: z.string(),
+  reason: z.string(),
+  began: z.number(),
+  duration: z.number(),
+})
+
+const shape = z.object({
+  id: nameText,
+  streaming: yesOrNo,
+  attempts: jsonText(z.array(attempt)),
+  status: z.enum(['ok', 'error', 'cancelled']),
+  http_status: wholeNumber,
+  finish_reasons: jsonText(z.array(z.string())),
+  usage_raw: jsonText(z.record(z.string(), z.json())).nullable(),
+  started: wholeNumber,
+  request_bytes: wholeNumber,
+  response_bytes: wholeNumber,
+})
+
+/** A row of the request log, or undefined when it cannot be read, which is told to `skipped`. */
+export function readRequest(row: Stored, skipped: SkippedRow): RequestRow | undefined {
+  const read = readRow('request', row.id, shape, row, skipped)
+  if (read === undefined) return undefined
+  return {
+    id: read.id,
+    accountId: row.account_id,
+    keyId: row.key_id,
+    dialect: row.dialect,
+    operation: row.operation,
+    alias: row.alias,
+    provider: row.provider,
+    model: row.model,
+    vendor: row.vendor,
+    streaming: read.streaming,
+    attempts: read.attempts,
+    status: read.status,
+    reason: row.reason,
+    httpStatus: read.http_status,
+    finishReasons: read.finish_reasons,
+    usage: usage({
+      ...readUsageFields(row),
+      estimated: row.estimated !== 0n,
+      ...(read.usage_raw !== null && { raw: read.usage_raw }),
+    }),
+    costNanoUsd: row.cost_nano_usd ?? undefined,
+    priceVersion: row.price_version,
+    started: read.started,
+    timeToFirstEvent: row.time_to_first_event ?? undefined,
+    duration: row.duration,
+    clientRequestId: row.client_request_id,
+    upstreamRequestId: row.upstream_request_id,
+    requestBytes: read.request_bytes,
+    responseBytes: read.response_bytes,
+  }
+}
+
+/** Content as columns. */
+export function writeContent(row: ContentRow): { readonly [Column in keyof RequestContentTable]: string | number } {
+  return {
+    id: text(row.id),
+    account_id: text(row.accountId),
+    request: row.request.toWellFormed().replaceAll('\0', '\uFFFD'),
+    response: row.response.toWellFormed().replaceAll('\0', '\uFFFD'),
+    expires: whole(row.expires),
+  }
+}

@@ -1,0 +1,138 @@
+import type { ColumnType } from 'kysely'
+import type { SecondsColumn, UsageColumn } from './usage-fields.ts'
+
+/*
+ * The tables, as both engines have them. Whole numbers come back as `bigint`, whichever engine reads them. Yes and no are 1 and 0, JSON
+ * is text, times are milliseconds since the epoch.
+ */
+
+/** A whole number. */
+export type Whole = ColumnType<bigint, bigint | number, bigint | number>
+/** A whole number, or nothing. */
+export type WholeOrNull = ColumnType<bigint | null, bigint | number | null, bigint | number | null>
+
+/** A registered provider. */
+export interface ProviderTable {
+  id: string
+  name: string
+  type: string
+  default_model: string
+  base_url: string
+  settings: string
+  secret: string
+  created: Whole
+  updated: Whole
+}
+
+/** A model that a provider said it has. */
+export interface ModelTable {
+  provider: string
+  model: string
+  first_seen: Whole
+  last_seen: Whole
+  facts: string
+}
+
+/** A name for clients, with its targets. */
+export interface AliasTable {
+  name: string
+  targets: string
+  updated: Whole
+}
+
+/** A tenant. */
+export interface AccountTable {
+  id: string
+  name: string
+  created: Whole
+  log_content: Whole
+}
+
+/** A key of the gateway's own. */
+export interface ApiKeyTable {
+  id: string
+  account_id: string
+  name: string
+  sha256: string
+  permissions: string
+  models: string
+  created: Whole
+  expires: WholeOrNull
+  revoked: WholeOrNull
+  requests_per_minute: Whole
+  tokens_per_minute: Whole
+  concurrent_requests: Whole
+}
+
+/** What an account was charged. */
+export interface AccountChargeTable {
+  account_id: string
+  nano_usd: Whole
+  requests: Whole
+}
+
+/** The request log. */
+export type RequestTable = {
+  /** Counts up in the order in which rows were taken in. */
+  seq: ColumnType<bigint, never, never>
+  id: string
+  account_id: string
+  key_id: string
+  dialect: string
+  operation: string
+  alias: string
+  provider: string
+  model: string
+  vendor: string
+  streaming: Whole
+  attempts: string
+  status: string
+  reason: string
+  http_status: Whole
+  finish_reasons: string
+  estimated: Whole
+  usage_raw: string | null
+  cost_nano_usd: WholeOrNull
+  price_version: string
+  started: Whole
+  time_to_first_event: number | null
+  duration: number
+  client_request_id: string
+  upstream_request_id: string
+  request_bytes: Whole
+  response_bytes: Whole
+} & { [Column in Exclude<UsageColumn, SecondsColumn>]: Whole } & { [Column in SecondsColumn]: number }
+
+/** Prompt and answer of a call. */
+export interface RequestContentTable {
+  id: string
+  account_id: string
+  request: string
+  response: string
+  expires: Whole
+}
+
+/** One row: how often registry, accounts and keys changed. */
+export interface RevisionTable {
+  number: Whole
+}
+
+/** Which migrations were applied. */
+export interface MigrationTable {
+  name: string
+  applied: Whole
+}
+
+/** Every table. */
+export interface Tables {
+  provider: ProviderTable
+  model: ModelTable
+  alias: AliasTable
+  account: AccountTable
+  api_key: ApiKeyTable
+  account_charge: AccountChargeTable
+  request: RequestTable
+  request_content: RequestContentTable
+  revision: RevisionTable
+  migration: MigrationTable
+}

@@ -1,0 +1,68 @@
+import { Kysely, type RawBuilder, sql } from 'kysely'
+import type { Fault, SqlEngine, Writing } from '../sql/engine.ts'
+import type { Tables } from '../sql/tables.ts'
+import { SqliteError } from './connection.ts'
+import { WorkerDialect } from './dialect.ts'
+
+/** How long to wait for another process that is writing to the same file, in milliseconds. */
+const busyMs = 5000
+
+/** SQLite as the shared SQL uses it: one thread that writes, and one that reads beside it. */
+export class SqliteEngine implements SqlEngine {
+  readonly name = 'sqlite'
+  readonly writer: Kysely<Tables>
+  readonly reader: Kysely<Tables>
+
+  constructor(path: string) {
+    this.writer = new Kysely({ dialect: new WorkerDialect({ path, readOnly: false, busyMs }) })
+    this.reader = new Kysely({ dialect: new WorkerDialect({ path, readOnly: true, busyMs }) })
+  }
+
+  snapshot<Result>(read: (db: Kysely<Tables>) => Promise<Result>): Promise<Result> {
+    return this.reader.transaction().execute(read)
+  }
+
+  rowsOf(_table: keyof Tables, columns: readonly string[], rows: readonly object[]): RawBuilder<unknown> {
+    const values = columns.map((column) => sql`value ->> ${sql.lit(column)}`)
+    // "where true" tells the parser that a following "on" belongs to the insert.
+    return sql`select ${sql.join(values)} from json_each(${JSON.stringify(rows)}) where true`
+  }
+
+  isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean> {
+    return sql<boolean>`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`
+  }
+
+  /** A transaction of the writing thread is alone with the file from its beginning. */
+  async lockLedger(_transaction: Writing): Promise<void> {}
+
+  async prepareFor(_started: readonly number[]): Promise<void> {}
+
+  /** Other processes look for themselves. */
+  async announce(_transaction: Writing): Promise<void> {}
+
+  faultOf(error: unknown): Fault {
+    if (!(error instanceof SqliteError)) return 'other'
+    if (error.errcode === undefined) return 'unavailable'
+    return faults[error.errcode] ?? faults[error.errcode % 256] ?? 'other'
+  }
+
+  async close(): Promise<void> {
+    await this.reader.destroy()
+    await this.writer.destroy()
+  }
+}
+
+/** SQLite's result codes, extended ones first: https://www.sqlite.org/rescode.html */
+const faults: Readonly<Record<number, Fault>> = {
+  2067: 'unique',
+  1555: 'unique',
+  787: 'reference',
+  5: 'unavailable', // busy
+  6: 'unavailable', // locked
+  8: 'unavailable', // read only
+  10: 'unavailable', // I/O error
+  11: 'unavailable', // corrupt
+  13: 'unavailable', // full
+  14: 'unavailable', // cannot open
+  26: 'unavailable', // not a database
+}
