@@ -4,11 +4,14 @@ import type { Annotation } from '#gen/switchyard/v1/chat_pb.ts'
 /** Members of a `url_citation` that the contract has fields for. */
 const told: ReadonlySet<string> = new Set(['type', 'url', 'title', 'start_index', 'end_index'])
 
-/** Reads an annotation of a text. What the fields of the contract do not tell stays in `raw`. */
-export function annotationOf(wire: Record<string, unknown>): Annotation {
+/**
+ * Reads an annotation of a text that begins at `start`, in the text that the offsets of the contract are counted in. What its fields
+ * do not tell stays in `raw`.
+ */
+export function annotationOf(wire: Record<string, unknown>, start = 0): Annotation {
   const word = (key: string): string => (typeof wire[key] === 'string' ? wire[key] : '')
   const offset = (key: string): number =>
-    typeof wire[key] === 'number' && wire[key] > 0 ? Math.min(Math.trunc(wire[key]), 0xffff_ffff) : 0
+    typeof wire[key] === 'number' && wire[key] >= 0 ? Math.min(Math.trunc(wire[key]) + start, 0xffff_ffff) : 0
   const type = word('type')
   const whole = type === 'url_citation' && Object.keys(wire).every((key) => told.has(key))
   return {
@@ -22,9 +25,10 @@ export function annotationOf(wire: Record<string, unknown>): Annotation {
   }
 }
 
-/** Writes an annotation flat, as this format does; chat completions nest what it says under its type. */
-export function encodeAnnotation({ type, url, title, startIndex, endIndex, raw }: Annotation): object {
-  if (raw === undefined) return { type, url, title, start_index: startIndex, end_index: endIndex }
+/** Writes an annotation of a text that begins at `start` flat, as this format does; chat completions nest what it says under its type. */
+export function encodeAnnotation({ type, url, title, startIndex, endIndex, raw }: Annotation, start = 0): object {
+  const offset = (index: number): number => Math.max(0, index - start)
+  if (raw === undefined) return { type, url, title, start_index: offset(startIndex), end_index: offset(endIndex) }
   const inner = raw[type]
   if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return raw
   const { [type]: _inner, ...beside } = raw

@@ -117,6 +117,7 @@ function outputOf(parts: readonly Part[], base: string, status: string, probabil
   const items: OutputItem[] = []
   let said: object[] | undefined
   let unsaid = probabilities
+  let written = 0
   const add = (item: OutputItem): void => {
     items.push(item)
     said = undefined
@@ -133,7 +134,8 @@ function outputOf(parts: readonly Part[], base: string, status: string, probabil
     const id = (prefix: string): string => itemId(prefix, base, items.length)
     switch (kind.case) {
       case 'text':
-        say(textContent(kind.value.text, kind.value.annotations, unsaid))
+        say(textContent(kind.value.text, kind.value.annotations, unsaid, written))
+        written += kind.value.text.length
         unsaid = undefined
         if (kind.value.signature !== undefined) add(sealItem(id('rs'), { signature: kind.value.signature, of: 'text' }))
         break
@@ -179,11 +181,16 @@ export function messageItem(id: string, status: string): OutputItem & { readonly
   return { id, type: 'message', status, role: 'assistant', content: [] }
 }
 
-/** A piece of text in a message. */
-export function textContent(text: string, annotations: readonly Annotation[], probabilities?: Logprobs): object {
+/** A piece of text in a message; `start` is where it begins in all the visible text. */
+export function textContent(
+  text: string,
+  annotations: readonly Annotation[],
+  probabilities?: Logprobs,
+  start = 0,
+): object {
   return {
     type: 'output_text',
-    annotations: annotations.map(encodeAnnotation),
+    annotations: annotations.map((note) => encodeAnnotation(note, start)),
     logprobs: (probabilities?.content ?? []).map(tokenObject),
     text,
   }

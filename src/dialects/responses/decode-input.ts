@@ -186,7 +186,7 @@ function decodePart(wire: ContentPart, path: string): Part | undefined {
     case 'input_text':
     case 'output_text':
     case 'text': {
-      const annotations = (wire.annotations ?? []).map(annotationOf)
+      const annotations = (wire.annotations ?? []).map((note) => annotationOf(note))
       return part({ case: 'text', value: { $typeName: 'switchyard.v1.Text', text: wire.text ?? '', annotations } })
     }
     case 'refusal':

@@ -3,7 +3,6 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
 import { errorObject } from '../openai/errors.ts'
-import { encodeAnnotation } from './annotation.ts'
 import {
   type AnswerHead,
   type AnswerState,
@@ -82,7 +81,7 @@ export class AnswerEncoder implements ChatAnswer {
       case 'toolCallDelta':
         return out.call(event.event.value)
       case 'annotation':
-        return out.annotate(encodeAnnotation(event.event.value))
+        return out.annotate(event.event.value)
       case 'logprobs':
         return out.weigh(event.event.value)
       case 'audioDelta':

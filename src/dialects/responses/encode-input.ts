@@ -112,7 +112,7 @@ function encodeOutput(parts: readonly Part[], path: string, writing: Writing): s
 /** A part of what the model said. */
 function encodeSaid({ kind }: Part): object | undefined {
   if (kind.case === 'text') {
-    const annotations = kind.value.annotations.map(encodeAnnotation)
+    const annotations = kind.value.annotations.map((note) => encodeAnnotation(note))
     return { type: 'output_text', text: kind.value.text, annotations }
   }
   if (kind.case === 'refusal') return { type: 'refusal', refusal: kind.value.text }

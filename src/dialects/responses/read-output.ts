@@ -18,6 +18,8 @@ interface ItemState {
   readonly id: string
   /** Texts by the kind and index of their part, as far as told. */
   readonly texts: Map<string, string>
+  /** Where its texts begin in all the visible text. */
+  readonly starts: Map<string, number>
   annotations: number
   probabilities: boolean
   /** Index of the call the item is. */
@@ -32,6 +34,8 @@ export class OutputReader {
   readonly #byIndex = new Map<number, ItemState>()
   #calls = 0
   #refused = false
+  /** Visible text so far, in UTF-16 units. */
+  #written = 0
 
   constructor(vendor: string) {
     this.#vendor = vendor
@@ -78,7 +82,7 @@ export class OutputReader {
       case 'response.output_text.annotation.added':
         if (wire.annotation == null) return
         state().annotations++
-        events.push(annotation(annotationOf(wire.annotation)))
+        events.push(annotation(annotationOf(wire.annotation, state().starts.get(`text ${part}`))))
         return
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
@@ -126,8 +130,10 @@ export class OutputReader {
       else this.#complete(state, `text ${at}`, piece.text, events)
     }
     if (!done) return
-    const notes = partsOf(item.content).flatMap(({ annotations }) => annotations ?? [])
-    for (const note of notes.slice(state.annotations)) events.push(annotation(annotationOf(note)))
+    const notes = partsOf(item.content).flatMap(({ annotations }, at) =>
+      (annotations ?? []).map((note) => annotationOf(note, state.starts.get(`text ${at}`))),
+    )
+    for (const note of notes.slice(state.annotations)) events.push(annotation(note))
     const tokens = partsOf(item.content).flatMap((piece) => piece.logprobs ?? [])
     if (!state.probabilities) this.#probabilities(state, tokens, events, false)
   }
@@ -171,6 +177,10 @@ export class OutputReader {
     // Nobody could read a piece of a call that is not known yet; its item tells it all.
     if (call && state.call === undefined) return
     state.texts.set(part, (before ?? '') + piece)
+    if (part.startsWith('text')) {
+      if (before === undefined) state.starts.set(part, this.#written)
+      this.#written += piece.length
+    }
     events.push(this.#piece(state, part, before === undefined, piece))
   }
 
@@ -226,6 +236,7 @@ export class OutputReader {
     const made: ItemState = {
       id: id ?? '',
       texts: new Map(),
+      starts: new Map(),
       annotations: 0,
       probabilities: false,
       call: undefined,

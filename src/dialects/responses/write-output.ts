@@ -1,4 +1,5 @@
-import type { Logprobs, ReasoningDelta, ToolCallDelta } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Annotation, Logprobs, ReasoningDelta, ToolCallDelta } from '#gen/switchyard/v1/chat_pb.ts'
+import { encodeAnnotation } from './annotation.ts'
 import { itemId, type OutputItem, sealItem, tokenObject } from './answer-object.ts'
 import { type Seal, writeSeal } from './seal.ts'
 
@@ -32,6 +33,9 @@ export class OutputWriter {
   readonly #calls = new Map<number, OpenItem & { signature?: Seal['signature'] }>()
   /** The latest piece of text, which annotations belong to however late they come. */
   #text: OpenContent['value'] | undefined
+  /** Where that begins in all the visible text, and how much of it there is so far, in UTF-16 units. */
+  #textStart = 0
+  #written = 0
 
   /** `base` is the answer's id, which the ids of its items are made of; `frame` writes one event. */
   constructor(base: string, frame: (event: OutputEvent) => string) {
@@ -79,6 +83,7 @@ export class OutputWriter {
     const content = open.content
     if (content === undefined) return text
     content.value[kind] = (content.value[kind] ?? '') + piece
+    if (kind === 'text') this.#written += piece.length
     const place = { item_id: open.item.id, output_index: open.at, content_index: content.index }
     const beside = kind === 'text' ? { logprobs: [] } : {}
     return text + this.#frame({ type: `response.${type}.delta`, ...place, delta: piece, ...beside })
@@ -97,7 +102,10 @@ export class OutputWriter {
     })
     open.content = { index: list.length, value }
     list.push(value)
-    if (type === 'output_text') this.#text = value
+    if (type === 'output_text') {
+      this.#text = value
+      this.#textStart = this.#written
+    }
     return text
   }
 
@@ -115,9 +123,10 @@ export class OutputWriter {
   }
 
   /** A note on the latest text. Of a text that is done, only the whole answer tells it. */
-  annotate(note: object): string {
+  annotate(value: Annotation): string {
     const text = this.#text === undefined ? this.say('text', '') : ''
     const notes = this.#text?.annotations ?? []
+    const note = encodeAnnotation(value, this.#textStart)
     notes.push(note)
     const place = this.#placeOfText()
     if (place === undefined) return text

@@ -761,7 +761,7 @@ export type Annotation = Message$1<"switchyard.v1.Annotation"> & {
   title: string;
 
   /**
-   * UTF-16 offsets in the text, as vendors count them.
+   * UTF-16 offsets in all the visible text of the answer, whatever parts it is in; in a request, in the text that has the annotation.
    *
    * @generated from field: uint32 start_index = 4;
    */
