@@ -1,4 +1,4 @@
-import type { ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatRequest, Image, ResponseFormat } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../error/index.ts'
 
 /** The options of a request that not every format has a field for, each with how a request shows that it is asked for. */
@@ -39,4 +39,15 @@ export function uncarriedOptions(request: ChatRequest, carried: readonly OptionN
   const refused = lost.find((name) => shaping.has(name))
   if (refused === undefined) return lost
   throw fail('unsupported_field', `the provider of this model does not have ${refused}`, { param: refused })
+}
+
+/** Names how closely an image is to be looked at, for formats that have no word for it. What is left to the provider is not asked for. */
+export function noteDetail({ detail }: Pick<Image, 'detail'>, path: string, dropped: string[]): void {
+  if (detail !== '' && detail !== 'auto') dropped.push(`${path}.detail`)
+}
+
+/** Names what a schema of the answer is described as, for formats that take the schema alone. */
+export function noteDescription({ kind }: Pick<ResponseFormat, 'kind'>, dropped: string[]): void {
+  if (kind.case === 'jsonSchema' && kind.value.description !== '')
+    dropped.push('response_format.json_schema.description')
 }

@@ -9,6 +9,7 @@ import {
   type ToolCall,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64 } from '../parts.ts'
+import { noteDetail } from '../uncarried.ts'
 import { citationOf } from './citations.ts'
 
 /** What of a vendor's ways decides how messages are written. */
@@ -85,8 +86,12 @@ function encodePart({ kind }: Part, path: string, options: BlockOptions, dropped
     }
     case 'refusal':
       return kind.value.text === '' ? undefined : { type: 'text', text: kind.value.text }
-    case 'image':
-      return encodeImage(kind.value) ?? drop()
+    case 'image': {
+      const image = encodeImage(kind.value)
+      if (image === undefined) return drop()
+      noteDetail(kind.value, path, dropped)
+      return image
+    }
     case 'file':
       return encodeFile(kind.value) ?? drop()
     case 'toolCall':

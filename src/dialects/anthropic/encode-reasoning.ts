@@ -66,6 +66,7 @@ export function encodeReasoning(
   const forced = request.toolChoice?.mode === Mode.REQUIRED || request.toolChoice?.mode === Mode.NAMED
   if (!old) {
     const word = effort === 'minimal' ? 'low' : effort
+    if (word !== effort) dropped.push('reasoning.effort')
     return { ...(!forced && { thinking: { type: 'adaptive' } }), effort: word, maxTokens: limit, derived: true }
   }
   return fromBudget(request, effort, defaultLimit, forced || inThoughtlessLoop(request, vendor), dropped)

@@ -2,7 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { type ChatRequest, type Tool, ToolChoice_Mode as Mode } from '#gen/switchyard/v1/chat_pb.ts'
 import type { EncodedChat, EncodedCount } from '../contract.ts'
 import { replaceModel } from '../json.ts'
-import { uncarriedOptions } from '../uncarried.ts'
+import { noteDescription, uncarriedOptions } from '../uncarried.ts'
 import { type BlockOptions, encodeCacheControl, encodeMessages } from './encode-blocks.ts'
 import { encodeReasoning } from './encode-reasoning.ts'
 import { withoutForeign } from './foreign.ts'
@@ -183,9 +183,11 @@ function encodeSampling(request: ChatRequest, thinks: boolean, dropped: string[]
 }
 
 function encodeFormat({ responseFormat }: ChatRequest, dropped: string[]): JsonObject | undefined {
-  const kind = responseFormat?.kind
-  if (kind?.case === 'jsonSchema' && kind.value.schema !== undefined)
+  if (responseFormat === undefined) return undefined
+  const { kind } = responseFormat
+  noteDescription(responseFormat, dropped)
+  if (kind.case === 'jsonSchema' && kind.value.schema !== undefined)
     return { type: 'json_schema', schema: kind.value.schema }
-  if (kind?.case === 'jsonSchema' || kind?.case === 'jsonObject') dropped.push('response_format')
+  if (kind.case === 'jsonSchema' || kind.case === 'jsonObject') dropped.push('response_format')
   return undefined
 }

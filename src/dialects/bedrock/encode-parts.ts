@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CacheControl, File, Image, Part, Reasoning, ToolCall } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64 } from '../parts.ts'
+import { noteDetail } from '../uncarried.ts'
 
 /** What the parts of one request share. */
 export interface PartContext {
@@ -33,8 +34,12 @@ function encodePart({ kind }: Part, path: string, context: PartContext): object[
     case 'text':
     case 'refusal':
       return kind.value.text === '' ? [] : [{ text: kind.value.text }]
-    case 'image':
-      return encodeImage(kind.value) ?? drop()
+    case 'image': {
+      const blocks = encodeImage(kind.value)
+      if (blocks === undefined) return drop()
+      noteDetail(kind.value, path, context.dropped)
+      return blocks
+    }
     case 'file':
       return encodeDocument(kind.value, context) ?? drop()
     case 'toolCall':

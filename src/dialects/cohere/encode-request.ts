@@ -9,7 +9,7 @@ import {
 } from '#gen/switchyard/v1/chat_pb.ts'
 import type { EncodedChat } from '../contract.ts'
 import { toDataUrl } from '../parts.ts'
-import { uncarriedOptions } from '../uncarried.ts'
+import { noteDescription, uncarriedOptions } from '../uncarried.ts'
 
 /** What differs between services that speak this chat: nothing that is known. */
 export interface CohereOptions {
@@ -28,7 +28,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean): Encoded
     messages: request.messages.flatMap((message, index) => encodeMessage(message, `messages[${index}]`, dropped)),
     ...encodeTools(request, dropped),
     ...encodeSampling(request),
-    ...encodeFormat(request.responseFormat),
+    ...encodeFormat(request.responseFormat, dropped),
     ...encodeReasoning(request.reasoning, dropped),
     stream: streaming,
   }
@@ -155,7 +155,8 @@ function encodeSampling(request: ChatRequest): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-function encodeFormat(format: ResponseFormat | undefined): object {
+function encodeFormat(format: ResponseFormat | undefined, dropped: string[]): object {
+  if (format !== undefined) noteDescription(format, dropped)
   const kind = format?.kind
   if (kind?.case === 'jsonObject') return { response_format: { type: 'json_object' } }
   if (kind?.case !== 'jsonSchema') return {}

@@ -1,6 +1,7 @@
 import type { File, Image, Message, Part, Signature, ToolCall, ToolResult } from '#gen/switchyard/v1/chat_pb.ts'
 import { Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64 } from '../parts.ts'
+import { noteDetail } from '../uncarried.ts'
 import { isObjectText, namelessCall } from './decode-parts.ts'
 import { googleVendor } from './signature.ts'
 
@@ -73,8 +74,10 @@ export function encodePart(part: Part, path: string, writing: Writing): object |
     case 'refusal':
       return kind.value.text === '' ? undefined : { text: kind.value.text }
     case 'image': {
-      const media = encodeMedia(kind.value, '', writing)
-      return media === undefined ? lose() : { ...media, ...sealOf(kind.value.signature, path, writing) }
+      const media = encodeMedia({ ...kind.value, mediaType: typeOf(kind.value) }, '', writing)
+      if (media === undefined) return lose()
+      noteDetail(kind.value, path, dropped)
+      return { ...media, ...sealOf(kind.value.signature, path, writing) }
     }
     case 'audio':
       return encodeMedia(kind.value, '', writing) ?? lose()
@@ -122,6 +125,23 @@ function encodeMedia(
   if (source.case !== 'url') return undefined
   if (!googleUrl.test(source.value) && !(fetchesUrls && source.value.startsWith('https://'))) return undefined
   return { fileData: { ...(mediaType !== '' && { mimeType: mediaType }), fileUri: source.value, ...called } }
+}
+
+const imageTypes: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  heic: 'image/heic',
+  heif: 'image/heif',
+}
+
+/** The type of an image, which the end of its URL tells where nobody said it: without one it would be any file. */
+function typeOf({ source, mediaType }: Image): string {
+  if (mediaType !== '' || source.case !== 'url') return mediaType
+  const [, end = ''] = /\.([a-z]+)(?:[?#]|$)/i.exec(source.value) ?? []
+  return imageTypes[end.toLowerCase()] ?? ''
 }
 
 /** Ids are kept, except those that stand for none. */

@@ -9,6 +9,7 @@ import {
 import { fail } from '../../error/index.ts'
 import type { EncodedChat, EncodedCount } from '../contract.ts'
 import { replaceModel } from '../json.ts'
+import { noteDescription } from '../uncarried.ts'
 import { encodeContents, type Writing } from './encode-parts.ts'
 import { withoutForeign } from './foreign.ts'
 import { modeWord } from './words.ts'
@@ -176,13 +177,14 @@ function encodeConfig(request: ChatRequest, dropped: string[]): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-function encodeFormat({ kind }: ResponseFormat, dropped: string[]): object {
+function encodeFormat(format: ResponseFormat, dropped: string[]): object {
+  noteDescription(format, dropped)
+  const { kind } = format
   switch (kind.case) {
     case 'jsonObject':
       return { responseMimeType: 'application/json' }
     case 'jsonSchema': {
-      const { schema, description } = kind.value
-      if (description !== '') dropped.push('response_format.json_schema.description')
+      const { schema } = kind.value
       return { responseMimeType: 'application/json', ...(schema !== undefined && { responseJsonSchema: schema }) }
     }
     default:

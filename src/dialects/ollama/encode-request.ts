@@ -9,7 +9,7 @@ import {
 } from '#gen/switchyard/v1/chat_pb.ts'
 import type { EncodedChat } from '../contract.ts'
 import { encodeBase64 } from '../parts.ts'
-import { uncarriedOptions } from '../uncarried.ts'
+import { noteDescription, noteDetail, uncarriedOptions } from '../uncarried.ts'
 
 /** What differs between servers that speak this chat: nothing that is known. */
 export interface OllamaOptions {
@@ -27,7 +27,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean): Encoded
     model: request.model,
     messages: request.messages.flatMap((message, at) => encodeMessage(message, `messages[${at}]`, names, dropped)),
     ...encodeTools(request, dropped),
-    ...encodeFormat(request.responseFormat),
+    ...encodeFormat(request.responseFormat, dropped),
     ...encodeThinking(request, dropped),
     ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
     ...(request.topLogprobs !== undefined && { top_logprobs: request.topLogprobs }),
@@ -91,9 +91,10 @@ function encodeContent(parts: readonly Part[], path: string, dropped: string[]):
     if (cacheControl !== undefined) dropped.push(`${here}.cache_control`)
     if (kind.case === 'text' || kind.case === 'refusal') content += kind.value.text
     else if (kind.case === 'toolCall') calls.push(encodeCall(kind.value, calls.length, here, dropped))
-    else if (kind.case === 'image' && kind.value.source.case === 'data')
+    else if (kind.case === 'image' && kind.value.source.case === 'data') {
       images.push(encodeBase64(kind.value.source.value))
-    else if (kind.case === 'reasoning' && !kind.value.redacted) {
+      noteDetail(kind.value, here, dropped)
+    } else if (kind.case === 'reasoning' && !kind.value.redacted) {
       thinking += kind.value.text
       if (kind.value.signature !== undefined) dropped.push(`${here}.signature`)
     } else if (kind.case !== 'toolResult') dropped.push(here)
@@ -158,7 +159,8 @@ function encodeSampling(request: ChatRequest): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-function encodeFormat(format: ResponseFormat | undefined): object {
+function encodeFormat(format: ResponseFormat | undefined, dropped: string[]): object {
+  if (format !== undefined) noteDescription(format, dropped)
   const kind = format?.kind
   if (kind?.case === 'jsonObject') return { format: 'json' }
   return kind?.case === 'jsonSchema' ? { format: kind.value.schema ?? 'json' } : {}

@@ -160,7 +160,8 @@ function encodeContent(parts: readonly Part[], path: string, dropped: string[]):
     }
     if (part.cacheControl === undefined) return [one]
     const { ttlSeconds } = part.cacheControl
-    return [{ ...one, cache_control: { type: 'ephemeral', ...(ttlSeconds >= 3600 && { ttl: '1h' }) } }]
+    const ttl = ttlSeconds === 0 ? {} : { ttl: ttlSeconds > 300 ? '1h' : '5m' }
+    return [{ ...one, cache_control: { type: 'ephemeral', ...ttl } }]
   })
   if (encoded.length === 0) return null
   const [only] = encoded
