@@ -1,7 +1,7 @@
 import { toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ChatRequestSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import { ChatRequestSchema, ToolChoice_Mode as Mode } from '#gen/switchyard/v1/chat_pb.ts'
 import { GatewayError } from '../../error/index.ts'
 import { parseBody } from '../json.ts'
 import { decodeRequest } from './decode-request.ts'
@@ -100,6 +100,16 @@ test('a good body becomes a message that can be sent', () => {
   const { request, streaming, includeUsage } = decodeRequest(parseBody(JSON.stringify(body), true))
   expect([streaming, includeUsage, request.source?.untranslated]).toEqual([true, true, ['unknown_to_us']])
   toBinary(ChatRequestSchema, request)
+})
+
+test.each([
+  [{ type: 'function', function: { name: 'f' } }, Mode.NAMED, ['f']],
+  [{ type: 'tool', name: 'f' }, Mode.NAMED, ['f']],
+  [{ type: 'function', name: 'f' }, Mode.NAMED, ['f']],
+  [{ type: 'auto' }, Mode.AUTO, []],
+])('the choice of tools %j is understood', (choice, mode, names) => {
+  const { request } = decodeRequest(parseBody(JSON.stringify({ ...body, tool_choice: choice }), true))
+  expect(request.toolChoice).toMatchObject({ mode, names })
 })
 
 test('audio is read from an object, and from the bare string that some vendors take', () => {

@@ -282,8 +282,9 @@ export function decodeToolChoice(wire: RequestToolChoice): ToolChoice {
       throw fail('invalid_request', `tool_choice: unknown choice "${wire}"`, { param: 'tool_choice' })
     return choice(mode)
   }
-  const named = wire.function?.name ?? wire.custom?.name
-  if (named !== undefined) return choice(Mode.NAMED, [named])
+  // Vendors also take the flat forms that the other formats have.
+  const named = wire.function?.name ?? wire.custom?.name ?? wire.name
+  if (named != null) return choice(Mode.NAMED, [named])
   if (wire.allowed_tools != null) {
     const names = wire.allowed_tools.tools.flatMap((tool) => {
       const inner = (tool['function'] ?? tool['custom'] ?? tool) as { name?: unknown }
@@ -291,6 +292,8 @@ export function decodeToolChoice(wire: RequestToolChoice): ToolChoice {
     })
     return choice(wire.allowed_tools.mode === 'required' ? Mode.NAMED : Mode.ALLOWED, names)
   }
+  const mode = modes.get(wire.type ?? '')
+  if (mode !== undefined) return choice(mode)
   throw fail('invalid_request', 'tool_choice: expected a function, custom or allowed_tools', { param: 'tool_choice' })
 }
 

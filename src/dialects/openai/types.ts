@@ -57,6 +57,7 @@ const toolChoice = z.union([
   z.string(),
   z.looseObject({
     type: text,
+    name: text,
     function: z.looseObject({ name: z.string() }).nullish(),
     custom: z.looseObject({ name: z.string() }).nullish(),
     allowed_tools: z.looseObject({ mode: z.string(), tools: z.array(z.looseObject({})) }).nullish(),
