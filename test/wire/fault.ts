@@ -16,7 +16,14 @@ export interface Fault {
 export function faultOf(response: CaseResponse): Fault {
   const retryAfter = waitOf(response)
   const message = messageOf(response.body)
-  return { status: response.status, message, exact: true, ...(retryAfter !== undefined && { retryAfter }) }
+  const status = refusesKey(response) ? 401 : response.status
+  return { status, message, exact: true, ...(retryAfter !== undefined && { retryAfter }) }
+}
+
+/** Google calls a key that it does not know an invalid argument. */
+function refusesKey({ body }: CaseResponse): boolean {
+  const details = asList(errorObject(Array.isArray(body) ? body[0] : body)?.['details'])
+  return details.some((detail) => asMap(detail)?.['reason'] === 'API_KEY_INVALID')
 }
 
 /** Seconds to wait, from `Retry-After` or Google's RetryInfo; undefined when neither tells. */

@@ -1,4 +1,4 @@
-import { asList, bodyBytes, parseOrText, streamValues, type WireCase } from './case.ts'
+import { bodyBytes, parseOrText, streamValues, type WireCase } from './case.ts'
 import { type Fault, faultInside, faultOf } from './fault.ts'
 import { classOf, type FinishClass } from './finish.ts'
 import type { NativeFormat } from './format.ts'
@@ -49,8 +49,12 @@ async function read({ response }: WireCase, format: NativeFormat): Promise<Said>
     case 'responses':
       return readResponses(bodyBytes(response).toString(), streamed)
     case 'gemini':
-      if (response.sse !== undefined) return readGemini(streamValues(response.sse).map(({ value }) => value))
-      return readGemini(Array.isArray(response.body) ? asList(response.body) : [response.body])
+      if (Array.isArray(response.body)) return readGemini(response.body, true)
+      if (response.sse === undefined) return readGemini([response.body], false)
+      return readGemini(
+        streamValues(response.sse).map(({ value }) => value),
+        true,
+      )
     case 'bedrock':
       return saidBy(readConverse(response))
     case 'cohere':

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { bodyBytes, bodyKind, type CaseResponse, parseOrText } from './case.ts'
+import { bodyBytes, type BodyKind, bodyKind, type CaseResponse, parseOrText } from './case.ts'
 
 /** One request as it arrived at the replaying upstream. */
 export interface Received {
@@ -104,6 +104,13 @@ const notReplayed = new Set([
   'upgrade',
 ])
 
+/** What a body of a kind is, where no header was recorded that says so. */
+const contentTypes: Partial<Record<BodyKind, string>> = {
+  sse: 'text/event-stream',
+  ndjson: 'application/x-ndjson',
+  eventstream: 'application/vnd.amazon.eventstream',
+}
+
 /** The recorded headers that a replay sends. A success without a content type gets the one its body has. */
 export function replayHeaders(response: CaseResponse): Record<string, string> {
   const kept = Object.entries(response.headers)
@@ -112,7 +119,7 @@ export function replayHeaders(response: CaseResponse): Record<string, string> {
     .filter(([name, value]) => !notReplayed.has(name) && /^[\t\x20-\x7e]*$/.test(value))
   const headers = Object.fromEntries(kept)
   if (response.status >= 300 || headers['content-type'] !== undefined) return headers
-  return { ...headers, 'content-type': bodyKind(response) === 'sse' ? 'text/event-stream' : 'application/json' }
+  return { ...headers, 'content-type': contentTypes[bodyKind(response)] ?? 'application/json' }
 }
 
 /** The whole answer in one piece. */
@@ -125,16 +132,21 @@ export function inRecordedPieces(response: CaseResponse): Buffer[] | undefined {
   return response.chunkSizes === undefined ? undefined : cut(bodyBytes(response), response.chunkSizes.values())
 }
 
-/** The answer in small pieces of odd sizes (1 to 95 bytes), so that lines, JSON and characters break anywhere. */
+/**
+ * The answer in small pieces of odd sizes (1 to 95 bytes), so that lines, JSON and characters break anywhere. Of what is
+ * longer than a hundred thousand bytes, pictures mostly, the pieces are larger in proportion.
+ */
 export function inOddPieces(response: CaseResponse, seed: number): Buffer[] {
-  return cut(bodyBytes(response), oddSizes(seed))
+  const bytes = bodyBytes(response)
+  return cut(bytes, oddSizes(seed, 48 * Math.ceil(bytes.length / 100_000)))
 }
 
-function* oddSizes(seed: number): Generator<number, never> {
+/** Odd numbers, all of them less than twice `half`. */
+function* oddSizes(seed: number, half: number): Generator<number, never> {
   let state = seed >>> 0
   for (;;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    yield 1 + 2 * ((state >>> 16) % 48)
+    yield 1 + 2 * ((state >>> 16) % half)
   }
 }
 

@@ -114,7 +114,7 @@ async function heardIn(dialect: VendorDialect, answer: HttpAnswer, streaming: bo
     case 'anthropic':
       return readAnthropic(answer.text, streaming)
     case 'gemini':
-      return readGemini(values)
+      return readGemini(values, streaming)
     case 'responses':
       return readResponses(answer.text, streaming)
     default:

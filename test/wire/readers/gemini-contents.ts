@@ -4,8 +4,11 @@ import { endByContent, type Said } from './said.ts'
 
 /* Written from Google's reference, without a line of the gateway's: what an answer of Gemini's says. */
 
-/** What the chunks of an answer say, of which a whole answer has one. */
-export function readGemini(chunks: readonly unknown[]): Said {
+/**
+ * What the chunks of an answer say, of which a whole answer has one. Throws when they are no answer, and when a stream ends
+ * without saying why, which is how one that was cut ends.
+ */
+export function readGemini(chunks: readonly unknown[], streamed: boolean): Said {
   const calls: { id: string; name: string; input: Record<string, unknown> }[] = []
   let text = ''
   let reasoning = ''
@@ -24,6 +27,8 @@ export function readGemini(chunks: readonly unknown[]): Said {
     const counts = asMap(chunk['usageMetadata'])
     if (counts?.['promptTokenCount'] !== undefined || counts?.['totalTokenCount'] !== undefined) usage = counts
   }
+  const answered = chunks.some((chunk) => asList(asMap(chunk)?.['candidates']).length > 0)
+  if (word === '' && (streamed || !answered)) throw new Error('the answer has no end')
   const count = (name: string): number => Number(usage?.[name] ?? 0)
   return {
     text,
@@ -51,17 +56,31 @@ const filters = 'SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII LANGUAGE IM
 function finishOf(word: string, calls: readonly unknown[]): FinishClass {
   if (filters.includes(word)) return 'content_filter'
   if (word === 'MAX_TOKENS') return 'length'
-  return word === 'STOP' ? endByContent(calls) : 'other'
+  return word === 'STOP' || word === '' ? endByContent(calls) : 'other'
 }
 
 /** A call comes whole, or with its arguments in pieces, of which every one says where it belongs. */
 function addCall(calls: { id: string; name: string; input: Record<string, unknown> }[], call: JsonMap): void {
-  const last = calls.at(-1)
   if (call['name'] !== undefined) {
     calls.push({ id: asText(call['id']), name: asText(call['name']), input: { ...asMap(call['args']) } })
   }
+  const open = calls.at(-1)
   for (const piece of asList(call['partialArgs']).map((value) => asMap(value) ?? {})) {
-    const name = asText(piece['jsonPath']).slice(2)
-    if (last !== undefined) last.input[name] = asText(last.input[name]) + asText(piece['stringValue'])
+    const steps = [...asText(piece['jsonPath']).matchAll(/\.([^.[]+)|\[(\d+)\]|\['([^']*)'\]/g)]
+    const path = steps.map(([, name, index, quoted]) => (index === undefined ? (name ?? quoted ?? '') : Number(index)))
+    if (open !== undefined) put(open.input, path, piece)
   }
+}
+
+/** Puts a piece in its place; pieces of a text follow one another. */
+function put(node: Record<string | number, unknown>, [step, next, ...rest]: (string | number)[], piece: JsonMap): void {
+  if (step === undefined) return
+  if (next !== undefined) {
+    node[step] ??= typeof next === 'number' ? [] : {}
+    put(node[step] as Record<string | number, unknown>, [next, ...rest], piece)
+  } else if (piece['stringValue'] !== undefined) {
+    node[step] = asText(node[step]) + asText(piece['stringValue'])
+  } else if ('numberValue' in piece || 'boolValue' in piece) {
+    node[step] = piece['numberValue'] ?? piece['boolValue']
+  } else if ('nullValue' in piece) node[step] = null
 }

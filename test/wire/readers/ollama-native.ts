@@ -26,11 +26,13 @@ export function readOllama(response: CaseResponse): Spoken {
       }),
     citations: [],
     finish: asText(last['done_reason']),
-    usage: {
-      input: Number(last['prompt_eval_count'] ?? 0),
-      output: Number(last['eval_count'] ?? 0),
-      cacheRead: 0,
-      cacheWrite: 0,
-    },
+    ...((last['prompt_eval_count'] ?? last['eval_count']) !== undefined && {
+      usage: {
+        input: Number(last['prompt_eval_count'] ?? 0),
+        output: Number(last['eval_count'] ?? 0),
+        cacheRead: 0,
+        cacheWrite: 0,
+      },
+    }),
   }
 }
