@@ -6,6 +6,7 @@ import { createProviders } from './config/providers.ts'
 import { createKeys } from './core/admit.ts'
 import type { LoadedProvider } from './core/contract.ts'
 import { createCore } from './core/core.ts'
+import { fixedRegistry } from './core/live.ts'
 import { createRegistry } from './core/resolve.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
@@ -64,11 +65,13 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   })
   const providers = await createProviders({ config, env, plugins: loaded, egress, log })
   const metrics = createMetrics()
-  const registry = createRegistry(providers, config.aliases)
+  const registry = fixedRegistry(createRegistry(providers, config.aliases))
+  const [problem] = registry.current.problems
+  if (problem !== undefined) throw fail('invalid_request', problem.message)
   const core = createCore({
     keys,
     surface: (principal) => ({
-      registry: registryOperations({ registry, aliases: config.aliases }, principal),
+      registry: registryOperations(registry, principal),
     }),
     registry,
     egress,

@@ -24,6 +24,11 @@ function problems(run: () => unknown): string[] {
   throw new Error('the configuration was accepted')
 }
 
+/** A target as the core takes it. */
+function target(name: string, model: string, order = 0, weight = 1): object {
+  return { provider: name, model, order, weight }
+}
+
 const hash = `sha256:${'0'.repeat(64)}`
 
 describe('what is read', () => {
@@ -80,9 +85,27 @@ server: { port: 8080 }
   test('an alias is a list of targets or a mapping with one', () => {
     const config = load('aliases: { fast: [a/b, c/d/e], "gpt-*": { targets: [a/b] }, "*": [x/y] }')
     expect(config.aliases).toEqual([
-      { name: 'fast', targets: ['a/b', 'c/d/e'] },
-      { name: 'gpt-*', targets: ['a/b'] },
-      { name: '*', targets: ['x/y'] },
+      { name: 'fast', targets: [target('a', 'b'), target('c', 'd/e', 1)] },
+      { name: 'gpt-*', targets: [target('a', 'b')] },
+      { name: '*', targets: [target('x', 'y')] },
+    ])
+  })
+
+  test('targets of an alias may share traffic, with fallbacks after them', () => {
+    const config = load(`
+aliases:
+  fast:
+    - { provider: a, model: b, weight: 9 }
+    - { provider: c }
+    - d/e
+    - { model: "other", order: 5, weight: 0.5 }
+  other: { targets: [{ provider: a, model: b }] }
+`)
+    expect(config.aliases[0]?.targets).toEqual([
+      target('a', 'b', 0, 9),
+      target('c', '', 0, 1),
+      target('d', 'e', 2),
+      target('', 'other', 5, 0.5),
     ])
   })
 
@@ -113,7 +136,7 @@ server: { port: 8080 }
 
   test('anchors and aliases of YAML work', () => {
     const config = load('aliases: { a: &both [x/one, y/two], b: *both }')
-    expect(config.aliases[1]).toEqual({ name: 'b', targets: ['x/one', 'y/two'] })
+    expect(config.aliases[1]).toEqual({ name: 'b', targets: [target('x', 'one'), target('y', 'two', 1)] })
   })
 
   test('relative paths of a file start at its folder, names of packages stay', () => {
@@ -182,12 +205,12 @@ describe('flags and environment', () => {
   test('simulation replaces the alias for every name and leaves the others', () => {
     const aliases = 'aliases: { "*": [x/y], fast: [a/b] }'
     const simulated = [
-      { name: 'fast', targets: ['a/b'] },
-      { name: '*', targets: ['simulator/echo'] },
+      { name: 'fast', targets: [target('a', 'b')] },
+      { name: '*', targets: [target('simulator', 'echo')] },
     ]
     expect(load(aliases, {}, { simulate: true }).aliases).toEqual(simulated)
     expect(load(aliases, { SWITCHYARD_SIMULATE: '1' }).aliases).toEqual(simulated)
-    expect(load(aliases, { SWITCHYARD_SIMULATE: '0' }).aliases[0]).toEqual({ name: '*', targets: ['x/y'] })
+    expect(load(aliases, { SWITCHYARD_SIMULATE: '0' }).aliases[0]).toEqual({ name: '*', targets: [target('x', 'y')] })
     expect(problems(() => load('', { SWITCHYARD_SIMULATE: 'maybe' }))).toEqual(['SWITCHYARD_SIMULATE: must be 1 or 0'])
   })
 })
@@ -201,7 +224,20 @@ describe('what is refused, and where', () => {
     ],
     ['each of two unknown keys', 'a: 1\nretries: { b: 2 }\n', /1:1 a: unknown key/, /2:12 retries.b: unknown key/],
     ['a wrong type', 'providers:\n  - name: [x]\n    type: t\n', '2:11 providers.0.name: must be text, not a list'],
-    ['a number where text is due', 'aliases:\n  fast: [x/y, 4.5]\n', '2:15 aliases.fast.1: must be text, not a number'],
+    [
+      'a number where a target is due',
+      'aliases:\n  fast: [x/y, 4.5]\n',
+      /2:15 aliases.fast.1: must be "provider\/model", or/,
+    ],
+    ['a target that names nothing', 'aliases: { a: [{ weight: 2 }] }', /1:16 aliases.a.0: must have a provider/],
+    ['a weight of nothing', 'aliases: { a: [{ model: x, weight: 0 }] }', /aliases.a.0.weight: must be a number over/],
+    ['an order that is none', 'aliases: { a: [{ model: x, order: -1 }] }', /aliases.a.0.order: must be a whole/],
+    [
+      'a misspelt target',
+      'aliases: { a: [{ modle: x }] }',
+      /aliases.a.0: must have a provider/,
+      /aliases.a.0.modle: unknown key/,
+    ],
     ['a missing key, at the mapping that lacks it', 'providers:\n  - name: x\n', '2:5 providers.0.type: is required'],
     ['a value left out', 'server:\n  host:\n', '2:8 server.host: must be text, not empty'],
     ['an unknown word', 'log: { level: loud }', /1:15 log.level: must be one of "trace"/],

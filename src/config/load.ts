@@ -92,5 +92,6 @@ function wantsSimulation(env: Environment, flags: ConfigFlags): boolean {
 /** Makes the simulator answer for every model name that has no other alias and that no provider lists or claims. */
 function withSimulation(config: Config): Config {
   const others = config.aliases.filter(({ name }) => name !== '*')
-  return { ...config, aliases: [...others, { name: '*', targets: ['simulator/echo'] }] }
+  const echo = { provider: 'simulator', model: 'echo', order: 0, weight: 1 }
+  return { ...config, aliases: [...others, { name: '*', targets: [echo] }] }
 }

@@ -4,18 +4,20 @@ import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { usageEvent } from '../model/events.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import { Attempt, type Surroundings } from './attempt.ts'
-import type { ChatCall, ChatInput, OpenedChat, Recorder, Route, Target } from './contract.ts'
+import type { ChatCall, ChatInput, LoadedProvider, OpenedChat, Recorder, Route, Target } from './contract.ts'
 import { timedOut } from './deadline.ts'
+import type { LiveRegistry } from './live.ts'
 import { Meter } from './meter.ts'
 import type { Registry } from './resolve.ts'
 import { mayFallBack, type RetryBudget, retryDelay, type RetryPolicy } from './retry.ts'
 
 /** What all calls share. */
 export interface CallSharing extends Surroundings {
-  readonly registry: Registry
+  readonly registry: LiveRegistry
   readonly retries: RetryPolicy
   readonly recorder: Recorder
-  readonly budgets: ReadonlyMap<string, RetryBudget>
+  /** The retries that all calls to one provider share. */
+  readonly budgetOf: (provider: LoadedProvider) => RetryBudget
 }
 
 /** The way of one chat call: admit, resolve, attempt, meter. */
@@ -23,6 +25,8 @@ export class Chat implements ChatCall {
   readonly #input: ChatInput
   readonly #shared: CallSharing
   readonly #meter: Meter
+  /** The registry the call began with, which is let go of when it is settled. */
+  #registry: Registry | undefined
   #attempt: Attempt | undefined
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
@@ -60,7 +64,8 @@ export class Chat implements ChatCall {
     const { principal, request, account } = this.#input
     authorize(principal, 'models:use')
     this.#meter.account(selectAccount(principal, account))
-    const route = this.#shared.registry.resolve(request.model, request.provider)
+    this.#registry = this.#shared.registry.hold()
+    const route = this.#registry.resolve(request.model, request.provider)
     authorizeModel(principal, route)
     return route
   }
@@ -85,11 +90,11 @@ export class Chat implements ChatCall {
   }
 
   async #tryTarget(target: Target): Promise<readonly ChatEvent[]> {
-    const { registry, retries, budgets } = this.#shared
-    const budget = budgets.get(target.provider.record.id)
+    const { retries, budgetOf } = this.#shared
+    const budget = budgetOf(target.provider)
     const most = this.#input.retries ?? retries.perTarget
-    this.#meter.aimed(target, registry.knows(target.provider, target.model))
-    budget?.request(performance.now())
+    this.#meter.aimed(target, this.#registry?.model(target.provider, target.model) !== undefined)
+    budget.request(performance.now())
     for (let tries = 1; ; tries++) {
       try {
         return await this.#try(target)
@@ -99,7 +104,7 @@ export class Chat implements ChatCall {
         if (
           this.#cancelled !== undefined ||
           delay === undefined ||
-          budget?.take(performance.now(), this.#input.retries) === false
+          !budget.take(performance.now(), this.#input.retries)
         )
           throw failure
         await this.#pause(delay)
@@ -187,6 +192,8 @@ export class Chat implements ChatCall {
   #settle(failure: GatewayError | undefined): void {
     clearTimeout(this.#total)
     this.#attempt = undefined
+    if (this.#registry !== undefined) this.#shared.registry.release(this.#registry)
+    this.#registry = undefined
     this.#meter.settle(failure)
   }
 }

@@ -24,10 +24,14 @@ export interface LoadedProvider {
   readonly record: ProviderRecord
   readonly provider: Provider
   readonly credentials: readonly Credential[]
-  /** Model names the configuration lists for it. */
+  /** Models that the configuration lists for it, and its default. */
   readonly models: readonly Model[]
+  /** Models that are known only because the provider was asked for them: their names yield to names that others claim. */
+  readonly synced?: readonly Model[]
   /** The plugin's model name patterns. */
   readonly patterns: readonly string[]
+  /** True when its calls can only fail, as without its key: others that claim the same names come first. */
+  readonly unusable?: boolean
 }
 
 /** A provider and the model to ask it for. */
@@ -44,10 +48,22 @@ export interface Route {
   readonly targets: readonly Target[]
 }
 
-/** An alias as configured: a name, or a prefix ending in `*`, and `provider/model` targets in order. */
+/** Where an alias may lead. */
+export interface AliasTarget {
+  /** Name of a provider; empty when the model is another alias. */
+  readonly provider: string
+  /** Empty: the provider's default model. */
+  readonly model: string
+  /** Targets of equal order share traffic by weight; a higher order is a fallback. A whole number from 0. */
+  readonly order: number
+  /** From 0, which counts as 1. */
+  readonly weight: number
+}
+
+/** An alias: a name, or a prefix ending in `*`, and where it leads. */
 export interface AliasRule {
   readonly name: string
-  readonly targets: readonly string[]
+  readonly targets: readonly AliasTarget[]
 }
 
 /** Milliseconds, each with a timer of its own. */

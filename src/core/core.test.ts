@@ -12,6 +12,7 @@ import { createEgress } from '../provider/egress.ts'
 import { createKeys } from './admit.ts'
 import type { CallRecord, ChatCall, LoadedProvider, Timeouts } from './contract.ts'
 import { createCore } from './core.ts'
+import { fixedRegistry } from './live.ts'
 import { createRegistry } from './resolve.ts'
 
 type Chat = NonNullable<Provider['chat']>
@@ -74,14 +75,16 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
     return { record, provider: chat === undefined ? {} : { chat }, credentials: [], models: [], patterns: [] }
   })
   const records: CallRecord[] = []
-  const aliases = [{ name: 'any', targets: names.map((name) => `${name}/m-${name}`) }]
+  const aliases = [
+    { name: 'any', targets: names.map((name, order) => ({ provider: name, model: `m-${name}`, order, weight: 1 })) },
+  ]
   const keys = createKeys([])
   const core = createCore({
     keys,
     surface: () => {
       throw new Error('nothing here asks for it')
     },
-    registry: createRegistry(loaded, aliases),
+    registry: fixedRegistry(createRegistry(loaded, aliases)),
     retries: { perTarget, budget: 10, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: (record) => records.push(record) },
     timeouts: { connect: 9000, firstEvent: 9000, betweenEvents: 9000, total: 9000, ...timeouts },

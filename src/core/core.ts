@@ -1,13 +1,14 @@
 import type { Surface } from '../dialects/surface.ts'
+import type { Provider } from '../provider/contract.ts'
 import { authorize, type Keys } from './admit.ts'
 import { type CallSharing, Chat } from './call.ts'
-import type { Core, Principal } from './contract.ts'
+import type { Core, LoadedProvider, Principal } from './contract.ts'
 import { countTokens } from './count.ts'
 import { recordRefusal } from './meter.ts'
 import { RetryBudget } from './retry.ts'
 
 /** What a core is made of. */
-export interface CoreParts extends Omit<CallSharing, 'budgets'> {
+export interface CoreParts extends Omit<CallSharing, 'budgetOf'> {
   readonly keys: Keys
   /** What a caller may ask beside calls to models. */
   readonly surface: (principal: Principal) => Surface
@@ -15,10 +16,13 @@ export interface CoreParts extends Omit<CallSharing, 'budgets'> {
 
 /** Puts the core together: what the edge calls, and nothing it could reach around. */
 export function createCore(parts: CoreParts): Core {
-  const budgets = new Map(
-    parts.registry.providers.map(({ record }) => [record.id, new RetryBudget(parts.retries.budget)]),
-  )
-  const shared: CallSharing = { ...parts, budgets }
+  const budgets = new WeakMap<Provider, RetryBudget>()
+  const budgetOf = ({ provider }: LoadedProvider): RetryBudget => {
+    const budget = budgets.get(provider) ?? new RetryBudget(parts.retries.budget)
+    budgets.set(provider, budget)
+    return budget
+  }
+  const shared: CallSharing = { ...parts, budgetOf }
   return {
     authenticate: (token) => parts.keys.authenticate(token),
     authorize,

@@ -7,7 +7,9 @@ import type { Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
 import { createKeys } from './admit.ts'
 import { countTokens } from './count.ts'
+import { fixedRegistry } from './live.ts'
 import { createRegistry } from './resolve.ts'
+import { RetryBudget } from './retry.ts'
 
 const nothing = (): undefined => undefined
 
@@ -23,10 +25,10 @@ async function counted(counts: Provider['countTokens'], firstEvent = 9000) {
     signal: new AbortController().signal,
   }
   return countTokens(input, {
-    registry: createRegistry([{ record, provider, credentials: [], models: [], patterns: [] }], []),
+    registry: fixedRegistry(createRegistry([{ record, provider, credentials: [], models: [], patterns: [] }], [])),
     retries: { perTarget: 0, budget: 10, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: nothing },
-    budgets: new Map(),
+    budgetOf: () => new RetryBudget(0),
     timeouts: { connect: 9000, firstEvent, betweenEvents: 9000, total: 9000 },
     egress: createEgress({ connectTimeoutMs: 1000 }),
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },

@@ -5,7 +5,7 @@ import { estimateTokens } from '../model/usage.ts'
 import type { CountTokensInit } from '../provider/contract.ts'
 import { authorize, authorizeModel } from './admit.ts'
 import type { CallSharing } from './call.ts'
-import type { CountInput, Target } from './contract.ts'
+import type { CountInput, Route, Target } from './contract.ts'
 import { timedOut, Watch } from './deadline.ts'
 
 /**
@@ -15,9 +15,19 @@ import { timedOut, Watch } from './deadline.ts'
 export async function countTokens(input: CountInput, shared: CallSharing): Promise<CountTokensResponse> {
   const { principal, request } = input
   authorize(principal, 'models:use')
-  const route = shared.registry.resolve(request.model, request.provider)
-  authorizeModel(principal, route)
-  const [target] = route.targets
+  const registry = shared.registry.hold()
+  try {
+    const route = registry.resolve(request.model, request.provider)
+    authorizeModel(principal, route)
+    return await countAt(route, input, shared)
+  } finally {
+    shared.registry.release(registry)
+  }
+}
+
+async function countAt({ targets }: Route, input: CountInput, shared: CallSharing): Promise<CountTokensResponse> {
+  const { request } = input
+  const [target] = targets
   if (target === undefined) throw fail('model_not_found', 'the model leads to no target', { param: 'model' })
   const count = await ask(target, input, shared)
   return {

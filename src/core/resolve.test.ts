@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { ModelSchema, ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
-import type { AliasRule, LoadedProvider } from './contract.ts'
+import { type Model, ModelSchema, ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
+import type { AliasRule, AliasTarget, LoadedProvider } from './contract.ts'
 import { createRegistry } from './resolve.ts'
 
 interface Made {
@@ -10,12 +10,14 @@ interface Made {
   readonly defaultModel?: string
 }
 
+const listing = (id: string): Model => create(ModelSchema, { id })
+
 function provider(name: string, { models = [], patterns = [], defaultModel = '' }: Made = {}): LoadedProvider {
   return {
     record: create(ProviderSchema, { id: `id-of-${name}`, name, type: name, defaultModel }),
     provider: {},
     credentials: [],
-    models: models.map((id) => create(ModelSchema, { id })),
+    models: models.map(listing),
     patterns,
   }
 }
@@ -32,14 +34,22 @@ function leads(
   return targets.map((target) => `${target.provider.record.name}/${target.model}`)
 }
 
+/** Targets as the configuration has them: each by itself, in its place. */
+function inOrder(...words: string[]): AliasTarget[] {
+  return words.map((word, order) => {
+    const [name = '', ...model] = word.split('/')
+    return { provider: name, model: model.join('/'), order, weight: 1 }
+  })
+}
+
 const failing = (reason: string) => expect.objectContaining({ reason }) as Error
 
 describe('a name is tried in this order:', () => {
   const one = provider('one', { models: ['a', 'b', 'two/c'], patterns: ['a*', 'x-*'] })
   const two = provider('two', { models: ['a', 'c'], patterns: ['x-long-*', 'exact'] })
   const aliases = [
-    { name: 'b', targets: ['two/better', 'one/b'] },
-    { name: 'x-l*', targets: ['one/by-alias'] },
+    { name: 'b', targets: inOrder('two/better', 'one/b') },
+    { name: 'x-l*', targets: inOrder('one/by-alias') },
   ]
 
   test.each([
@@ -72,7 +82,7 @@ describe('patterns', () => {
   test('that fit equally go to the alias, and of providers to the first', () => {
     const [one, two] = [provider('one', { patterns: ['m-*'] }), provider('two', { patterns: ['m-*'] })]
     expect(leads([one, two], [], 'm-1')).toEqual(['one/m-1'])
-    expect(leads([one, two], [{ name: 'm-*', targets: ['two/fixed'] }], 'm-1')).toEqual(['two/fixed'])
+    expect(leads([one, two], [{ name: 'm-*', targets: inOrder('two/fixed') }], 'm-1')).toEqual(['two/fixed'])
   })
 
   test('that name a model exactly win over a prefix of it', () => {
@@ -90,7 +100,7 @@ describe('patterns', () => {
 
   test('that are a star alone catch what nothing else does', () => {
     const one = provider('one', { models: ['known'] })
-    const aliases = [{ name: '*', targets: ['one/fallback'] }]
+    const aliases = [{ name: '*', targets: inOrder('one/fallback') }]
     expect(leads([one], aliases, 'whatever')).toEqual(['one/fallback'])
     expect(leads([one], aliases, 'known')).toEqual(['one/known'])
   })
@@ -99,7 +109,7 @@ describe('patterns', () => {
 describe('a provider that is forced', () => {
   const one = provider('one', { models: ['a'], defaultModel: 'standard' })
   const two = provider('two', { models: ['a'] })
-  const aliases = [{ name: 'a', targets: ['one/other'] }]
+  const aliases = [{ name: 'a', targets: inOrder('one/other') }]
 
   test.each([
     ['by name', 'a', 'two', ['two/a']],
@@ -123,22 +133,48 @@ describe('a provider that is forced', () => {
 describe('an alias', () => {
   test('without a model takes the default of its provider', () => {
     const one = provider('one', { defaultModel: 'standard' })
-    expect(leads([one], [{ name: 'x', targets: ['one'] }], 'x')).toEqual(['one/standard'])
-  })
-
-  test.each([['nobody/model'], ['one']])('that leads nowhere fails the start (%s)', (target) => {
-    expect(() => createRegistry([provider('one')], [{ name: 'x', targets: [target] }])).toThrow(
-      /the alias "x" leads to/,
-    )
+    expect(leads([one], [{ name: 'x', targets: inOrder('one') }], 'x')).toEqual(['one/standard'])
   })
 
   test('may have a slash in the name of its model', () => {
-    expect(leads([provider('one')], [{ name: 'x', targets: ['one/a/b'] }], 'x')).toEqual(['one/a/b'])
+    expect(leads([provider('one')], [{ name: 'x', targets: inOrder('one/a/b') }], 'x')).toEqual(['one/a/b'])
   })
 })
 
-test('a model is known, and may label metrics, only where its provider lists it', () => {
-  const [one, two] = [provider('one', { models: ['a'] }), provider('two')]
+describe('models that are known only because a provider was asked', () => {
+  const one = provider('one', { patterns: ['m-*'] })
+  const two = { ...provider('two', { models: ['both'] }), synced: ['m-1', 'both', 'own'].map(listing) }
+  const three = { ...provider('three'), synced: ['both', 'own', 'third'].map(listing) }
+
+  test.each([
+    ['lose to a prefix that another provider claims', 'm-1', ['one/m-1']],
+    ['lose to a model that is configured', 'both', ['two/both']],
+    ['go to the first provider that lists them', 'own', ['two/own']],
+    ['win over the alias for every name', 'third', ['three/third']],
+  ])('%s', (_, name, expected) => {
+    expect(leads([one, two, three], [{ name: '*', targets: inOrder('one/rest') }], name)).toEqual(expected)
+  })
+})
+
+describe('a provider that cannot be used', () => {
+  const broken = { ...provider('broken', { models: ['a'], patterns: ['m-*', 'm-long-*'] }), unusable: true }
+  const well = provider('well', { models: ['a'], patterns: ['m-*'] })
+
+  test('takes no name from others that claim it as well', () => {
+    expect(leads([broken, well], [], 'a')).toEqual(['well/a'])
+    expect(leads([broken, well], [], 'm-1')).toEqual(['well/m-1'])
+  })
+
+  test('keeps the names that are its own', () => {
+    expect(leads([broken, well], [], 'broken/a')).toEqual(['broken/a'])
+    expect(leads([broken, well], [], 'm-long-1')).toEqual(['broken/m-long-1'])
+  })
+})
+
+test('of a model it is known what its provider lists, as configured or as asked', () => {
+  const [one, two] = [provider('one', { models: ['a'] }), { ...provider('two'), synced: [listing('b')] }]
   const registry = createRegistry([one, two], [])
-  expect([registry.knows(one, 'a'), registry.knows(one, 'b'), registry.knows(two, 'a')]).toEqual([true, false, false])
+  expect(registry.model(one, 'a')?.id).toBe('a')
+  expect(registry.model(two, 'b')?.id).toBe('b')
+  expect([registry.model(one, 'b'), registry.model(two, 'a')]).toEqual([undefined, undefined])
 })

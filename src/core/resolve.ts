@@ -1,13 +1,20 @@
+import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../error/index.ts'
+import { type AliasProblem, readAliases } from './alias.ts'
 import type { AliasRule, LoadedProvider, Route, Target } from './contract.ts'
 
 /** Everything a model name can lead to. */
 export interface Registry {
   readonly providers: readonly LoadedProvider[]
+  readonly aliases: readonly AliasRule[]
+  /** What is wrong with the aliases. */
+  readonly problems: readonly AliasProblem[]
   /** Where a name leads. `provider` forces one by id or name. Throws `model_not_found`, or `not_found` for an unknown provider. */
   resolve(model: string, provider: string): Route
-  /** True for a name that the registry itself lists, so that it may label metrics. */
-  knows(provider: LoadedProvider, model: string): boolean
+  /** The provider of that id or, if there is none, of that name. */
+  provider(idOrName: string): LoadedProvider | undefined
+  /** What is known of a model that a provider lists; undefined for one that it does not. */
+  model(provider: LoadedProvider, model: string): Model | undefined
 }
 
 interface Pattern {
@@ -16,24 +23,33 @@ interface Pattern {
 }
 
 /**
- * Builds the registry. A name is tried as: an alias; a model that a provider lists; `provider/model`; then the longest
- * matching prefix of aliases and of the plugins' manifests. Throws for an alias that leads to an unknown provider.
+ * Builds the registry. A name is tried as: an alias; a model that a provider is configured with; `provider/model`; the longest
+ * matching prefix of aliases and of the plugins' manifests; a model that a provider listed when it was asked; and last the alias
+ * `*`. Providers that come first win, those that cannot be used come last. Aliases that lead nowhere are left out and told.
  */
-export function createRegistry(providers: readonly LoadedProvider[], aliases: readonly AliasRule[]): Registry {
+export function createRegistry(
+  providers: readonly LoadedProvider[],
+  rules: readonly AliasRule[],
+  random: () => number = Math.random,
+): Registry {
   const byName = new Map(providers.map((provider) => [provider.record.name, provider]))
   const byId = new Map(providers.map((provider) => [provider.record.id, provider]))
-  const listed = new Map<string, readonly Target[]>()
-  for (const provider of providers)
-    for (const { id } of provider.models) if (!listed.has(id)) listed.set(id, [{ provider, model: id }])
-  const exact = new Map<string, readonly Target[]>()
-  const patterns: Pattern[] = []
-  for (const alias of aliases) {
-    const targets = alias.targets.map((target) => aliasTarget(byName, alias.name, target))
-    if (alias.name.endsWith('*')) patterns.push({ pattern: alias.name, route: () => targets })
-    else exact.set(alias.name, targets)
-  }
-  for (const provider of providers) patterns.push(...provider.patterns.map((pattern) => ownPattern(provider, pattern)))
+  const ranked = providers.toSorted((one, other) => Number(one.unusable ?? false) - Number(other.unusable ?? false))
+  const listed = firstTargets(ranked, ({ models }) => models)
+  const synced = firstTargets(ranked, (provider) => provider.synced ?? [])
+  const known = new Map(
+    providers.map((provider) => [
+      provider.provider,
+      new Map([...(provider.synced ?? []), ...provider.models].map((model) => [model.id, model])),
+    ]),
+  )
+  const aliases = readAliases(rules, byName, random)
+  const patterns: Pattern[] = rules
+    .filter(({ name }) => name.endsWith('*'))
+    .map(({ name }) => ({ pattern: name, route: () => aliases.targets(name) ?? [] }))
+  for (const provider of ranked) patterns.push(...provider.patterns.map((pattern) => ownPattern(provider, pattern)))
   patterns.sort((a, b) => fitOf(b.pattern) - fitOf(a.pattern))
+  const exact = new Set(rules.map(({ name }) => name).filter((name) => !name.endsWith('*')))
 
   const named = (model: string): readonly Target[] | undefined => {
     const slash = model.indexOf('/')
@@ -41,26 +57,41 @@ export function createRegistry(providers: readonly LoadedProvider[], aliases: re
     if (provider === undefined || slash === model.length - 1) return undefined
     return [{ provider, model: model.slice(slash + 1) }]
   }
-  const matched = (model: string): readonly Target[] | undefined =>
-    patterns.find(({ pattern }) => matches(pattern, model))?.route(model)
+  const matched = (model: string): readonly Target[] | undefined => {
+    const found = patterns.find(({ pattern }) => matches(pattern, model))
+    return found === undefined || found.pattern === '*'
+      ? (synced.get(model) ?? found?.route(model))
+      : found.route(model)
+  }
+  const provider = (idOrName: string): LoadedProvider | undefined => byId.get(idOrName) ?? byName.get(idOrName)
 
   return {
     providers,
+    aliases: rules,
+    problems: aliases.problems,
+    provider,
     resolve(model, forced) {
-      if (forced !== '')
-        return {
-          alias: model,
-          forced: true,
-          targets: [forcedTarget(byId.get(forced) ?? byName.get(forced), forced, model)],
-        }
+      if (forced !== '') return { alias: model, forced: true, targets: [forcedTarget(provider(forced), forced, model)] }
       if (model === '') throw fail('invalid_request', 'model is required', { param: 'model' })
-      const targets = exact.get(model) ?? listed.get(model) ?? named(model) ?? matched(model)
+      const alias = exact.has(model) ? aliases.targets(model) : undefined
+      const targets = alias ?? listed.get(model) ?? named(model) ?? matched(model)
       if (targets === undefined)
         throw fail('model_not_found', `no provider serves the model "${shorten(model)}"`, { param: 'model' })
       return { alias: model, targets }
     },
-    knows: (provider, model) => provider.models.some(({ id }) => id === model),
+    model: (one, model) => known.get(one.provider)?.get(model),
   }
+}
+
+/** The first provider of each model name. */
+function firstTargets(
+  providers: readonly LoadedProvider[],
+  modelsOf: (provider: LoadedProvider) => readonly Model[],
+): ReadonlyMap<string, readonly Target[]> {
+  const targets = new Map<string, readonly Target[]>()
+  for (const provider of providers)
+    for (const { id } of modelsOf(provider)) if (!targets.has(id)) targets.set(id, [{ provider, model: id }])
+  return targets
 }
 
 function matches(pattern: string, model: string): boolean {
@@ -76,16 +107,6 @@ function fitOf(pattern: string): number {
 function ownPattern(provider: LoadedProvider, pattern: string): Pattern {
   const cut = pattern.endsWith('/*') ? pattern.length - 1 : 0
   return { pattern, route: (model) => [{ provider, model: model.slice(cut) }] }
-}
-
-function aliasTarget(byName: ReadonlyMap<string, LoadedProvider>, alias: string, target: string): Target {
-  const slash = target.indexOf('/')
-  const provider = byName.get(slash < 0 ? target : target.slice(0, slash))
-  if (provider === undefined)
-    throw fail('invalid_request', `the alias "${alias}" leads to "${target}", but no provider has that name`)
-  const model = slash < 0 ? provider.record.defaultModel : target.slice(slash + 1)
-  if (model === '') throw fail('invalid_request', `the alias "${alias}" leads to "${target}", which names no model`)
-  return { provider, model }
 }
 
 function forcedTarget(provider: LoadedProvider | undefined, forced: string, model: string): Target {

@@ -1,27 +1,22 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { authorize, matchesAny } from '../core/admit.ts'
 import type { AliasRule, Principal } from '../core/contract.ts'
-import type { Registry } from '../core/resolve.ts'
+import type { LiveRegistry } from '../core/live.ts'
 import type { Surface } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 
-/** What the operations are made of. */
-export interface RegistryParts {
-  readonly registry: Registry
-  readonly aliases: readonly AliasRule[]
-}
-
 /** What the registry shows and does for one caller. */
-export function registryOperations({ registry, aliases }: RegistryParts, principal: Principal): Surface['registry'] {
+export function registryOperations(live: LiveRegistry, principal: Principal): Surface['registry'] {
   const visible = (name: string, full: string): boolean =>
     principal.models.length === 0 || matchesAny(principal.models, name) || matchesAny(principal.models, full)
   return {
     providers() {
       authorize(principal, 'providers:read')
-      return registry.providers.map(({ record }) => record)
+      return live.current.providers.map(({ record }) => record)
     },
     models(provider) {
-      const wanted = registry.providers.filter(
+      const { providers, aliases } = live.current
+      const wanted = providers.filter(
         ({ record }) => provider === undefined || record.id === provider || record.name === provider,
       )
       if (provider !== undefined && wanted.length === 0) throw fail('not_found', `there is no provider "${provider}"`)

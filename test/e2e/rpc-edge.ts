@@ -7,6 +7,7 @@ import { createKeys, type KeyRule } from '../../src/core/admit.ts'
 import type { CallRecord, LoadedProvider } from '../../src/core/contract.ts'
 import { createCore } from '../../src/core/core.ts'
 import { registryOperations } from '../../src/registry/operations.ts'
+import { fixedRegistry } from '../../src/core/live.ts'
 import { createRegistry } from '../../src/core/resolve.ts'
 import type { Logger, Provider } from '../../src/provider/contract.ts'
 import type { Egress } from '../../src/provider/egress.ts'
@@ -60,11 +61,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     models: [],
     patterns: ['*'],
   }
-  const aliases = [{ name: 'fast', targets: ['scripted/hello'] }]
-  const registry = createRegistry([loaded], aliases)
+  const aliases = [{ name: 'fast', targets: [{ provider: 'scripted', model: 'hello', order: 0, weight: 1 }] }]
+  const registry = fixedRegistry(createRegistry([loaded], aliases))
   const core = createCore({
     keys: createKeys(options.keys ?? []),
-    surface: (principal) => ({ registry: registryOperations({ registry, aliases }, principal) }),
+    surface: (principal) => ({ registry: registryOperations(registry, principal) }),
     registry,
     retries: { perTarget: 0, budget: 0.2, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: (record) => calls.push(record) },
