@@ -281,7 +281,10 @@ export interface LedgerStore {
     scope: AccountScope,
     limit: number,
   ): Promise<{ readonly rows: readonly RequestRow[]; readonly position: string }>
-  /** Groups in the order of their values, and the total of all of them. */
+  /**
+   * Groups in the order of their values, and the total of all of them; without dimensions, only the total. Exact to the millisecond
+   * where rows are kept; where they were dropped, an hour counts when it begins within the time asked for.
+   */
   usage(
     filter: RequestFilter,
     groupBy: readonly UsageDimension[],
@@ -296,7 +299,7 @@ export interface LedgerStore {
     since: number,
     price: (row: RequestRow) => Pick<RequestRow, 'costNanoUsd' | 'priceVersion'>,
   ): Promise<{ readonly looked: number; readonly changed: number }>
-  /** Drops rows that started before, and content that is past its time. Sums are kept. */
+  /** Drops rows that started before the hour of that time, and content that is past its time. Sums are kept. */
   retain(before: number, now: number): Promise<void>
 }
 

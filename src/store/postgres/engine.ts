@@ -39,8 +39,13 @@ export class PostgresEngine implements SqlEngine {
     await sql`select pg_advisory_xact_lock(${locks.ledger})`.execute(transaction)
   }
 
-  async prepareFor(started: readonly number[]): Promise<void> {
+  async prepareFor(started: readonly number[], again: boolean): Promise<void> {
+    if (again) this.#partitions.forget()
     await this.#partitions.make(started)
+  }
+
+  async dropBefore(started: number): Promise<void> {
+    await this.#partitions.drop(started)
   }
 
   async announce(transaction: Writing): Promise<void> {
@@ -69,6 +74,7 @@ const faults: Readonly<Record<string, Fault>> = {
   '23503': 'reference',
   '40001': 'again', // serialization failure
   '40P01': 'again', // deadlock
+  '23514': 'again', // no partition for the row: it was dropped since it was made; there are no other checks
   '55P03': 'unavailable', // a lock was not to be had
   '57014': 'unavailable', // the statement took too long
   '25P03': 'unavailable', // the transaction was silent too long

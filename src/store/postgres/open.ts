@@ -30,7 +30,7 @@ export async function openPostgres(url: string, skipped: SkippedRow): Promise<St
   let from: bigint
   try {
     await migrateOnce(url)
-    await engine.prepareFor([])
+    await engine.prepareFor([], false)
     from = await readRevision(engine)
   } catch (error) {
     await engine.writer.destroy()

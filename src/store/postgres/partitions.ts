@@ -26,6 +26,24 @@ export class Partitions {
     for (const day of missing) this.#known.add(day)
   }
 
+  /**
+   * Drops the partitions of days that were over by then. That needs the table alone for a moment: where a long reading keeps it from
+   * that, it is given up after a second, so that nobody waits behind it, and `store_unavailable`.
+   */
+  async drop(before: number): Promise<void> {
+    const { rows } = await sql<{ name: string }>`
+      select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+      where inhparent = 'request'::regclass`.execute(this.#db)
+    const over = rows.map(({ name }) => name).filter((name) => (dayOf(name) + 1) * dayMs <= before)
+    for (const name of over) {
+      await this.#db.transaction().execute(async (transaction) => {
+        await sql`set local lock_timeout = '1s'`.execute(transaction)
+        await sql`drop table if exists ${sql.table(name)}`.execute(transaction)
+      })
+      this.#known.delete(dayOf(name))
+    }
+  }
+
   /** Looks again at what is there, after somebody else dropped a partition. */
   forget(): void {
     this.#known.clear()
@@ -43,6 +61,11 @@ async function makePartition(db: Kysely<Tables>, day: number): Promise<void> {
 }
 
 /** Such as `request_20261125`. */
-export function partitionName(day: number): string {
+function partitionName(day: number): string {
   return `request_${new Date(day * dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`
+}
+
+function dayOf(name: string): number {
+  const [, year, month, day] = /^request_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? []
+  return Date.UTC(Number(year), Number(month) - 1, Number(day)) / dayMs
 }

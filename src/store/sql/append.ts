@@ -1,8 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ContentRow, RequestRow } from '../contract.ts'
+import { type Charge, chargeAccounts } from './charges.ts'
 import type { Sql, SqlEngine, Writing } from './engine.ts'
 import { transact } from './faults.ts'
 import { type RequestRecord, writeContent, writeRequest } from './request-row.ts'
+import { addendOf, addToSums } from './sums.ts'
 import type { Tables } from './tables.ts'
 
 /** How far apart two rows of one id are looked for: nothing lasts longer than a day between intent and settlement. */
@@ -18,18 +20,17 @@ export async function append(
   content: readonly ContentRow[],
 ): Promise<void> {
   const records = [...new Map(rows.map((row) => [row.id, writeRequest(row)])).values()]
-  await engine.prepareFor(records.map(({ started }) => started))
-  await transact(engine, async (writing) => {
+  const starts = records.map(({ started }) => started)
+  const write = async (writing: Writing): Promise<void> => {
     await engine.lockLedger(writing)
     const taken = await insertNew(engine, writing, records)
     const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
     await insert(engine, writing, 'request_content', content.filter(({ id }) => !known.has(id)).map(writeContent))
-    await charge(
-      engine,
-      writing,
-      records.filter(({ id }) => taken.has(id)),
-    )
-  })
+    const fresh = records.filter(({ id }) => taken.has(id))
+    await addToSums(engine, writing, fresh.map(addendOf))
+    await chargeAccounts(engine, writing, fresh.map(chargeOf))
+  }
+  await transact(engine, write, (again) => engine.prepareFor(starts, again))
 }
 
 /** Inserts the rows that are not there yet, and gives their ids. */
@@ -86,23 +87,6 @@ async function insert<Returned>(
   return (await statement.execute(writing)).rows
 }
 
-async function charge(engine: SqlEngine, writing: Writing, records: readonly RequestRecord[]): Promise<void> {
-  const charges = new Map<string, { nanoUsd: bigint; requests: number }>()
-  for (const { account_id: account, cost_nano_usd: cost } of records) {
-    const sum = charges.get(account) ?? { nanoUsd: 0n, requests: 0 }
-    charges.set(account, { nanoUsd: sum.nanoUsd + BigInt(cost ?? 0), requests: sum.requests + 1 })
-  }
-  if (charges.size === 0) return
-  const columns = ['account_id', 'nano_usd', 'requests']
-  const rows = [...charges].map(([account, { nanoUsd, requests }]) => ({
-    account_id: account,
-    nano_usd: String(nanoUsd),
-    requests,
-  }))
-  await sql`
-    insert into account_charge (account_id, nano_usd, requests)
-    ${engine.rowsOf('account_charge', columns, rows)}
-    on conflict (account_id) do update set
-      nano_usd = account_charge.nano_usd + excluded.nano_usd,
-      requests = account_charge.requests + excluded.requests`.execute(writing)
+function chargeOf({ account_id: accountId, cost_nano_usd: cost }: RequestRecord): Charge {
+  return { accountId, nanoUsd: BigInt(cost ?? 0), requests: 1 }
 }

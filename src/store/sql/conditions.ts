@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { AccountScope } from '../contract.ts'
+import type { AccountScope, RequestFilter } from '../contract.ts'
 import type { Place } from './cursor.ts'
 import type { SqlEngine } from './engine.ts'
 
@@ -27,4 +27,33 @@ export function after(
   const row = sql`(${sql.ref(timeColumn)}, ${sql.ref('id')})`
   const end = sql`(${place.time}, ${place.id})`
   return order === 'oldest first' ? sql<boolean>`${row} > ${end}` : sql<boolean>`${row} < ${end}`
+}
+
+const filterColumns = {
+  provider: 'provider',
+  model: 'model',
+  alias: 'alias',
+  keyId: 'key_id',
+  accountId: 'account_id',
+  operation: 'operation',
+  dialect: 'dialect',
+  status: 'status',
+} as const satisfies Record<Exclude<keyof RequestFilter, 'since' | 'until'>, string>
+
+/** The conditions of a filter on what calls are told apart by. */
+export function equalities(filter: Omit<RequestFilter, 'since' | 'until'>): Condition[] {
+  return Object.entries(filterColumns).flatMap(([field, column]) => {
+    const value = filter[field as keyof typeof filterColumns]
+    return value === undefined ? [] : [sql<boolean>`${sql.ref(column)} = ${value}`]
+  })
+}
+
+/** The conditions of a filter on rows of the request log. */
+export function matching(filter: RequestFilter): Condition[] {
+  const { since, until } = filter
+  return [
+    ...equalities(filter),
+    ...(since === undefined ? [] : [sql<boolean>`started >= ${Math.ceil(since)}`]),
+    ...(until === undefined ? [] : [sql<boolean>`started < ${Math.ceil(until)}`]),
+  ]
 }

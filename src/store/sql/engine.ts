@@ -26,8 +26,10 @@ export interface SqlEngine {
   isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean>
   /** Lets those who write to the ledger take turns, until the transaction ends: the order of its rows is the order of commits. */
   lockLedger(transaction: Writing): Promise<void>
-  /** Makes room for rows that started at these times. Called before the transaction that inserts them. */
-  prepareFor(started: readonly number[]): Promise<void>
+  /** Makes room for rows that started at these times. Called before the transaction that inserts them, and `again` after it failed. */
+  prepareFor(started: readonly number[], again: boolean): Promise<void>
+  /** Drops at once what holds only rows that started before. Others may remain. */
+  dropBefore(started: number): Promise<void>
   /** Tells other processes, when the transaction commits, that the revision changed. */
   announce(transaction: Writing): Promise<void>
   faultOf(error: unknown): Fault

@@ -3,13 +3,17 @@ import type { SqlEngine, Writing } from './engine.ts'
 
 const mostTries = 5
 
-/** Runs a transaction that writes; when the database made it the victim of a collision, again. */
+/**
+ * Runs a transaction that writes, after what prepares for it; when the database made it the victim of a collision, both again.
+ */
 export async function transact<Result>(
   engine: SqlEngine,
   write: (transaction: Writing) => Promise<Result>,
+  prepare: (again: boolean) => Promise<void> = async () => {},
 ): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     try {
+      await prepare(tries > 1)
       return await engine.writer.transaction().execute(write)
     } catch (error) {
       if (tries === mostTries || engine.faultOf(error) !== 'again') throw error

@@ -1,12 +1,14 @@
-import { sql } from 'kysely'
 import { fail } from '../../error/index.ts'
-import type { LedgerStore, RequestFilter } from '../contract.ts'
+import type { LedgerStore } from '../contract.ts'
 import { append } from './append.ts'
-import { after, type Condition, every, inScope } from './conditions.ts'
+import { after, every, inScope, matching } from './conditions.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Sql } from './engine.ts'
 import { translated } from './faults.ts'
 import { readRequest } from './request-row.ts'
+import { rerate } from './rerate.ts'
+import { retain } from './retain.ts'
+import { usage } from './usage.ts'
 
 /** The ledger on either engine. */
 export function sqlLedger(store: Sql): LedgerStore {
@@ -94,43 +96,14 @@ export function sqlLedger(store: Sql): LedgerStore {
       return { ...content, accountId, expires: Number(expires) }
     },
 
-    usage: later,
-    rerate: later,
-    retain: later,
+    usage: (...asked) => usage(store, ...asked),
+    rerate: (...asked) => rerate(store, ...asked),
+    retain: (...asked) => retain(store, ...asked),
   } satisfies LedgerStore)
-}
-
-async function later(): Promise<never> {
-  throw fail('unsupported_operation', 'this store cannot do this yet')
 }
 
 function decodePosition(position: string | undefined): bigint | undefined {
   if (position === undefined) return undefined
   if (!/^\d{1,18}$/.test(position)) throw fail('invalid_request', 'the position is not one that following gave')
   return BigInt(position)
-}
-
-const filterColumns = {
-  provider: 'provider',
-  model: 'model',
-  alias: 'alias',
-  keyId: 'key_id',
-  accountId: 'account_id',
-  operation: 'operation',
-  dialect: 'dialect',
-  status: 'status',
-} as const satisfies Record<Exclude<keyof RequestFilter, 'since' | 'until'>, string>
-
-/** The conditions of a filter on rows of the request log. */
-export function matching(filter: RequestFilter): Condition[] {
-  const { since, until } = filter
-  const equal = Object.entries(filterColumns).flatMap(([field, column]) => {
-    const value = filter[field as keyof typeof filterColumns]
-    return value === undefined ? [] : [sql<boolean>`${sql.ref(column)} = ${value}`]
-  })
-  return [
-    ...equal,
-    ...(since === undefined ? [] : [sql<boolean>`started >= ${Math.ceil(since)}`]),
-    ...(until === undefined ? [] : [sql<boolean>`started < ${Math.ceil(until)}`]),
-  ]
 }

@@ -1,5 +1,7 @@
 import { defaultAccountId } from '../contract.ts'
 import type { SqlEngine } from './engine.ts'
+import { blockColumns } from './histogram.ts'
+import { dimensions, spans, summed } from './sum-columns.ts'
 import { isSeconds, usageFields } from './usage-fields.ts'
 
 /** A step of the schema. Applied once, in order, and never changed after a release. */
@@ -48,7 +50,8 @@ function requestColumns(engine: SqlEngine['name']): string {
     streaming ${whole} not null, attempts ${text} not null, status ${text} not null, reason ${text} not null,
     http_status ${whole} not null, finish_reasons ${text} not null, estimated ${whole} not null, usage_raw ${text},
     ${counted.join(', ')}, cost_nano_usd ${whole}, price_version ${text} not null, started ${whole} not null,
-    time_to_first_event ${real}, duration ${real} not null, client_request_id ${text} not null,
+    time_to_first_event ${real}, duration ${real} not null, duration_bucket ${whole} not null, first_event_bucket ${whole},
+    client_request_id ${text} not null,
     upstream_request_id ${text} not null, request_bytes ${whole} not null, response_bytes ${whole} not null`
 }
 
@@ -82,8 +85,32 @@ function ledger(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function sums(engine: SqlEngine['name']): readonly string[] {
+  const { whole, real, text } = words[engine]
+  const names = dimensions.map((dimension) => `${dimension} ${text} not null`)
+  const values = summed.map((column) => `${column} ${isSeconds(column) ? real : whole} not null`)
+  const counts = blockColumns.map((column) => `${column} ${whole} not null`)
+  // A row that is added to all the time finds room beside itself, so that no index has to be written.
+  const table = engine === 'sqlite' ? ' strict, without rowid' : ' with (fillfactor = 60)'
+  return [
+    `create table request_kept (since ${whole} not null)`,
+    `insert into request_kept (since) values (0)`,
+    `create table usage_combination (id ${whole} primary key, ${names.join(', ')})${words[engine].table}`,
+    ...Object.values(spans).flatMap((span) => [
+      `create table ${span.sums} (
+        start ${whole} not null, combination ${whole} not null, ${values.join(', ')}, primary key (start, combination))${table}`,
+      `create index ${span.sums}_combination on ${span.sums} (combination, start)`,
+      `create table ${span.histograms} (
+        start ${whole} not null, metric ${whole} not null, combination ${whole} not null, block ${whole} not null,
+        ${counts.join(', ')}, primary key (start, metric, combination, block))${table}`,
+      `create index ${span.histograms}_combination on ${span.histograms} (combination, start)`,
+    ]),
+  ]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
   { name: '002-ledger', statements: ledger },
+  { name: '003-sums', statements: sums },
 ]

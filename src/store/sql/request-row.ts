@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { usage } from '../../model/usage.ts'
 import type { ContentRow, RequestRow } from '../contract.ts'
+import { bucketOf } from './histogram.ts'
 import { jsonText, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
 import type { SkippedRow } from './engine.ts'
 import type { RequestContentTable, RequestTable } from './tables.ts'
@@ -16,12 +17,11 @@ type Stored = Omit<Selectable<RequestTable>, 'seq'>
 
 /** What a row is inserted as: JSON that both engines turn into columns. A cost is text there, because JSON numbers are not exact. */
 export type RequestRecord = {
-  readonly [Column in keyof Stored]: bigint extends Stored[Column]
-    ? Column extends 'cost_nano_usd'
-      ? string | null
-      : number
-    : Stored[Column]
+  readonly [Column in keyof Stored]: Column extends 'cost_nano_usd' ? string | null : Unexact<Stored[Column]>
 }
+
+/** A number where the database has a whole one. */
+type Unexact<Value> = bigint extends Value ? Exclude<Value, bigint> | number : Value
 
 /**
  * A row as columns. Whatever a client or a provider put into it, no database refuses it: long texts are cut, NUL and lone surrogates
@@ -52,6 +52,8 @@ export function writeRequest(row: RequestRow): RequestRecord {
     started: Math.min(whole(row.started), lastTime),
     time_to_first_event: row.timeToFirstEvent === undefined ? null : amount(row.timeToFirstEvent),
     duration: amount(row.duration),
+    duration_bucket: bucketOf(row.duration),
+    first_event_bucket: row.timeToFirstEvent === undefined ? null : bucketOf(row.timeToFirstEvent),
     client_request_id: text(row.clientRequestId),
     upstream_request_id: text(row.upstreamRequestId),
     request_bytes: whole(row.requestBytes),

@@ -1,4 +1,5 @@
 import type { ColumnType } from 'kysely'
+import type { Dimension, Summed } from './sum-columns.ts'
 import type { SecondsColumn, UsageColumn } from './usage-fields.ts'
 
 /*
@@ -97,6 +98,9 @@ export type RequestTable = {
   started: Whole
   time_to_first_event: number | null
   duration: number
+  /** In which bucket of a histogram it counts. */
+  duration_bucket: Whole
+  first_event_bucket: WholeOrNull
   client_request_id: string
   upstream_request_id: string
   request_bytes: Whole
@@ -111,6 +115,28 @@ export interface RequestContentTable {
   response: string
   expires: Whole
 }
+
+/** One row: from when on the request log has its rows. */
+export interface RequestKeptTable {
+  since: Whole
+}
+
+/** What calls can be asked for by, together: sums are kept for each that occurs. */
+export type UsageCombinationTable = { id: Whole } & { [Column in Dimension]: string }
+
+/** Sums of the calls of one combination that started in one hour or day. */
+export type UsageSumTable = {
+  start: Whole
+  combination: Whole
+} & { [Column in Exclude<Summed, SecondsColumn>]: Whole } & { [Column in SecondsColumn]: number }
+
+/** Sixteen buckets of a histogram, of calls of one combination that started in one hour or day. */
+export type HistogramTable = {
+  start: Whole
+  metric: Whole
+  combination: Whole
+  block: Whole
+} & Readonly<Record<`c${number}`, Whole>>
 
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
@@ -133,6 +159,12 @@ export interface Tables {
   account_charge: AccountChargeTable
   request: RequestTable
   request_content: RequestContentTable
+  request_kept: RequestKeptTable
+  usage_combination: UsageCombinationTable
+  usage_hour: UsageSumTable
+  usage_day: UsageSumTable
+  histogram_hour: HistogramTable
+  histogram_day: HistogramTable
   revision: RevisionTable
   migration: MigrationTable
 }

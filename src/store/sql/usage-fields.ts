@@ -40,7 +40,7 @@ export const usageFields = Object.entries(usageColumns) as readonly (readonly [U
 export type SecondsColumn = 'audio_seconds' | 'video_seconds'
 
 /** Whether a column counts in seconds, and so is a real number. */
-export function isSeconds(column: UsageColumn): column is SecondsColumn {
+export function isSeconds(column: string): column is SecondsColumn {
   return column === 'audio_seconds' || column === 'video_seconds'
 }
 

@@ -23,7 +23,7 @@ export class SqliteEngine implements SqlEngine {
   }
 
   rowsOf(_table: keyof Tables, columns: readonly string[], rows: readonly object[]): RawBuilder<unknown> {
-    const values = columns.map((column) => sql`value ->> ${sql.lit(column)}`)
+    const values = columns.map((column) => sql`value ->> ${sql.lit(column)} as ${sql.ref(column)}`)
     // "where true" tells the parser that a following "on" belongs to the insert.
     return sql`select ${sql.join(values)} from json_each(${JSON.stringify(rows)}) where true`
   }
@@ -35,7 +35,9 @@ export class SqliteEngine implements SqlEngine {
   /** A transaction of the writing thread is alone with the file from its beginning. */
   async lockLedger(_transaction: Writing): Promise<void> {}
 
-  async prepareFor(_started: readonly number[]): Promise<void> {}
+  async prepareFor(_started: readonly number[], _again: boolean): Promise<void> {}
+
+  async dropBefore(_started: number): Promise<void> {}
 
   /** Other processes look for themselves. */
   async announce(_transaction: Writing): Promise<void> {}

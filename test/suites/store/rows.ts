@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { usage } from '../../src/model/usage.ts'
-import type { KeyRow, ProviderRow, RequestRow } from '../../src/store/contract.ts'
+import { usage } from '../../../src/model/usage.ts'
+import type { KeyRow, ProviderRow, RequestRow } from '../../../src/store/contract.ts'
 
 /** A UUIDv7 of that time. */
 export function idAt(time: number): string {

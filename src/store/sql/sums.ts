@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import type { SqlEngine, Writing } from './engine.ts'
+import { blockColumns, blockSize } from './histogram.ts'
+import type { RequestRecord } from './request-row.ts'
+import type { Tables } from './tables.ts'
+import { type Dimension, dimensions, metrics, spans, type Summed, summed, type SumTables } from './sum-columns.ts'
+import { usageFields } from './usage-fields.ts'
+
+/*
+ * Sums over the request log, one row for each combination of what calls can be asked for by and each hour, and again for each day. They
+ * are written in the transaction that takes the rows in, so they are always right, and outlive the rows.
+ */
+
+/** What one call adds to the sums of its hour and day, or a change of its cost does. */
+export interface Addend {
+  readonly started: number
+  readonly dimensions: Readonly<Record<Dimension, string>>
+  readonly sums: Partial<Record<Summed, number | bigint>>
+  /** Buckets that count one call more. */
+  readonly buckets: readonly { readonly metric: number; readonly bucket: number }[]
+}
+
+/** What a row of the request log adds. */
+export function addendOf(record: RequestRecord): Addend {
+  const { duration, time_to_first_event: firstEvent, cost_nano_usd: cost } = record
+  const buckets: { metric: number; bucket: number }[] = [{ metric: metrics.duration, bucket: record.duration_bucket }]
+  if (record.first_event_bucket !== null)
+    buckets.push({ metric: metrics.firstEvent, bucket: record.first_event_bucket })
+  return {
+    started: record.started,
+    dimensions: record,
+    sums: {
+      ...Object.fromEntries(usageFields.map(([, column]) => [column, record[column]])),
+      requests: 1,
+      errors: Number(record.status === 'error'),
+      estimated: record.estimated,
+      unpriced: Number(cost === null),
+      cost_nano_usd: BigInt(cost ?? 0),
+      duration_us: Math.round(duration * 1000),
+      first_events: Number(firstEvent !== null),
+      first_event_us: Math.round((firstEvent ?? 0) * 1000),
+    },
+    buckets,
+  }
+}
+
+/** Adds to the sums of hours and days. Rows are written in one order by everybody, so that nobody waits in a circle. */
+export async function addToSums(engine: SqlEngine, writing: Writing, addends: readonly Addend[]): Promise<void> {
+  if (addends.length === 0) return
+  const named = nameCombinations(addends)
+  await writeCombinations(engine, writing, named)
+  for (const span of Object.values(spans)) {
+    await upsert(engine, writing, span.sums, ['start', 'combination'], summed, sumRows(span, named))
+    const histogramKey = ['start', 'metric', 'combination', 'block']
+    await upsert(engine, writing, span.histograms, histogramKey, blockColumns, histogramRows(span, named))
+  }
+}
+
+interface Named {
+  readonly addend: Addend
+  /** The combination's id, as a decimal number of 63 bits. */
+  readonly combination: string
+}
+
+/** An id that everybody gives to the same combination, without asking: the beginning of a hash. */
+function nameCombinations(addends: readonly Addend[]): readonly Named[] {
+  const names = new Map<string, string>()
+  return addends.map((addend) => {
+    const key = dimensions.map((dimension) => addend.dimensions[dimension]).join('\0')
+    const combination = names.get(key) ?? String(createHash('sha256').update(key).digest().readBigUInt64BE() >> 1n)
+    names.set(key, combination)
+    return { addend, combination }
+  })
+}
+
+async function writeCombinations(engine: SqlEngine, writing: Writing, named: readonly Named[]): Promise<void> {
+  const rows = new Map(
+    named.map(({ combination, addend }) => {
+      const values = dimensions.map((dimension) => [dimension, addend.dimensions[dimension]])
+      return [combination, { id: combination, ...Object.fromEntries(values) }]
+    }),
+  )
+  const columns = ['id', ...dimensions]
+  await sql`insert into usage_combination (${sql.join(columns.map((column) => sql.ref(column)))})
+    ${engine.rowsOf('usage_combination', columns, inOrder(rows))} on conflict do nothing`.execute(writing)
+}
+
+function sumRows({ spanMs }: SumTables, named: readonly Named[]): readonly object[] {
+  const rows = new Map<string, Record<string, number | bigint | string>>()
+  for (const { addend, combination } of named) {
+    const start = addend.started - (addend.started % spanMs)
+    const key = orderKey(start, combination)
+    const row = rows.get(key) ?? { start, combination, ...nothingYet }
+    for (const column of summed) {
+      const more = addend.sums[column] ?? 0
+      const before = row[column] as number | bigint
+      row[column] =
+        typeof more === 'bigint' || typeof before === 'bigint' ? BigInt(before) + BigInt(more) : before + more
+    }
+    rows.set(key, row)
+  }
+  return inOrder(rows).map((row) => ({ ...row, cost_nano_usd: String(row['cost_nano_usd']) }))
+}
+
+const nothingYet = Object.fromEntries(summed.map((column) => [column, 0]))
+
+function histogramRows({ spanMs }: SumTables, named: readonly Named[]): readonly object[] {
+  const rows = new Map<string, Record<string, number | string>>()
+  for (const { addend, combination } of named) {
+    const start = addend.started - (addend.started % spanMs)
+    for (const { metric, bucket } of addend.buckets) {
+      const block = Math.floor(bucket / blockSize)
+      const key = orderKey(start, metric, combination, block)
+      const row = rows.get(key) ?? { start, metric, combination, block, ...emptyBlock }
+      const column = `c${bucket % blockSize}`
+      row[column] = Number(row[column]) + 1
+      rows.set(key, row)
+    }
+  }
+  return inOrder(rows)
+}
+
+const emptyBlock = Object.fromEntries(blockColumns.map((column) => [column, 0]))
+
+function orderKey(...parts: readonly (number | string)[]): string {
+  return parts.join(' ')
+}
+
+function inOrder<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {
+  return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+}
+
+/** Inserts rows, and adds their sums to those that are there already. */
+async function upsert(
+  engine: SqlEngine,
+  writing: Writing,
+  table: keyof Tables,
+  key: readonly string[],
+  sums: readonly string[],
+  rows: readonly object[],
+): Promise<void> {
+  if (rows.length === 0) return
+  const columns = [...key, ...sums]
+  const added = sums.map(
+    (column) => sql`${sql.ref(column)} = ${sql.table(table)}.${sql.ref(column)} + excluded.${sql.ref(column)}`,
+  )
+  await sql`insert into ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})
+    ${engine.rowsOf(table, columns, rows)}
+    on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do update set ${sql.join(added)}`.execute(writing)
+}

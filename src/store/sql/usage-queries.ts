@@ -1,0 +1,152 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Condition, every } from './conditions.ts'
+import { blockColumns, blockSize } from './histogram.ts'
+import { dimensions, metrics, spans, type SumTables, type Summed, summed } from './sum-columns.ts'
+import type { Tables } from './tables.ts'
+import { isSeconds } from './usage-fields.ts'
+import type { Key, Question } from './usage-question.ts'
+import type { Parts, Span } from './usage-range.ts'
+
+/** Sums of one group in one part of the time. */
+export type SumRow = Key & Readonly<Record<Summed, bigint | number>>
+
+/** How many calls of one group fell into a bucket, in one part of the time. */
+export type BucketRow = Key & { readonly metric: number; readonly bucket: number; readonly calls: number }
+
+/** Where rows come from: a table that is called `part`, which of its rows count, and where it has its dimensions. */
+interface Source {
+  readonly from: RawBuilder<unknown>
+  readonly where: Condition
+  readonly dimensions: 'part' | 'usage_combination'
+}
+
+/** Reads the sums of every part of the time. */
+export async function readSums(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly SumRow[]> {
+  const values = summed.map((column) => sumOf(column, isSeconds(column)))
+  const found: SumRow[] = []
+  for (const source of sourcesOf(question, parts, 'sums'))
+    found.push(...(await select<SumRow>(source, question, [], values).execute(db)).rows)
+  return found
+}
+
+/** Reads the histograms of every part of the time. */
+export async function readBuckets(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly BucketRow[]> {
+  const found: BucketRow[] = []
+  const blocks = [sql`part.metric`, sql`part.block`]
+  const counts = blockColumns.map((column) => sumOf(column, false))
+  for (const source of sourcesOf(question, { ...parts, rows: [] }, 'histograms'))
+    found.push(...(await select<BlockRow>(source, question, blocks, counts).execute(db)).rows.flatMap(bucketsOf))
+  if (parts.rows.length === 0) return found
+  const source = rowsSource(question, parts.rows)
+  for (const [metric, column] of bucketColumns) {
+    const bucket = sql`part.${sql.ref(column)}`
+    const { rows } = await select<Key & Record<string, bigint | null>>(
+      source,
+      question,
+      [bucket],
+      [sql`count(*) as calls`],
+    ).execute(db)
+    for (const row of rows)
+      if (row[column] !== null) found.push({ ...row, metric, bucket: Number(row[column]), calls: Number(row['calls']) })
+  }
+  return found
+}
+
+const bucketColumns = [
+  [metrics.duration, 'duration_bucket'],
+  [metrics.firstEvent, 'first_event_bucket'],
+] as const
+
+type BlockRow = Key & { readonly metric: bigint; readonly block: bigint } & Readonly<Record<string, bigint>>
+
+function bucketsOf(row: BlockRow): readonly BucketRow[] {
+  return blockColumns.flatMap((column, index) => {
+    const calls = Number(row[column])
+    const bucket = Number(row.block) * blockSize + index
+    return calls === 0 ? [] : [{ ...row, metric: Number(row.metric), bucket, calls }]
+  })
+}
+
+function sourcesOf(question: Question, { days, hours, rows }: Parts, what: 'sums' | 'histograms'): readonly Source[] {
+  return [
+    ...(days.length > 0 ? [sumsSource(spans.day, what, question, days)] : []),
+    ...(hours.length > 0 ? [sumsSource(spans.hour, what, question, hours)] : []),
+    ...(rows.length > 0 ? [rowsSource(question, rows)] : []),
+  ]
+}
+
+/** A table of sums, joined with the names of its combinations only where they are asked for. */
+function sumsSource(
+  tables: SumTables,
+  what: 'sums' | 'histograms',
+  question: Question,
+  times: readonly Span[],
+): Source {
+  const joined = question.dimensions.length > 0
+  return {
+    // With its condition beside it, a cross join is an inner one in the order it is written, which SQLite then keeps.
+    from: sql`${sql.table(tables[what])} as part${joined ? sql` cross join usage_combination` : sql``}`,
+    where: every([
+      joined ? sql<boolean>`usage_combination.id = part.combination` : undefined,
+      within(sql`part.start`, times),
+      question.condition &&
+        sql<boolean>`part.combination in (select id from usage_combination where ${question.condition})`,
+    ]),
+    dimensions: 'usage_combination',
+  }
+}
+
+/** What a row of the log adds to the sums, where that is not simply a column of it. */
+const added: Readonly<Partial<Record<Summed, RawBuilder<unknown>>>> = {
+  requests: sql`1`,
+  errors: sql`case when status = 'error' then 1 else 0 end`,
+  unpriced: sql`case when cost_nano_usd is null then 1 else 0 end`,
+  cost_nano_usd: sql`coalesce(cost_nano_usd, 0)`,
+  duration_us: sql`cast(round(duration * 1000) as bigint)`,
+  first_events: sql`case when time_to_first_event is null then 0 else 1 end`,
+  first_event_us: sql`cast(round(coalesce(time_to_first_event, 0) * 1000) as bigint)`,
+}
+
+/** The log itself, as if it were a table of sums of one call each. */
+function rowsSource(question: Question, times: readonly Span[]): Source {
+  const values = summed.map((column) => sql`${added[column] ?? sql.ref(column)} as ${sql.ref(column)}`)
+  const names = [...dimensions, 'duration_bucket', 'first_event_bucket'].map((column) => sql.ref(column))
+  return {
+    from: sql`(
+      select started - started % ${sql.lit(spans.hour.spanMs)} as start, ${sql.join([...names, ...values])}
+      from request where ${every([within(sql`started`, times), question.condition])}) as part`,
+    where: every([]),
+    dimensions: 'part',
+  }
+}
+
+function select<Row>(
+  source: Source,
+  question: Question,
+  moreKeys: readonly RawBuilder<unknown>[],
+  values: readonly RawBuilder<unknown>[],
+): RawBuilder<Row> {
+  const keys = [
+    ...(question.byTime ? [sql`part.start`] : []),
+    ...question.dimensions.map((dimension) => sql.ref(`${source.dimensions}.${dimension}`)),
+    ...moreKeys,
+  ]
+  const grouping = keys.length === 0 ? sql`having count(*) > 0` : sql`group by ${sql.join(keys)}`
+  return sql<Row>`select ${sql.join([...keys, ...values])} from ${source.from} where ${source.where} ${grouping}`
+}
+
+/** Without the cast, PostgreSQL sums whole numbers to a type without bounds. */
+function sumOf(column: string, real: boolean): RawBuilder<unknown> {
+  const sum = sql`sum(part.${sql.ref(column)})`
+  return sql`${real ? sum : sql`cast(${sum} as bigint)`} as ${sql.ref(column)}`
+}
+
+function within(column: RawBuilder<unknown>, times: readonly Span[]): Condition {
+  const either = times.map(({ from, to }) =>
+    every([
+      Number.isFinite(from) ? sql<boolean>`${column} >= ${from}` : undefined,
+      Number.isFinite(to) ? sql<boolean>`${column} < ${to}` : undefined,
+    ]),
+  )
+  return sql<boolean>`(${sql.join(either, sql` or `)})`
+}

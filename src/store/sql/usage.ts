@@ -1,0 +1,110 @@
+import type { Kysely } from 'kysely'
+import type { LedgerStore, UsageGroup } from '../contract.ts'
+import type { Sql } from './engine.ts'
+import { Histogram } from './histogram.ts'
+import { metrics, type Summed, summed } from './sum-columns.ts'
+import type { Tables } from './tables.ts'
+import { readUsageFields } from './usage-fields.ts'
+import { type BucketRow, readBuckets, readSums, type SumRow } from './usage-queries.ts'
+import { groupOf, type Key, type Question, questionOf } from './usage-question.ts'
+import { split } from './usage-range.ts'
+
+/**
+ * Sums over calls, exact to the millisecond where their rows are kept and to the hour before that. Read from sums of days and hours, and
+ * from rows only for what is left of an hour at either end.
+ */
+export async function usage(
+  { engine }: Sql,
+  ...[filter, groupBy, scope]: Parameters<LedgerStore['usage']>
+): Promise<Awaited<ReturnType<LedgerStore['usage']>>> {
+  const question = questionOf(engine, filter, groupBy, scope)
+  const groups = new Groups(question)
+  const total = new Sums([])
+  await engine.snapshot(async (db) => {
+    const parts = split(question.span, await keptSince(db), question.byHour)
+    for (const row of await readSums(db, question, parts)) {
+      groups.of(row).add(row)
+      total.add(row)
+    }
+    for (const row of await readBuckets(db, question, parts)) {
+      groups.of(row).count(row)
+      total.count(row)
+    }
+  })
+  return { total: total.answer(), groups: groupBy.length === 0 ? [] : groups.answers() }
+}
+
+/** From when on rows are kept, in milliseconds since the epoch. */
+async function keptSince(db: Kysely<Tables>): Promise<number> {
+  const { since } = await db.selectFrom('request_kept').select('since').executeTakeFirstOrThrow()
+  return Number(since)
+}
+
+class Groups {
+  readonly #question: Question
+  readonly #groups = new Map<string, Sums>()
+
+  constructor(question: Question) {
+    this.#question = question
+  }
+
+  of(key: Key): Sums {
+    const group = groupOf(this.#question, key)
+    const name = group.join('\0')
+    const known = this.#groups.get(name) ?? new Sums(group)
+    this.#groups.set(name, known)
+    return known
+  }
+
+  answers(): readonly UsageGroup[] {
+    return [...this.#groups.values()].map((sums) => sums.answer()).toSorted((a, b) => compare(a.group, b.group))
+  }
+}
+
+function compare(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((value, index) => value !== b[index])
+  return (a[at] ?? '') < (b[at] ?? '') ? -1 : 1
+}
+
+/** What is known of one group so far. */
+class Sums {
+  readonly #group: readonly string[]
+  readonly #sums = Object.fromEntries(summed.map((column) => [column, 0n])) as Record<Summed, bigint | number>
+  readonly #duration = new Histogram()
+  readonly #firstEvent = new Histogram()
+
+  constructor(group: readonly string[]) {
+    this.#group = group
+  }
+
+  add(row: SumRow): void {
+    for (const column of summed) {
+      const more = row[column]
+      const sum = this.#sums[column]
+      this.#sums[column] = typeof more === 'bigint' && typeof sum === 'bigint' ? sum + more : Number(sum) + Number(more)
+    }
+    this.#duration.add(BigInt(row.duration_us), BigInt(row.requests))
+    this.#firstEvent.add(BigInt(row.first_event_us), BigInt(row.first_events))
+  }
+
+  count({ metric, bucket, calls }: BucketRow): void {
+    const histogram = metric === metrics.duration ? this.#duration : this.#firstEvent
+    histogram.count(bucket, calls)
+  }
+
+  answer(): UsageGroup {
+    const sums = this.#sums
+    const requests = BigInt(sums.requests)
+    const unpriced = BigInt(sums.unpriced)
+    return {
+      group: this.#group,
+      requests,
+      errors: BigInt(sums.errors),
+      usage: { ...readUsageFields(sums), estimatedRequests: Number(sums.estimated) },
+      costNanoUsd: requests === unpriced ? undefined : BigInt(sums.cost_nano_usd),
+      unpricedRequests: unpriced,
+      duration: this.#duration.percentiles(),
+      timeToFirstEvent: this.#firstEvent.percentiles(),
+    }
+  }
+}
