@@ -13,6 +13,7 @@ const settings = compatibleSettings.extend({
 const vendor = {
   type: 'azure-openai',
   title: 'Azure OpenAI',
+  catalog: 'azure',
   baseUrlVariable: {
     name: 'AZURE_OPENAI_ENDPOINT',
     toBaseUrl: (endpoint: string) =>

@@ -38,6 +38,7 @@ export default definePlugin<Settings>({
     type: 'bedrock',
     contract: 'switchyard.v1',
     title: 'Amazon Bedrock',
+    catalog: 'aws',
     models: prefixes.map((prefix) => `${prefix}*`),
     settings,
     keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',

@@ -5,6 +5,7 @@ export default definePlugin(
   compatible(openaiClient, {
     type: 'cloudflare',
     title: 'Cloudflare Workers AI',
+    catalog: 'cloudflare-workers-ai',
     baseUrlVariable: {
       name: 'CLOUDFLARE_ACCOUNT_ID',
       toBaseUrl: (account) => `https://api.cloudflare.com/client/v4/accounts/${account}/ai/v1`,

@@ -5,6 +5,7 @@ export default definePlugin(
   compatible(geminiClient, {
     type: 'gemini',
     title: 'Google Gemini',
+    catalog: 'google',
     baseUrl: 'https://generativelanguage.googleapis.com',
     baseUrlVariable: { name: 'GEMINI_BASE_URL' },
     keyVariable: 'GEMINI_API_KEY',

@@ -5,6 +5,7 @@ export default definePlugin(
   compatible(openaiClient, {
     type: 'github',
     title: 'GitHub Models',
+    catalog: 'github-models',
     baseUrl: 'https://models.github.ai/inference',
     keyVariable: 'GITHUB_TOKEN',
   }),

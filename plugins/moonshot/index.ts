@@ -5,6 +5,7 @@ export default definePlugin(
   compatible(openaiClient, {
     type: 'moonshot',
     title: 'Moonshot AI',
+    catalog: 'moonshotai',
     baseUrl: 'https://api.moonshot.ai/v1',
     keyVariable: 'MOONSHOT_API_KEY',
     options: { reasoningField: 'reasoning_content' },

@@ -41,6 +41,7 @@ export default definePlugin<z.infer<typeof settings>>({
     type: 'vertex',
     contract: 'switchyard.v1',
     title: 'Google Vertex AI',
+    catalog: 'google',
     models: [],
     settings,
     baseUrlVariable: { name: 'GOOGLE_VERTEX_BASE_URL' },

@@ -5,6 +5,7 @@ export default definePlugin(
   compatible(openaiClient, {
     type: 'xai',
     title: 'xAI',
+    catalog: 'x-ai',
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
     options: { limitField: 'max_completion_tokens' },

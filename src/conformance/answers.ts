@@ -52,17 +52,35 @@ async function keepsTheOrder(exam: Exam): Promise<void> {
 async function reportsUsage(exam: Exam): Promise<void> {
   await inBothWays(exam, asked(exam, greeting), ({ usage }, way) => {
     if (usage === undefined) throw new NotSupported(`${way}: it tells no usage, so the gateway estimates`)
-    const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens, reasoningTokens } =
-      usage
+    const { inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = usage
     demand(inputTokens > 0, `${way}: it read no tokens`)
     demand(outputTokens > 0, `${way}: it wrote no tokens`)
     demand(
       cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens <= inputTokens,
       `${way}: more cached tokens than input`,
     )
-    demand(reasoningTokens <= outputTokens, `${way}: more reasoning tokens than output`)
+    demand(
+      usage.reasoningTokens + usage.citationTokens <= outputTokens,
+      `${way}: more reasoning tokens and citations than output`,
+    )
+    for (const [part, whole] of partsOfUsage)
+      demand(usage[part] <= usage[whole], `${way}: its ${part} are more than its ${whole}`)
   })
 }
+
+/** Classes of tokens and the class each lies within, as `Usage` documents them. */
+const partsOfUsage = [
+  ['audioInputTokens', 'inputTokens'],
+  ['imageInputTokens', 'inputTokens'],
+  ['videoInputTokens', 'imageInputTokens'],
+  ['cacheReadAudioTokens', 'cacheReadTokens'],
+  ['cacheReadAudioTokens', 'audioInputTokens'],
+  ['cacheReadImageTokens', 'cacheReadTokens'],
+  ['cacheReadImageTokens', 'imageInputTokens'],
+  ['audioOutputTokens', 'outputTokens'],
+  ['imageOutputTokens', 'outputTokens'],
+  ['videoOutputTokens', 'imageOutputTokens'],
+] as const
 
 async function givesSeveral(exam: Exam): Promise<void> {
   await whereSupported(exam, asked(exam, greeting, { n: 2 }), /^n$/, ({ choices }, way) => {

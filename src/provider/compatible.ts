@@ -29,6 +29,8 @@ export interface Vendor<Options> {
   /** Model names the vendor is known by: exact, or a prefix ending in `*`. */
   readonly models?: readonly string[]
   readonly defaultModel?: string
+  /** What the catalog of models and prices calls the vendor, where that is not its type. */
+  readonly catalog?: string
   /** What the vendor does differently from the format's usual ways. */
   readonly options?: Partial<Options>
   /** How the key is sent; as a bearer token unless said otherwise. */
@@ -53,6 +55,7 @@ export function compatible<Options extends object>(
     ...(vendor.keyVariable !== undefined && { keyVariable: vendor.keyVariable }),
     ...(vendor.baseUrlVariable !== undefined && { baseUrlVariable: vendor.baseUrlVariable }),
     ...(vendor.defaultModel !== undefined && { defaultModel: vendor.defaultModel }),
+    ...(vendor.catalog !== undefined && { catalog: vendor.catalog }),
   }
   return {
     manifest,

@@ -94,6 +94,8 @@ export interface Manifest<Settings> {
   readonly builtIn?: boolean
   /** The model a provider of this type answers with when a client names the provider alone. */
   readonly defaultModel?: string
+  /** What the catalog of models and prices calls this vendor; `type` unless said otherwise. */
+  readonly catalog?: string
 }
 
 /** What every provider has beside the settings of its own plugin. */

@@ -150,6 +150,7 @@ const pluginShape = z.looseObject({
     title: z.string(),
     models: z.array(z.string().regex(/^([^*\s]+\*?|\*)$/, 'must be a model name, or a prefix that ends in "*"')),
     settings: z.custom(isSchema, 'must be a schema, with parse and safeParse'),
+    catalog: z.string().min(1).optional(),
   }),
   create: z.custom(isFunction, 'must be a function'),
 })

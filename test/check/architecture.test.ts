@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 const layers = [
   ['gen'],
   ['model', 'error'],
+  ['catalog'],
   ['dialects'],
   ['provider', 'store'],
   ['core'],
