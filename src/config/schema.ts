@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { aliasName } from '../core/alias.ts'
 import type { AliasRule, AliasTarget } from '../core/contract.ts'
-import type { Permission } from '../dialects/contract.ts'
+import { permissions } from '../dialects/permissions.ts'
 import { duration } from './duration.ts'
 import { isAllowedVariable } from './secrets.ts'
 
@@ -76,17 +76,6 @@ const serverSchema = section({
   cors: corsSchema.prefault({}).describe('Calls from web pages of other origins.'),
 })
 
-const permissions = {
-  'models:use': true,
-  'usage:read': true,
-  'requests:read': true,
-  'providers:read': true,
-  'providers:write': true,
-  'keys:write': true,
-  'batches:write': true,
-  admin: true,
-} satisfies Record<Permission, true>
-
 const modelPattern = z.string().regex(/^[^*\s]*[^\s]$/, { error: 'must be a model name, or a prefix ending in "*"' })
 
 const keySchema = section({
@@ -100,10 +89,7 @@ const keySchema = section({
       error: 'must be "sha256:" and the 64 lower-case hex digits of the key\'s SHA-256',
     })
     .describe('SHA-256 of the key, as "sha256:" and 64 hex digits. The key itself is never written here.'),
-  permissions: z
-    .array(z.enum(Object.keys(permissions) as Permission[]))
-    .default(['models:use'])
-    .describe('What the key may do.'),
+  permissions: z.array(z.enum(permissions)).default(['models:use']).describe('What the key may do.'),
   models: z
     .array(modelPattern)
     .default([])
@@ -227,6 +213,12 @@ const logSchema = section({
     .describe('Least severe level that is logged.'),
 })
 
+const storeSchema = section({
+  keys_without_store: duration()
+    .prefault('5m')
+    .describe('How long keys of the store are still let in while the store does not answer.'),
+})
+
 const secretsSchema = section({
   allowed_env: z
     .array(z.string().regex(/^\*?[A-Za-z0-9_]+\*?$/, { error: 'must be a variable name, or one with "*" at an end' }))
@@ -259,13 +251,15 @@ function checkVariables(
 /** Schema of the configuration file: YAML with snake_case keys, unknown keys refused, durations read as milliseconds. */
 export const configSchema = section({
   server: serverSchema.prefault({}).describe('Where and how to listen.'),
-  data_dir: text().default('.switchyard').describe('Folder for what the gateway keeps. Nothing is written there yet.'),
+  data_dir: text().default('.switchyard').describe('Folder for what the gateway keeps.'),
   keys: z
     .array(keySchema)
     .superRefine(refuseTwins('id', (key) => key.id))
     .superRefine(refuseTwins('hash', (key) => key.hash))
     .default([])
-    .describe('Keys that clients authenticate with. Empty: open on a loopback address, refused on any other.'),
+    .describe(
+      'Keys that clients authenticate with. Without any, here or in the store: open on a loopback address; on any other a first key is made and shown.',
+    ),
   providers: z
     .array(providerSchema)
     .superRefine(refuseTwins('name', (provider) => provider.name))
@@ -281,6 +275,9 @@ export const configSchema = section({
   timeouts: timeoutsSchema.prefault({}).describe('How long each wait may take: "250ms", "5s", "10m", or seconds.'),
   retries: retriesSchema.prefault({}).describe('What may be tried again, and how often.'),
   log: logSchema.prefault({}).describe('The log: JSON lines on standard output.'),
+  store: storeSchema
+    .prefault({})
+    .describe('Where registry, keys and the request log are: a file in data_dir, or SWITCHYARD_DATABASE_URL.'),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {

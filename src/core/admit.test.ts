@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
-import type { Permission } from '../dialects/contract.ts'
+import type { Permission } from '../dialects/permissions.ts'
 import { authorize, authorizeModel, createKeys, type KeyRule, matchesAny, selectAccount } from './admit.ts'
 import type { Principal, Route } from './contract.ts'
 

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Permission } from '../dialects/contract.ts'
+import { type Permission, permissions } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
 import { type AccountScope, defaultAccountId } from '../store/contract.ts'
 import type { Principal, Route } from './contract.ts'
@@ -23,19 +23,8 @@ export interface Keys {
   authenticate(token: string | undefined): Principal
 }
 
-const everything: readonly Permission[] = [
-  'models:use',
-  'usage:read',
-  'requests:read',
-  'providers:read',
-  'providers:write',
-  'keys:write',
-  'batches:write',
-  'admin',
-]
-
 /** Everybody, where no key is needed. Told by being this very object: a key may have been given the same id. */
-export const openPrincipal: Principal = { keyId: 'open', accounts: [], permissions: new Set(everything), models: [] }
+export const openPrincipal: Principal = { keyId: 'open', accounts: [], permissions: new Set(permissions), models: [] }
 
 /** The keys of a gateway. Without any, every caller is the same principal and may do everything. */
 export function createKeys(rules: readonly KeyRule[]): Keys {
@@ -58,8 +47,8 @@ export function createKeys(rules: readonly KeyRule[]): Keys {
 }
 
 /** Who calls with a configured key. */
-export function principalOf({ id, permissions, models, accounts }: KeyRule): Principal {
-  return { keyId: id, accounts, permissions: new Set(permissions), models }
+export function principalOf({ id, permissions: held, models, accounts }: KeyRule): Principal {
+  return { keyId: id, accounts, permissions: new Set(held), models }
 }
 
 function unauthenticated(message: string): Error {

@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
+import type { Permission } from './permissions.ts'
 import type { Surface } from './surface.ts'
 
 // ---------------------------------------------------------------- the server half: what clients speak to us
@@ -88,17 +89,6 @@ export interface CountRoute {
   /** The body to answer with. */
   encode(count: CountTokensResponse): string
 }
-
-/** What a caller must be allowed to do, to use a route. */
-export type Permission =
-  | 'models:use'
-  | 'usage:read'
-  | 'requests:read'
-  | 'providers:read'
-  | 'providers:write'
-  | 'keys:write'
-  | 'batches:write'
-  | 'admin'
 
 /** One endpoint that asks no model and answers with JSON. */
 export interface Route {

@@ -5,7 +5,7 @@ import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { KeyService } from '#gen/switchyard/v1/key_pb.ts'
 import { RegistryService } from '#gen/switchyard/v1/registry_pb.ts'
 import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
-import type { Permission } from '../dialects/contract.ts'
+import type { Permission } from '../dialects/permissions.ts'
 
 /** Every service of the contract, by its own name. All of them need a key. */
 export const services = {
@@ -65,7 +65,8 @@ export const policy: Policy = {
     getRequest: 'requests:read',
     listRequests: 'requests:read',
     tailRequests: 'requests:read',
-    getLiveStats: 'usage:read',
+    // It is of every account.
+    getLiveStats: 'admin',
   },
   BatchService: {
     createBatch: 'batches:write',
@@ -86,8 +87,8 @@ export const policy: Policy = {
 export const offered = {
   InferenceService: ['listModels', 'chat', 'streamChat', 'countTokens'],
   RegistryService: ['listProviders', 'getProvider'],
-  KeyService: [],
-  UsageService: [],
+  KeyService: ['createAccount', 'updateAccount', 'listAccounts', 'createKey', 'listKeys', 'revokeKey'],
+  UsageService: ['queryUsage', 'getRequest', 'listRequests', 'tailRequests', 'getLiveStats'],
   BatchService: [],
   FileService: [],
 } as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
