@@ -1,0 +1,120 @@
+import { hash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import type { KeyRow } from '../store/contract.ts'
+import { KeyTable } from './table.ts'
+import { isToken, mintKey } from './token.ts'
+
+const noon = Date.parse('2026-03-05T12:00:00Z')
+const minute = 60_000
+const limits = { requestsPerMinute: 0, tokensPerMinute: 0, concurrentRequests: 0 }
+
+function row(sha256: string, fields: Partial<KeyRow> = {}): KeyRow {
+  return {
+    id: 'a1b2c3d4e5f6',
+    accountId: 'acme',
+    name: 'team',
+    sha256,
+    permissions: ['models:use'],
+    models: ['gpt-*'],
+    created: noon,
+    expires: undefined,
+    revoked: undefined,
+    limits,
+    ...fields,
+  }
+}
+
+function reasonOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    return (error as { reason?: string }).reason ?? String(error)
+  }
+  return 'let in'
+}
+
+/** A table at a clock that the test moves. */
+function tableAt(clock: { now: number }, configured: ConstructorParameters<typeof KeyTable>[0] = []): KeyTable {
+  return new KeyTable(configured, { maxAgeMs: 5 * minute, now: () => clock.now })
+}
+
+describe('a minted key', () => {
+  test('has its id in it, is known by its hash, and is never the same', () => {
+    const { id, token, sha256 } = mintKey()
+    expect(token.startsWith(`sy_${id}_`)).toBe(true)
+    expect(hash('sha256', token)).toBe(sha256)
+    expect([isToken(token), isToken(`${token}x`), isToken(`sk-${token}`)]).toEqual([true, false, false])
+    expect(mintKey().token).not.toBe(token)
+  })
+})
+
+describe('the table of keys', () => {
+  test('lets in a stored key, with what it may', () => {
+    const { token, sha256 } = mintKey()
+    const table = tableAt({ now: noon })
+    table.load({ keys: [row(sha256)], accounts: [], everHadKeys: true, at: noon }, true)
+    expect(table.authenticate(token)).toEqual({
+      keyId: 'a1b2c3d4e5f6',
+      accounts: ['acme'],
+      permissions: new Set(['models:use']),
+      models: ['gpt-*'],
+    })
+    expect(reasonOf(() => table.authenticate(mintKey().token))).toBe('unauthenticated')
+  })
+
+  test('is open only when it is known that there never was a key', () => {
+    const table = tableAt({ now: noon })
+    expect([table.required, reasonOf(() => table.authenticate('any'))]).toEqual([true, 'store_unavailable'])
+    table.load({ keys: [], accounts: [], everHadKeys: false, at: noon }, true)
+    expect([table.required, table.authenticate(undefined).keyId]).toEqual([false, 'open'])
+    table.load({ keys: [], accounts: [], everHadKeys: true, at: noon }, true)
+    expect([table.required, reasonOf(() => table.authenticate(undefined))]).toEqual([true, 'unauthenticated'])
+  })
+
+  test('ends a key at its time, to the millisecond', () => {
+    const { token, sha256 } = mintKey()
+    const clock = { now: noon }
+    const table = tableAt(clock)
+    table.load({ keys: [row(sha256, { expires: noon + minute })], accounts: [], everHadKeys: true, at: noon }, true)
+    clock.now = noon + minute - 1
+    expect(reasonOf(() => table.authenticate(token))).toBe('let in')
+    clock.now = noon + minute
+    expect(reasonOf(() => table.authenticate(token))).toBe('unauthenticated')
+  })
+
+  test('without its store, lets known keys in for five minutes, and does not call an unknown one wrong', () => {
+    const { token, sha256 } = mintKey()
+    const clock = { now: noon }
+    const table = tableAt(clock)
+    table.load({ keys: [row(sha256)], accounts: [], everHadKeys: true, at: noon }, true)
+    table.unreachable()
+    expect(reasonOf(() => table.authenticate(token))).toBe('let in')
+    expect(reasonOf(() => table.authenticate(mintKey().token))).toBe('store_unavailable')
+    clock.now = noon + 5 * minute + 1
+    expect(reasonOf(() => table.authenticate(token))).toBe('store_unavailable')
+    table.load({ keys: [row(sha256)], accounts: [], everHadKeys: true, at: clock.now }, true)
+    expect(reasonOf(() => table.authenticate(token))).toBe('let in')
+  })
+
+  test('knows configured keys whatever the store does', () => {
+    const rule = { id: 'ops', sha256: hash('sha256', 'own'), permissions: ['admin'], models: [], accounts: [] } as const
+    const table = tableAt({ now: noon }, [rule])
+    table.unreachable()
+    expect(table.authenticate('own').keyId).toBe('ops')
+  })
+
+  test('knows which accounts let their content be kept', () => {
+    const table = tableAt({ now: noon })
+    const account = { id: 'acme', name: 'Acme', created: noon, logContent: true }
+    table.load(
+      {
+        keys: [],
+        accounts: [account, { ...account, id: 'b', logContent: false }],
+        everHadKeys: true,
+        at: noon,
+      },
+      true,
+    )
+    expect([table.keepsContent('acme'), table.keepsContent('b'), table.keepsContent('c')]).toEqual([true, false, false])
+  })
+})
