@@ -74,6 +74,6 @@ export interface UsageOperations {
 /** Everything of that, bound to one caller. */
 export interface Surface {
   readonly registry: Pick<RegistryOperations, 'models' | 'providers'> & Partial<RegistryOperations>
-  readonly keys?: KeyOperations
-  readonly usage?: UsageOperations
+  readonly keys: KeyOperations
+  readonly usage: UsageOperations
 }

@@ -94,6 +94,4 @@ export const absent: readonly string[] = [
   '/api/v1/inference/embed',
   '/api/v1/inference/images',
   '/api/v1/inference/transcribe',
-  '/api/v1/inference/usage',
-  '/api/v1/inference/requests',
 ]

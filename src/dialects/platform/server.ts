@@ -4,6 +4,7 @@ import { PlatformAnswer } from './encode-answer.ts'
 import { errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
 import { chatAnswer, chatEvent, chatRequest } from './types.ts'
+import { usageRoutes } from './usage-routes.ts'
 
 const chat: ChatRoute = {
   path: '/api/v1/inference/chat',
@@ -27,7 +28,7 @@ export const platformServer: ServerDialect = {
   base: '/api/v1/inference',
   passThrough: false,
   chat: [chat, chatStream],
-  routes,
+  routes: [...routes, ...usageRoutes],
   absent,
   errorBody,
 }

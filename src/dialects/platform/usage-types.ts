@@ -1,0 +1,61 @@
+import { z } from 'zod'
+
+const attempt = z.object({
+  provider: z.string(),
+  model: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+  beganMs: z.number(),
+  durationMs: z.number(),
+})
+
+const request = z.object({
+  id: z.string(),
+  clientRequestId: z.string().optional(),
+  upstreamRequestId: z.string().optional(),
+  account: z.string(),
+  key: z.string(),
+  dialect: z.string(),
+  operation: z.string(),
+  streaming: z.boolean(),
+  requestedModel: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  status: z.enum(['ok', 'error', 'cancelled']),
+  reason: z.string().optional(),
+  httpStatus: z.number(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  cacheReadTokens: z.number(),
+  cacheWriteTokens: z.number(),
+  reasoningTokens: z.number(),
+  estimated: z.boolean(),
+  costUsd: z.number().nullable().describe('null where the price is not known'),
+  durationMs: z.number(),
+  timeToFirstEventMs: z.number().optional(),
+  attempts: z.array(attempt),
+  created: z.iso.datetime(),
+  request: z.string().optional().describe('JSON, where the account lets content be kept'),
+  response: z.string().optional().describe('JSON, where the account lets content be kept'),
+})
+
+/** Body of `GET /api/v1/inference/usage`. */
+export const usagePage = z.object({
+  success: z.literal(true),
+  data: z.object({
+    summary: z.object({
+      totalRequests: z.number(),
+      totalErrors: z.number(),
+      totalInputTokens: z.number(),
+      totalOutputTokens: z.number(),
+      totalTokens: z.number(),
+      avgDurationMs: z.number(),
+      totalCostUsd: z.number().nullable().describe('null where no price is known'),
+    }),
+    requests: z.array(request),
+    nextCursor: z.string().optional(),
+  }),
+})
+
+/** Body of `GET /api/v1/inference/requests/:id`. */
+export const oneRequest = z.object({ success: z.literal(true), data: request })
