@@ -17,13 +17,18 @@ export function storeLocation(env: Readonly<Record<string, string | undefined>>,
   return url === undefined || url === '' ? join(dataDir, 'switchyard.db') : url
 }
 
+/** Whether a location is a server's URL, rather than a file's path. */
+export function isPostgres(location: string): boolean {
+  return /^postgres(ql)?:/i.test(location)
+}
+
 /**
  * Opens the store, and brings its schema up to date: PostgreSQL for `postgres://` and `postgresql://`, else a SQLite file of that path.
  * Rejects with `store_unavailable` when it cannot be reached, was made by a newer version, or the URL cannot be read; the error never
  * holds the URL.
  */
 export async function openStore(location: string, { skipped = () => {} }: StoreOptions = {}): Promise<Store> {
-  if (/^postgres(ql)?:/i.test(location)) {
+  if (isPostgres(location)) {
     const { openPostgres } = await import('./postgres/open.ts')
     return await openPostgres(location, skipped)
   }

@@ -22,6 +22,7 @@ export class WorkerConnection implements DatabaseConnection {
   readonly #waiting = new Map<number, Waiting>()
   readonly #ended: Promise<void>
   #asked = 0
+  #closing = false
   #over: Error | undefined
 
   constructor(opening: Opening) {
@@ -56,6 +57,8 @@ export class WorkerConnection implements DatabaseConnection {
 
   /** Ends the thread after what was asked before. */
   async close(): Promise<void> {
+    // The answer to what was asked before must not let the process end while the thread still writes.
+    this.#closing = true
     this.#worker.ref()
     this.#worker.postMessage('close')
     await this.#ended
@@ -64,7 +67,7 @@ export class WorkerConnection implements DatabaseConnection {
   #receive(answer: Answer): void {
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
-    if (this.#waiting.size === 0) this.#worker.unref()
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref()
     if ('message' in answer) waiting?.reject(new SqliteError(answer.message, answer.errcode))
     else {
       const { rows, changes } = answer
