@@ -3,15 +3,19 @@ import { BlockList, isIP } from 'node:net'
 import type { Logger as Pino } from 'pino'
 import type { Config, Environment } from './config/load.ts'
 import { createProviders } from './config/providers.ts'
-import { createKeys } from './core/admit.ts'
 import type { LoadedProvider } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { fixedRegistry } from './core/live.ts'
 import { createRegistry } from './core/resolve.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
+import { createFirstKey } from './keys/first.ts'
+import { keyOperations } from './keys/operations.ts'
+import { KeyTable } from './keys/table.ts'
+import { LiveStats } from './observe/live-stats.ts'
 import { callLog, tell } from './observe/log.ts'
 import { createMetrics } from './observe/metrics.ts'
+import { usageOperations } from './observe/usage-operations.ts'
 import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
 import { registryOperations } from './registry/operations.ts'
@@ -25,6 +29,10 @@ import { openPort, portLimits } from './server/port.ts'
 import { createRest } from './server/rest.ts'
 import { defaultRpcLimits, rpcHandler } from './server/rpc.ts'
 import { sourceDecoders } from './server/source.ts'
+import type { Store } from './store/contract.ts'
+import { openLate } from './store/late.ts'
+import { Mirror } from './store/mirror.ts'
+import { isPostgres, openStore, storeLocation } from './store/open.ts'
 import { version } from './version.ts'
 
 /** What a gateway is started with. */
@@ -40,6 +48,8 @@ export interface RunningGateway {
   readonly host: string
   readonly port: number
   readonly keysRequired: boolean
+  /** The first key of all, when this start made it: to be shown once, and kept nowhere. */
+  readonly firstKey: string | undefined
   readonly providers: readonly { readonly name: string; readonly type: string; readonly models: readonly string[] }[]
   /** Drains: takes no new connections, lets open calls finish up to the drain time, then ends them with an error that says so. */
   stop(): Promise<void>
@@ -52,11 +62,17 @@ const lastWordsMs = 1000
 
 /**
  * Puts a gateway together and opens its port. This file alone knows every part. Rejects with a one-line message for a bad
- * plugin or provider, for a port in use, and for an open gateway on an address that is not loopback.
+ * plugin or provider, for a store that cannot be used, and for a port in use. On an address that is not loopback, a gateway that
+ * never had a key makes its first one.
  */
 export async function startGateway({ config, env, log }: GatewayOptions): Promise<RunningGateway> {
-  const keys = createKeys(config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) })))
-  requireKeys(keys.required, config.server.host)
+  const store = await openStoreOf({ config, env, log })
+  const mirror = await Mirror.open({ store, folder: config.data_dir, log })
+  const configured = config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) }))
+  const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
+  await mirror.follow(keys)
+  const firstKey = keys.required || isLocal(config.server.host) ? undefined : await createFirstKey(store.accounts)
+  if (firstKey !== undefined) await mirror.refresh()
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
   const loaded = await loadPlugins({
     builtIn: plugins,
@@ -65,6 +81,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   })
   const providers = await createProviders({ config, env, plugins: loaded, egress, log })
   const metrics = createMetrics()
+  const live = new LiveStats()
   const registry = fixedRegistry(createRegistry(providers, config.aliases))
   const [problem] = registry.current.problems
   if (problem !== undefined) throw fail('invalid_request', problem.message)
@@ -72,11 +89,13 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     keys,
     surface: (principal) => ({
       registry: registryOperations(registry, principal),
+      keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
+      usage: usageOperations({ store: store.ledger, flush: async () => {}, live }, principal),
     }),
     registry,
     egress,
     log,
-    recorder: tell([metrics, callLog(log)]),
+    recorder: tell([metrics, live, callLog(log)]),
     timeouts: {
       connect: config.timeouts.connect,
       firstEvent: config.timeouts.first_event,
@@ -92,6 +111,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const health = new Health(Object.values(services))
   const open = new OpenCalls()
   const stopping = new AbortController()
+  const draining = new AbortController()
   const { body_limit_bytes: bodyBytes, cors, tls } = config.server
   const rpc = rpcHandler({
     core,
@@ -99,6 +119,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     log,
     dialects: sourceDecoders(serverDialects),
     stopping: stopping.signal,
+    draining: draining.signal,
     limits: {
       ...defaultRpcLimits,
       readBytes: bodyBytes,
@@ -137,6 +158,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     health.draining()
+    draining.abort()
     const graceMs = config.server.drain_seconds * 1000
     const lastCall = setTimeout(() => {
       const reason = fail('shutting_down', 'the gateway is stopping')
@@ -149,6 +171,8 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     await rest.close()
     await closeProviders(providers, log)
     await egress.close()
+    await mirror.close()
+    await store.close()
     log.info({}, 'stopped')
   }
   return {
@@ -156,6 +180,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     host: port.host,
     port: port.port,
     keysRequired: keys.required,
+    firstKey,
     providers: providers.map(({ record, models }) => ({
       name: record.name,
       type: record.type,
@@ -169,15 +194,23 @@ const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
-/** Without keys only this machine may call. */
-function requireKeys(required: boolean, host: string): void {
+/** Whether only this machine can call. */
+function isLocal(host: string): boolean {
   const family = isIP(host)
-  const local = host === 'localhost' || (family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6'))
-  if (required || local) return
-  throw fail(
-    'invalid_request',
-    `refusing to listen on ${host} without keys: anyone who reaches it could call; add keys to the configuration, or listen on 127.0.0.1`,
-  )
+  return host === 'localhost' || (family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6'))
+}
+
+/** A file has to be there; a server may come later. */
+async function openStoreOf({ config, env, log }: GatewayOptions): Promise<Store> {
+  const location = storeLocation(env, config.data_dir)
+  const open = () =>
+    openStore(location, { skipped: (row) => log.error(row, 'a row of the store cannot be read, and is left out') })
+  if (!isPostgres(location)) return await open()
+  return await openLate('postgres', {
+    open,
+    failed: (err) => log.error({ err }, 'the store cannot be reached; trying on'),
+    opened: () => log.info({}, 'the store is there'),
+  })
 }
 
 function readPem(what: 'cert' | 'key', path: string): Buffer {

@@ -3,7 +3,10 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ConformanceFlags } from './cli/conformance.ts'
+import type { CreateKeyFlags, StoreFlags } from './cli/keys.ts'
 import type { ServeFlags } from './cli/serve.ts'
+import type { TailFlags } from './cli/tail.ts'
+import type { UsageFlags } from './cli/usage.ts'
 import { version } from './version.ts'
 
 // Whoever reads our words may leave; without a listener that would end the gateway.
@@ -48,6 +51,72 @@ program
   .action(async (target: string, flags: ConformanceFlags) => {
     const { conformance } = await import('./cli/conformance.ts')
     process.exitCode = await conformance(target, flags, process)
+  })
+
+const storeOptions = (command: Command): Command =>
+  command
+    .option('-c, --config <file>', 'configuration file, YAML (SWITCHYARD_CONFIG)')
+    .option('--data-dir <folder>', 'where data is kept (SWITCHYARD_DATA_DIR; default: .switchyard)')
+
+const keys = program.command('keys').description('make, list and revoke keys, in the store itself')
+storeOptions(keys.command('create').description('make a key and print it, this once'))
+  .option('--admin', 'let it do everything')
+  .option('--name <name>', 'what it is for')
+  .option('--account <id>', 'the account it is of (default: default)')
+  .option('--permissions <list>', 'what it may do, joined by comma (default: models:use)')
+  .option('--models <list>', 'model names or prefixes ending in "*", joined by comma (default: all)')
+  .option('--days <number>', 'days until it expires (default: never)')
+  .action(async (flags: CreateKeyFlags) => {
+    process.exitCode = await (await import('./cli/keys.ts')).createKey(flags, process)
+  })
+storeOptions(keys.command('list').description('list all keys')).action(async (flags: StoreFlags) => {
+  process.exitCode = await (await import('./cli/keys.ts')).listKeys(flags, process)
+})
+storeOptions(keys.command('revoke').description('revoke a key').argument('<id>', 'of the key')).action(
+  async (id: string, flags: StoreFlags) => {
+    process.exitCode = await (await import('./cli/keys.ts')).revokeKey(id, flags, process)
+  },
+)
+
+const accounts = program.command('accounts').description('make and list accounts, in the store itself')
+storeOptions(
+  accounts.command('create').description('make an account and print its id').argument('<name>', 'of it'),
+).action(async (name: string, flags: StoreFlags) => {
+  process.exitCode = await (await import('./cli/keys.ts')).createAccount(name, flags, process)
+})
+storeOptions(accounts.command('list').description('list all accounts')).action(async (flags: StoreFlags) => {
+  process.exitCode = await (await import('./cli/keys.ts')).listAccounts(flags, process)
+})
+
+program
+  .command('usage')
+  .description('show what was used, by any dimension, of a running gateway (key: SWITCHYARD_API_KEY)')
+  .option('--since <time>', 'a date, a time, or how long ago: 2026-03-01, 24h, 7d', '7d')
+  .option('--until <time>', 'likewise; not included')
+  .option(
+    '--by <dimensions>',
+    'provider, model, alias, key, account, operation, dialect, status, hour, day or month, joined by comma',
+    'day',
+  )
+  .option('--format <format>', 'table, csv or json', 'table')
+  .option('--url <url>', 'the gateway (SWITCHYARD_URL; default: http://127.0.0.1:3000)')
+  .action(async (flags: UsageFlags) => {
+    process.exitCode = await (await import('./cli/usage.ts')).usage(flags, process)
+  })
+
+program
+  .command('tail')
+  .description('follow the request log of a running gateway (key: SWITCHYARD_API_KEY)')
+  .option('--provider <name>', 'only calls to this provider')
+  .option('--model <name>', 'only calls to this upstream model')
+  .option('--key <id>', 'only calls by this key')
+  .option('--status <status>', 'only ok, error or cancelled')
+  .option('--json', 'a JSON object for each call')
+  .option('--url <url>', 'the gateway (SWITCHYARD_URL; default: http://127.0.0.1:3000)')
+  .action(async (flags: TailFlags) => {
+    const stop = new AbortController()
+    process.once('SIGINT', () => stop.abort())
+    process.exitCode = await (await import('./cli/tail.ts')).tail(flags, process, stop.signal)
   })
 
 await program.parseAsync()

@@ -11,6 +11,7 @@ function gateway(given: Partial<RunningGateway>): RunningGateway {
     host: '127.0.0.1',
     port: 3000,
     keysRequired: false,
+    firstKey: undefined,
     providers: [simulator],
     stop: async () => {},
     ...given,

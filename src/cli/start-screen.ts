@@ -19,6 +19,9 @@ export function startScreen(gateway: RunningGateway): string {
     ...providerLines(gateway.providers),
     `  Keys       ${gateway.keysRequired ? 'required' : 'not required'}`,
     ...trial(gateway),
+    ...(gateway.firstKey === undefined
+      ? []
+      : ['', `The first key, which may do everything and is shown this once: ${gateway.firstKey}`]),
     ...(gateway.keysRequired
       ? []
       : ['', 'Warning: no keys are configured. Whoever can connect to this address can use every provider.']),

@@ -14,6 +14,8 @@ import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
 import { callOf, surfaceOf } from './rpc-call.ts'
 import { chat, type ChatEdge, countTokens, type SourceDecoders, streamChat } from './rpc-chat.ts'
+import { keyService } from './rpc-keys.ts'
+import { usageService } from './rpc-usage.ts'
 import { registryService } from './rpc-registry.ts'
 import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
 import { shownError } from './rpc-explain.ts'
@@ -52,6 +54,8 @@ export interface RpcOptions {
   readonly dialects?: ReadonlyMap<string, SourceDecoders>
   /** Aborted when the time to drain is over: what is still open ends with an error that says so. */
   readonly stopping?: AbortSignal
+  /** Aborted when the time to drain begins: whoever follows the log is let go. */
+  readonly draining?: AbortSignal
 }
 
 /** Serves a request when its path is one of an RPC, and says whether it is. */
@@ -99,8 +103,8 @@ function contract(router: ConnectRouter, options: RpcOptions): void {
   const guarded: Partial<UniversalHandlerOptions> = { requestGate: gate(core), interceptors: [edgeInterceptor(log)] }
   router.service(services.InferenceService, inference(options), guarded)
   router.service(services.RegistryService, registryService(core), guarded)
-  router.service(services.KeyService, {}, guarded)
-  router.service(services.UsageService, {}, guarded)
+  router.service(services.KeyService, keyService(core), guarded)
+  router.service(services.UsageService, usageService(core, options.draining), guarded)
   router.service(services.BatchService, {}, guarded)
   router.service(services.FileService, {}, guarded)
 }

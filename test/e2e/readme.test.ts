@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { dataDir } from '../data-dir.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type RunningGateway, startGateway } from '../../src/gateway.ts'
 
@@ -12,7 +13,7 @@ const calls = blocks.filter((code) => code.includes('curl '))
 
 let gateway: RunningGateway
 beforeAll(async () => {
-  const config = loadConfig({ env: {}, flags: { port: '0' } })
+  const config = loadConfig({ env: {}, flags: { port: '0', dataDir: dataDir() } })
   gateway = await startGateway({ config, env: {}, log: pino({ level: 'silent' }) })
 })
 afterAll(() => gateway.stop())

@@ -65,7 +65,15 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const registry = fixedRegistry(createRegistry([loaded], aliases))
   const core = createCore({
     keys: createKeys(options.keys ?? []),
-    surface: (principal) => ({ registry: registryOperations(registry, principal) }),
+    surface: (principal) => ({
+      registry: registryOperations(registry, principal),
+      get keys(): never {
+        throw new Error('there is no store here')
+      },
+      get usage(): never {
+        throw new Error('there is no store here')
+      },
+    }),
     registry,
     retries: { perTarget: 0, budget: 0.2, maxRetryAfterMs: 1000 },
     recorder: { began: nothing, settled: (record) => calls.push(record) },

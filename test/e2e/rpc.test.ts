@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/grpc/health/v1/health_pb.ts'
 import { type ChatRequest, ChatRequestSchema, type ChatResponse, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
+import { dataDir } from '../data-dir.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type RunningGateway, startGateway } from '../../src/gateway.ts'
 
@@ -19,7 +20,7 @@ let gateway: RunningGateway
 
 async function start(): Promise<RunningGateway> {
   const env = { SWITCHYARD_SIMULATE: '1' }
-  const config = loadConfig({ env, flags: { host: '127.0.0.1', port: '0' } })
+  const config = loadConfig({ env, flags: { host: '127.0.0.1', port: '0', dataDir: dataDir() } })
   const rule = {
     id: 'tester',
     hash: `sha256:${hash('sha256', key)}`,

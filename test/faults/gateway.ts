@@ -60,7 +60,7 @@ export async function openGateway({ config = {}, providers, env = {} }: GatewayC
   writeFileSync(path, JSON.stringify(written))
   const lines: string[] = []
   const gateway = await startGateway({
-    config: loadConfig({ path, env: {}, flags: {} }),
+    config: loadConfig({ path, env: {}, flags: { dataDir: join(folder, 'data') } }),
     env: { UP_API_KEY: canary, ...env },
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
   })
