@@ -91,7 +91,8 @@ class OpenChoice {
   }
 
   #addContent(content: unknown): void {
-    this.text += asText(content)
+    // A vendor may answer with the very object that a schema asked for.
+    this.text += asMap(content) === undefined ? asText(content) : JSON.stringify(content)
     for (const part of asList(content)) {
       const { type, text, thinking } = asMap(part) ?? {}
       if (type === 'thinking') this.reasoning += asText(thinking) + textOfParts(thinking)

@@ -205,3 +205,10 @@ test('a stream that only says it is over is no answer', () => {
   only.event({ data: '[DONE]' })
   expect(only.end().failure?.reason).toBe('provider_interrupted')
 })
+
+test('an object in the place of the content, which a schema asked for, is text in JSON', () => {
+  const message = { role: 'assistant', content: { title: 'Apples', pages: [1] } }
+  const events = decoder().whole(JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'stop' }] }))
+  const texts = events.flatMap(({ event }) => (event.case === 'textDelta' ? [event.value.text] : []))
+  expect(texts).toEqual(['{"title":"Apples","pages":[1]}'])
+})

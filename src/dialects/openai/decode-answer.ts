@@ -20,7 +20,15 @@ import {
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { countOf, isObject, listOf, secondsOf, textOf } from './scalars.ts'
-import type { WireAnswer, WireChoice, WireDelta, WireLogprob, WireToolCall } from './types.ts'
+import type {
+  WireAnswer,
+  WireChoice,
+  WireContent,
+  WireContentPart,
+  WireDelta,
+  WireLogprob,
+  WireToolCall,
+} from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
@@ -209,7 +217,8 @@ export class AnswerDecoder implements ChatDecoder {
     if (delta.reasoning_details != null) this.#readReasoning(delta, choice, events)
     if (typeof delta.content === 'string') {
       if (delta.content !== '') events.push(textDelta(delta.content, choice))
-    } else if (delta.content != null) readParts(delta.content, choice, events)
+    } else if (isParts(delta.content)) readParts(delta.content, choice, events)
+    else if (delta.content != null) events.push(textDelta(JSON.stringify(delta.content), choice))
     if (typeof delta.refusal === 'string' && delta.refusal !== '') {
       state.refused = true
       events.push(refusalDelta(delta.refusal, choice))
@@ -267,12 +276,12 @@ function unreadable(reason: 'provider_error' | 'provider_interrupted', cause?: u
   return fail(reason, "the provider's answer could not be read", { cause })
 }
 
+function isParts(content: WireContent | undefined): content is readonly WireContentPart[] {
+  return Array.isArray(content)
+}
+
 /** Content as a list of parts: reasoning in `thinking`, text in `text`. */
-function readParts(
-  content: readonly { type?: string; text?: string; thinking?: unknown }[],
-  choice: number,
-  events: ChatEvent[],
-): void {
+function readParts(content: readonly WireContentPart[], choice: number, events: ChatEvent[]): void {
   for (const part of content) {
     if (part.type === 'thinking') {
       const text = thinkingText(part.thinking)

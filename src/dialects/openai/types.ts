@@ -198,8 +198,15 @@ export interface WireLogprob {
   top_logprobs?: WireLogprob[]
 }
 
-/** The content of a delta or a message: a string, or parts where the vendor has them. */
-export type WireContent = string | readonly { type?: string; text?: string; thinking?: unknown }[] | null
+/** A part of the content, where the vendor has parts. */
+export interface WireContentPart {
+  type?: string
+  text?: string
+  thinking?: unknown
+}
+
+/** The content of a delta or a message: a string, parts, or the very object that a schema asked for. */
+export type WireContent = string | readonly WireContentPart[] | Readonly<Record<string, unknown>> | null
 
 /** A `delta` of a chunk, or the `message` of a whole answer. */
 export interface WireDelta {
