@@ -56,6 +56,15 @@ describe('a stream', () => {
     expect(decoder.end().failure?.reason).toBe('provider_interrupted')
   })
 
+  test('tells a text once where its parts are counted through all items', () => {
+    const decoder = decoding()
+    const text = { type: 'output_text', text: 'Hi', annotations: [{ type: 'url_citation', url: 'https://e.com/' }] }
+    const done = { type: 'response.output_item.done', output_index: 0, item: { ...message, content: [text] } }
+    const events = read(decoder, created, added, { ...delta, content_index: 1 }, done, completed)
+    const [{ value } = {}] = answerOf([...events, ...decoder.end().events]).kinds
+    expect(value).toMatchObject({ text: 'Hi', annotations: [{ url: 'https://e.com/' }] })
+  })
+
   test('passes over events it does not know', () => {
     const decoder = decoding()
     const events = read(decoder, created, { type: 'keepalive' }, { type: 'response.new.thing', output_index: 3 }, added)

@@ -125,22 +125,27 @@ export class OutputReader {
   }
 
   #message(item: WireItem, state: ItemState, done: boolean, events: ChatEvent[]): void {
-    for (const [at, piece] of partsOf(item.content).entries()) {
-      if (piece.type === 'refusal') this.#complete(state, `refusal ${at}`, piece.refusal, events)
-      else this.#complete(state, `text ${at}`, piece.text, events)
+    const parts = partsOf(item.content)
+    const first = firstOf(state, ['text', 'refusal'], parts.length)
+    for (const [at, piece] of parts.entries()) {
+      if (piece.type === 'refusal') this.#complete(state, `refusal ${first + at}`, piece.refusal, events)
+      else this.#complete(state, `text ${first + at}`, piece.text, events)
     }
     if (!done) return
-    const notes = partsOf(item.content).flatMap(({ annotations }, at) =>
-      (annotations ?? []).map((note) => annotationOf(note, state.starts.get(`text ${at}`))),
+    const notes = parts.flatMap(({ annotations }, at) =>
+      (annotations ?? []).map((note) => annotationOf(note, state.starts.get(`text ${first + at}`))),
     )
     for (const note of notes.slice(state.annotations)) events.push(annotation(note))
-    const tokens = partsOf(item.content).flatMap((piece) => piece.logprobs ?? [])
+    const tokens = parts.flatMap((piece) => piece.logprobs ?? [])
     if (!state.probabilities) this.#probabilities(state, tokens, events, false)
   }
 
   #reasoning(item: WireItem, state: ItemState, done: boolean, events: ChatEvent[]): void {
-    for (const [at, { text }] of partsOf(item.summary).entries()) this.#complete(state, `summary ${at}`, text, events)
-    for (const [at, { text }] of partsOf(item.content).entries()) this.#complete(state, `content ${at}`, text, events)
+    for (const kind of ['summary', 'content'] as const) {
+      const parts = partsOf(item[kind])
+      const first = firstOf(state, [kind], parts.length)
+      for (const [at, { text }] of parts.entries()) this.#complete(state, `${kind} ${first + at}`, text, events)
+    }
     // Only the last version of the sealed content may be sent back.
     const sealed = item.encrypted_content
     if (!done || typeof sealed !== 'string' || sealed === '') return
@@ -246,6 +251,18 @@ export class OutputReader {
     this.#byIndex.set(index, made)
     return made
   }
+}
+
+/**
+ * The index that the first of an item's parts had in the pieces of them. Some servers count the parts through all items of an
+ * answer: what was told under an index that the item does not have shows by how much.
+ */
+function firstOf({ texts }: ItemState, kinds: readonly string[], count: number): number {
+  const beyond = [...texts.keys()].flatMap((key) => {
+    const [kind = '', at] = key.split(' ')
+    return kinds.includes(kind) ? [Number(at) - count + 1] : []
+  })
+  return Math.max(0, ...beyond)
 }
 
 function partsOf(value: WirePart[] | null | undefined): WirePart[] {
