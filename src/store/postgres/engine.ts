@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
-import type { Fault, SqlEngine, Writing } from '../sql/engine.ts'
+import type { Fault, NewRow, SqlEngine, Writing } from '../sql/engine.ts'
 import type { Tables } from '../sql/tables.ts'
 import { locks } from './locks.ts'
 import { Partitions } from './partitions.ts'
@@ -26,9 +26,35 @@ export class PostgresEngine implements SqlEngine {
     return this.reader.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read)
   }
 
-  rowsOf(table: keyof Tables, columns: readonly string[], rows: readonly object[]): RawBuilder<unknown> {
-    const values = sql.join(columns.map((column) => sql.ref(column)))
-    return sql`select ${values} from json_populate_recordset(null::${sql.table(table)}, ${JSON.stringify(rows)}::json)`
+  async insertAll<Returned>(
+    transaction: Writing,
+    table: keyof Tables,
+    rows: readonly NewRow[],
+    ending: RawBuilder<unknown>,
+  ): Promise<readonly Returned[]> {
+    const [first] = rows
+    if (first === undefined) return []
+    const columns = Object.keys(first)
+    const into = sql`${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
+    const { rows: returned } =
+      await sql<Returned>`insert into ${into} ${rowsOf(table, columns, rows)} ${ending}`.execute(transaction)
+    return returned
+  }
+
+  async updateAll(
+    transaction: Writing,
+    table: keyof Tables,
+    key: readonly string[],
+    rows: readonly NewRow[],
+  ): Promise<void> {
+    const [first] = rows
+    if (first === undefined) return
+    const columns = Object.keys(first)
+    const changed = columns.filter((column) => !key.includes(column))
+    const set = changed.map((column) => sql`${sql.ref(column)} = ${sql.ref(`given.${column}`)}`)
+    const where = key.map((column) => sql`${sql.ref(`${table}.${column}`)} = ${sql.ref(`given.${column}`)}`)
+    await sql`update ${sql.table(table)} set ${sql.join(set)} from (${rowsOf(table, columns, rows)}) as given
+      where ${sql.join(where, sql` and `)}`.execute(transaction)
   }
 
   isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean> {
@@ -57,6 +83,12 @@ export class PostgresEngine implements SqlEngine {
     const { code = '' } = error
     return faults[code] ?? faults[code.slice(0, 2)] ?? 'other'
   }
+}
+
+/** The rows as a query. They travel as one JSON parameter, so that the statement is the same for any number of them. */
+function rowsOf(table: keyof Tables, columns: readonly string[], rows: readonly NewRow[]): RawBuilder<unknown> {
+  const values = sql.join(columns.map((column) => sql.ref(column)))
+  return sql`select ${values} from json_populate_recordset(null::${sql.table(table)}, ${JSON.stringify(rows)}::json)`
 }
 
 /** What the driver and the system throw when no answer comes; the driver's own errors have no code. */

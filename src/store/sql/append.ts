@@ -1,11 +1,10 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { ContentRow, RequestRow } from '../contract.ts'
 import { type Charge, chargeAccounts } from './charges.ts'
 import type { Sql, SqlEngine, Writing } from './engine.ts'
 import { transact } from './faults.ts'
 import { type RequestRecord, writeContent, writeRequest } from './request-row.ts'
 import { addendOf, addToSums } from './sums.ts'
-import type { Tables } from './tables.ts'
 
 /** How far apart two rows of one id are looked for: nothing lasts longer than a day between intent and settlement. */
 const dayMs = 86_400_000
@@ -25,7 +24,8 @@ export async function append(
     await engine.lockLedger(writing)
     const taken = await insertNew(engine, writing, records)
     const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
-    await insert(engine, writing, 'request_content', content.filter(({ id }) => !known.has(id)).map(writeContent))
+    const unknown = content.filter(({ id }) => !known.has(id)).map(writeContent)
+    await engine.insertAll(writing, 'request_content', unknown, sql`on conflict do nothing`)
     const fresh = records.filter(({ id }) => taken.has(id))
     await addToSums(engine, writing, fresh.map(addendOf))
     await chargeAccounts(engine, writing, fresh.map(chargeOf))
@@ -42,7 +42,12 @@ async function insertNew(
   if (records.length === 0) return new Set()
   const known = await idsKnown(engine, writing, records)
   const missing = records.filter(({ id }) => !known.has(id))
-  const taken = await insert<{ id: string }>(engine, writing, 'request', missing, sql`returning id`)
+  const taken = await engine.insertAll<{ id: string }>(
+    writing,
+    'request',
+    missing,
+    sql`on conflict do nothing returning id`,
+  )
   return new Set(taken.map(({ id }) => id))
 }
 
@@ -69,22 +74,6 @@ async function idsKnown(
     .where('started', '<=', BigInt(Math.max(...starts) + dayMs))
     .execute()
   return new Set(found.map(({ id }) => id))
-}
-
-/** Inserts rows in one statement, leaves those alone that are there, and gives what `returning` says of the others. */
-async function insert<Returned>(
-  engine: SqlEngine,
-  writing: Writing,
-  table: keyof Tables,
-  rows: readonly object[],
-  returning: RawBuilder<unknown> = sql``,
-): Promise<readonly Returned[]> {
-  const [first] = rows
-  if (first === undefined) return []
-  const columns = Object.keys(first)
-  const into = sql`${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
-  const statement = sql<Returned>`insert into ${into} ${engine.rowsOf(table, columns, rows)} on conflict do nothing ${returning}`
-  return (await statement.execute(writing)).rows
 }
 
 function chargeOf({ account_id: accountId, cost_nano_usd: cost }: RequestRecord): Charge {

@@ -19,15 +19,12 @@ export async function chargeAccounts(engine: SqlEngine, writing: Writing, charge
       requests: requests + (sum?.requests ?? 0),
     })
   }
-  if (sums.size === 0) return
   const rows = [...sums.values()]
     .toSorted((a, b) => (a.accountId < b.accountId ? -1 : 1))
     .map(({ accountId, nanoUsd, requests }) => ({ account_id: accountId, nano_usd: String(nanoUsd), requests }))
-  const columns = ['account_id', 'nano_usd', 'requests']
-  await sql`
-    insert into account_charge (${sql.join(columns.map((column) => sql.ref(column)))})
-    ${engine.rowsOf('account_charge', columns, rows)}
+  const ending = sql`
     on conflict (account_id) do update set
       nano_usd = account_charge.nano_usd + excluded.nano_usd,
-      requests = account_charge.requests + excluded.requests`.execute(writing)
+      requests = account_charge.requests + excluded.requests`
+  await engine.insertAll(writing, 'account_charge', rows, ending)
 }

@@ -8,6 +8,9 @@ export type Writing = Transaction<Tables>
 /** What went wrong in the database, as far as anybody acts on it. */
 export type Fault = 'unique' | 'reference' | 'again' | 'unavailable' | 'other'
 
+/** A row to be written, by columns. */
+export type NewRow = Readonly<Record<string, string | number | null>>
+
 /** What the two engines do differently. All else in this folder is the same SQL for both. */
 export interface SqlEngine {
   readonly name: Store['engine']
@@ -18,10 +21,17 @@ export interface SqlEngine {
   /** Runs `read` on one moment of the store. */
   snapshot<Result>(read: (db: Kysely<Tables>) => Promise<Result>): Promise<Result>
   /**
-   * A query that gives `rows` as rows of these columns of a table, in their order: `insert into t (columns) ${rowsOf(...)}`. The rows
-   * travel as one JSON parameter, so that the statement is the same for any number of them.
+   * Inserts rows in their order, each with the columns that the first one has; whole numbers may be given as decimal text. `ending` says
+   * what to do in a conflict and what to return, which is given back.
    */
-  rowsOf(table: keyof Tables, columns: readonly string[], rows: readonly object[]): RawBuilder<unknown>
+  insertAll<Returned>(
+    transaction: Writing,
+    table: keyof Tables,
+    rows: readonly NewRow[],
+    ending: RawBuilder<unknown>,
+  ): Promise<readonly Returned[]>
+  /** Sets the other columns of the rows that have these key columns. */
+  updateAll(transaction: Writing, table: keyof Tables, key: readonly string[], rows: readonly NewRow[]): Promise<void>
   /** A condition: the column is one of the values, of which there may be none or thousands. */
   isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean>
   /** Lets those who write to the ledger take turns, until the transaction ends: the order of its rows is the order of commits. */

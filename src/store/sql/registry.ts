@@ -111,16 +111,12 @@ export function sqlRegistry(store: Sql): RegistryStore {
         last_seen: Math.trunc(at),
         facts,
       }))
-      const columns = ['provider', 'model', 'first_seen', 'last_seen', 'facts']
       await transact(engine, async (writing) => {
-        await sql`
-          insert into model (${sql.join(columns.map((column) => sql.ref(column)))})
-          ${engine.rowsOf('model', columns, rows)}
+        const ending = sql`
           on conflict (provider, model) do update set
             facts = excluded.facts,
-            last_seen = case when excluded.last_seen > model.last_seen then excluded.last_seen else model.last_seen end`.execute(
-          writing,
-        )
+            last_seen = case when excluded.last_seen > model.last_seen then excluded.last_seen else model.last_seen end`
+        await engine.insertAll(writing, 'model', rows, ending)
         await changed(engine, writing)
       })
     },

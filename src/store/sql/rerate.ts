@@ -70,17 +70,13 @@ type Change = { readonly row: RequestRow } & Pick<RequestRow, 'costNanoUsd' | 'p
 
 async function writeChanges(engine: SqlEngine, writing: Writing, changes: readonly Change[]): Promise<void> {
   if (changes.length === 0) return
-  const columns = ['id', 'started', 'cost_nano_usd', 'price_version']
   const rows = changes.map(({ row, costNanoUsd, priceVersion }) => ({
     id: row.id,
     started: row.started,
     cost_nano_usd: costNanoUsd === undefined ? null : String(costNanoUsd),
     price_version: priceVersion,
   }))
-  await sql`
-    update request set cost_nano_usd = given.cost_nano_usd, price_version = given.price_version
-    from (${engine.rowsOf('request', columns, rows)}) as given
-    where request.id = given.id and request.started = given.started`.execute(writing)
+  await engine.updateAll(writing, 'request', ['id', 'started'], rows)
   const differences = changes.map(({ row, costNanoUsd }) => ({
     row,
     nanoUsd: (costNanoUsd ?? 0n) - (row.costNanoUsd ?? 0n),

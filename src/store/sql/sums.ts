@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
-import type { SqlEngine, Writing } from './engine.ts'
+import type { NewRow, SqlEngine, Writing } from './engine.ts'
 import { blockColumns, blockSize } from './histogram.ts'
 import type { RequestRecord } from './request-row.ts'
 import type { Tables } from './tables.ts'
@@ -81,12 +81,10 @@ async function writeCombinations(engine: SqlEngine, writing: Writing, named: rea
       return [combination, { id: combination, ...Object.fromEntries(values) }]
     }),
   )
-  const columns = ['id', ...dimensions]
-  await sql`insert into usage_combination (${sql.join(columns.map((column) => sql.ref(column)))})
-    ${engine.rowsOf('usage_combination', columns, inOrder(rows))} on conflict do nothing`.execute(writing)
+  await engine.insertAll(writing, 'usage_combination', inOrder(rows), sql`on conflict do nothing`)
 }
 
-function sumRows({ spanMs }: SumTables, named: readonly Named[]): readonly object[] {
+function sumRows({ spanMs }: SumTables, named: readonly Named[]): readonly NewRow[] {
   const rows = new Map<string, Record<string, number | bigint | string>>()
   for (const { addend, combination } of named) {
     const start = addend.started - (addend.started % spanMs)
@@ -105,7 +103,7 @@ function sumRows({ spanMs }: SumTables, named: readonly Named[]): readonly objec
 
 const nothingYet = Object.fromEntries(summed.map((column) => [column, 0]))
 
-function histogramRows({ spanMs }: SumTables, named: readonly Named[]): readonly object[] {
+function histogramRows({ spanMs }: SumTables, named: readonly Named[]): readonly NewRow[] {
   const rows = new Map<string, Record<string, number | string>>()
   for (const { addend, combination } of named) {
     const start = addend.started - (addend.started % spanMs)
@@ -138,14 +136,12 @@ async function upsert(
   table: keyof Tables,
   key: readonly string[],
   sums: readonly string[],
-  rows: readonly object[],
+  rows: readonly NewRow[],
 ): Promise<void> {
-  if (rows.length === 0) return
-  const columns = [...key, ...sums]
-  const added = sums.map(
-    (column) => sql`${sql.ref(column)} = ${sql.table(table)}.${sql.ref(column)} + excluded.${sql.ref(column)}`,
-  )
-  await sql`insert into ${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})
-    ${engine.rowsOf(table, columns, rows)}
-    on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do update set ${sql.join(added)}`.execute(writing)
+  const added = sums.map((column) => {
+    const name = sql.ref(column)
+    return sql`${name} = ${sql.table(table)}.${name} + excluded.${name}`
+  })
+  const ending = sql`on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do update set ${sql.join(added)}`
+  await engine.insertAll(writing, table, rows, ending)
 }

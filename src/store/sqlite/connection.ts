@@ -46,7 +46,7 @@ export class WorkerConnection implements DatabaseConnection {
     this.#asked += 1
     this.#waiting.set(this.#asked, { resolve, reject })
     this.#worker.ref()
-    const question: Question = { id: this.#asked, sql, parameters: parameters.map(bindable) }
+    const question: Question = { id: this.#asked, sql, runs: runsOf(parameters) }
     this.#worker.postMessage(question)
     return (await promise) as QueryResult<Row>
   }
@@ -82,8 +82,16 @@ export class WorkerConnection implements DatabaseConnection {
   }
 }
 
-/** Whole numbers are bound as integers: bound as they are, SQLite takes every number for a real one. */
-function bindable(value: unknown): SQLInputValue {
-  if (value === undefined) return null
-  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : (value as SQLInputValue)
+/** As the only parameter of a query: run it with each of these lists of parameters, in one go. */
+export class Runs {
+  readonly lists: readonly (readonly SQLInputValue[])[]
+
+  constructor(lists: readonly (readonly SQLInputValue[])[]) {
+    this.lists = lists
+  }
+}
+
+function runsOf(parameters: readonly unknown[]): Question['runs'] {
+  const [first] = parameters
+  return first instanceof Runs ? first.lists : [parameters.map((value) => (value ?? null) as SQLInputValue)]
 }

@@ -8,14 +8,14 @@ export interface Opening {
   readonly busyMs: number
 }
 
-/** One statement for a worker. */
+/** One statement for a worker, to be run with each of these lists of parameters. */
 export interface Question {
   readonly id: number
   readonly sql: string
-  readonly parameters: readonly SQLInputValue[]
+  readonly runs: readonly (readonly SQLInputValue[])[]
 }
 
-/** What came of it: rows, or what SQLite said was wrong. */
+/** What came of it: the rows of all runs, or what SQLite said was wrong. */
 export type Answer =
   | { readonly id: number; readonly rows: readonly unknown[]; readonly changes: bigint | undefined }
   | { readonly id: number; readonly message: string; readonly errcode: number | undefined }
