@@ -98,7 +98,11 @@ const odd = fc.oneof(
 
 test('a good body becomes a message that can be sent', () => {
   const { request, streaming, includeUsage } = decodeRequest(parseBody(JSON.stringify(body), true))
-  expect([streaming, includeUsage, request.source?.untranslated]).toEqual([true, true, ['unknown_to_us']])
+  expect([streaming, includeUsage, request.source?.untranslated]).toEqual([
+    true,
+    true,
+    ['unknown_to_us', 'messages[1].content[3].file.file_data'],
+  ])
   toBinary(ChatRequestSchema, request)
 })
 

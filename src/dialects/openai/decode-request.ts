@@ -1,10 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import {
   type ChatRequest,
-  type Message,
-  type Part,
   type ResponseFormat,
-  Role,
   type Tool,
   type ToolChoice,
   ToolChoice_Mode as Mode,
@@ -12,32 +9,17 @@ import {
 import { fail } from '../../error/index.ts'
 import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
-import {
-  audioId,
-  calling,
-  fileId,
-  inlineAudio,
-  inlineFile,
-  linkedAudio,
-  linkedFile,
-  linkedImage,
-  message,
-  reasoningPart,
-  refusalPart,
-  textPart,
-  toolResult,
-} from '../parts.ts'
+import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { cacheControl, decodeContent, decodeMessages } from './decode-messages.ts'
 import {
   type ChatCompletionRequest,
   chatCompletionRequest,
+  known,
   type RequestFormat,
-  type RequestMessage,
-  type RequestPart,
   type RequestTool,
   type RequestToolChoice,
 } from './types.ts'
-import { roleOf } from './words.ts'
 
 /** Fields of the body that become fields of the contract. */
 const translated: ReadonlySet<string> = new Set([
@@ -75,18 +57,6 @@ const translated: ReadonlySet<string> = new Set([
   'user',
   'verbosity',
 ])
-const translatedInMessage: ReadonlySet<string> = new Set([
-  'role',
-  'content',
-  'name',
-  'tool_calls',
-  'tool_call_id',
-  'function_call',
-  'refusal',
-  'audio',
-  'reasoning_content',
-  'reasoning',
-])
 
 /** A request in the contract's terms, and whether the client wants a stream with usage at its end. */
 export interface DecodedRequest {
@@ -116,118 +86,10 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   }
 }
 
-/** Reads messages alone, for dialects that have them in this shape. `untranslated` gets the paths that are not carried. */
-export function decodeMessages(messages: readonly RequestMessage[], untranslated: string[]): Message[] {
-  return messages.map((wire, index) => decodeMessage(wire, `messages[${index}]`, untranslated))
-}
-
-function decodeMessage(wire: RequestMessage, path: string, untranslated: string[]): Message {
-  for (const key of Object.keys(wire)) {
-    if (!translatedInMessage.has(key) && wire[key] != null) untranslated.push(`${path}.${key}`)
-  }
-  const role = roleOf[wire.role]
-  const content = decodeContent(wire.content, path, untranslated)
-  if (role === Role.TOOL) {
-    const id = wire.tool_call_id ?? wire.name ?? ''
-    return message(role, [toolResult(id, content)], wire.tool_call_id == null ? '' : (wire.name ?? ''))
-  }
-  const parts: Part[] = []
-  const reasoning = wire.reasoning_content ?? wire.reasoning ?? ''
-  if (reasoning !== '') parts.push(reasoningPart(reasoning))
-  parts.push(...content)
-  if (wire.refusal != null && wire.refusal !== '') parts.push(refusalPart(wire.refusal))
-  if (wire.audio != null) parts.push(audioId(wire.audio.id))
-  for (const [index, call] of (wire.tool_calls ?? []).entries()) {
-    if (call.custom != null) parts.push(calling(call.id ?? '', call.custom.name ?? '', call.custom.input ?? '', true))
-    else
-      parts.push(
-        calling(
-          call.id ?? '',
-          nameOf(call.function?.name, `${path}.tool_calls[${index}].function.name`),
-          argumentsText(call.function?.arguments),
-        ),
-      )
-  }
-  if (wire.function_call != null)
-    parts.push(calling(wire.function_call.name, wire.function_call.name, wire.function_call.arguments))
-  return message(role, parts, wire.name ?? '')
-}
-
-function nameOf(name: string | null | undefined, path: string): string {
-  if (name == null || name === '') throw fail('invalid_request', `${path} is required`, { param: path })
-  return name
-}
-
-/** Arguments as JSON text; some clients send the object itself. */
-export function argumentsText(value: unknown): string {
-  if (value === undefined || value === null) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-function decodeContent(content: RequestMessage['content'], path: string, untranslated: string[]): Part[] {
-  if (content == null) return []
-  if (typeof content === 'string') return [textPart(content)]
-  return content.flatMap((wire, index) => {
-    const decoded = decodePart(wire, `${path}.content[${index}]`)
-    if (decoded === undefined) {
-      untranslated.push(`${path}.content[${index}]`)
-      return []
-    }
-    if (wire.cache_control != null) decoded.cacheControl = cacheControl(wire.cache_control)
-    return [decoded]
-  })
-}
-
-function cacheControl(wire: Record<string, unknown>): NonNullable<Part['cacheControl']> {
-  return {
-    $typeName: 'switchyard.v1.CacheControl',
-    ttlSeconds: wire['ttl'] === '1h' ? 3600 : wire['ttl'] === '5m' ? 300 : 0,
-  }
-}
-
-function decodePart(wire: RequestPart, path: string): Part | undefined {
-  switch (wire.type) {
-    case 'text':
-      return textPart(wire.text ?? '')
-    case 'refusal':
-      return refusalPart(wire.refusal ?? '')
-    case 'image_url': {
-      if (wire.image_url == null)
-        throw fail('invalid_request', `${path}.image_url is required`, { param: `${path}.image_url` })
-      const { url, detail } = typeof wire.image_url === 'string' ? { url: wire.image_url, detail: '' } : wire.image_url
-      return linkedImage(url, detail ?? '', `${path}.image_url.url`)
-    }
-    case 'input_audio':
-      if (wire.input_audio == null)
-        throw fail('invalid_request', `${path}.input_audio is required`, { param: `${path}.input_audio` })
-      return typeof wire.input_audio === 'string'
-        ? bareAudio(wire.input_audio, `${path}.input_audio`)
-        : inlineAudio(wire.input_audio.data, `audio/${wire.input_audio.format ?? 'wav'}`, `${path}.input_audio.data`)
-    case 'file': {
-      const file = wire.file
-      if (file == null) throw fail('invalid_request', `${path}.file is required`, { param: `${path}.file` })
-      if (file.file_id != null) return fileId(file.file_id, file.filename ?? '')
-      if (file.file_data == null) return undefined
-      // Some vendors take a URL in the place of the bytes.
-      if (/^https?:/i.test(file.file_data)) return linkedFile(file.file_data, file.filename ?? '')
-      return inlineFile(file.file_data, file.filename ?? '', `${path}.file.file_data`)
-    }
-    default:
-      return undefined
-  }
-}
-
-/** Audio that some vendors take as one string: a URL, or base64 of a format that it does not name. */
-function bareAudio(text: string, path: string): Part {
-  return /^(?:https?|data):/i.test(text) ? linkedAudio(text, path) : inlineAudio(text, 'audio/wav', path)
-}
-
 function decodeTools(wire: ChatCompletionRequest, request: ChatRequest, untranslated: string[]): void {
   request.tools = (wire.tools ?? []).flatMap((tool, index) => decodeTool(tool, `tools[${index}]`, untranslated))
-  for (const definition of wire.functions ?? []) {
-    const tool = decodeTool({ type: 'function', function: definition }, 'functions', untranslated)
-    request.tools.push(...tool)
-  }
+  for (const [index, definition] of (wire.functions ?? []).entries())
+    request.tools.push(decodeFunction(definition, `functions[${index}]`, untranslated))
   const legacy = wire.function_call
   const choice = wire.tool_choice ?? (typeof legacy === 'object' && legacy !== null ? { function: legacy } : legacy)
   if (choice != null) request.toolChoice = decodeToolChoice(choice)
@@ -237,29 +99,35 @@ function decodeTools(wire: ChatCompletionRequest, request: ChatRequest, untransl
 /** Reads one tool, into a list of one; one of an unknown kind into an empty list, its path added to `untranslated`. */
 export function decodeTool(wire: RequestTool, path: string, untranslated: string[]): Tool[] {
   const hint = wire.cache_control == null ? {} : { cacheControl: cacheControl(wire.cache_control) }
-  if (wire.function != null) {
-    const { name, description, parameters, strict } = wire.function
-    const value = {
-      $typeName: 'switchyard.v1.FunctionTool' as const,
-      name,
-      description: description ?? '',
-      ...(parameters != null && { parameters: parameters as JsonObject }),
-      ...(strict != null && { strict }),
-    }
-    return [{ $typeName: 'switchyard.v1.Tool', kind: { case: 'function', value }, ...hint }]
+  if (wire.function == null && wire.custom == null) {
+    untranslated.push(path)
+    return []
   }
-  if (wire.custom != null) {
-    const { name, description, format } = wire.custom
-    const value = {
-      $typeName: 'switchyard.v1.CustomTool' as const,
-      name,
-      description: description ?? '',
-      ...(format != null && { format: format as JsonObject }),
-    }
-    return [{ $typeName: 'switchyard.v1.Tool', kind: { case: 'custom', value }, ...hint }]
+  noteUnknown(wire, known.tool, path, untranslated)
+  if (wire.function != null) return [{ ...decodeFunction(wire.function, `${path}.function`, untranslated), ...hint }]
+  if (wire.custom == null) return []
+  noteUnknown(wire.custom, known.customTool, `${path}.custom`, untranslated)
+  const { name, description, format } = wire.custom
+  const value = {
+    $typeName: 'switchyard.v1.CustomTool' as const,
+    name,
+    description: description ?? '',
+    ...(format != null && { format: format as JsonObject }),
   }
-  untranslated.push(path)
-  return []
+  return [{ $typeName: 'switchyard.v1.Tool', kind: { case: 'custom', value }, ...hint }]
+}
+
+function decodeFunction(wire: NonNullable<RequestTool['function']>, path: string, untranslated: string[]): Tool {
+  noteUnknown(wire, known.functionDefinition, path, untranslated)
+  const { name, description, parameters, strict } = wire
+  const value = {
+    $typeName: 'switchyard.v1.FunctionTool' as const,
+    name,
+    description: description ?? '',
+    ...(parameters != null && { parameters: parameters as JsonObject }),
+    ...(strict != null && { strict }),
+  }
+  return { $typeName: 'switchyard.v1.Tool', kind: { case: 'function', value } }
 }
 
 const modes: ReadonlyMap<string, Mode> = new Map([
@@ -319,7 +187,11 @@ function decodeOptions(wire: ChatCompletionRequest, request: ChatRequest, untran
   if (wire.response_format != null) {
     const format = decodeFormat(wire.response_format)
     if (format === undefined) untranslated.push('response_format')
-    else request.responseFormat = format
+    else {
+      request.responseFormat = format
+      noteUnknown(wire.response_format, known.responseFormat, 'response_format', untranslated)
+      noteUnknown(wire.response_format.json_schema ?? {}, known.jsonSchema, 'response_format.json_schema', untranslated)
+    }
   }
   if (wire.reasoning_effort != null) {
     request.reasoning = { $typeName: 'switchyard.v1.ReasoningOptions', effort: wire.reasoning_effort }
@@ -327,6 +199,7 @@ function decodeOptions(wire: ChatCompletionRequest, request: ChatRequest, untran
   if (wire.modalities != null) request.modalities = [...wire.modalities]
   if (wire.audio != null) {
     const { voice } = wire.audio
+    noteUnknown(wire.audio, known.audio, 'audio', untranslated)
     if (voice !== undefined && typeof voice !== 'string') untranslated.push('audio.voice')
     request.audio = {
       $typeName: 'switchyard.v1.AudioOptions',
@@ -343,7 +216,10 @@ function decodeOptions(wire: ChatCompletionRequest, request: ChatRequest, untran
     if (typeof value === 'string') request.metadata[key] = value
     else untranslated.push(`metadata.${key}`)
   }
-  if (wire.prediction != null) request.prediction = decodeContent(wire.prediction.content, 'prediction', untranslated)
+  if (wire.prediction != null)
+    request.prediction = decodeContent(wire.prediction.content, 'prediction.content', untranslated)
+  if (wire.stream_options != null)
+    noteUnknown(wire.stream_options, { include_usage: true }, 'stream_options', untranslated)
 }
 
 function decodeFormat(wire: RequestFormat): ResponseFormat | undefined {

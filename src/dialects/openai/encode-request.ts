@@ -1,9 +1,7 @@
 import {
+  type AudioOptions,
   type ChatRequest,
-  type Message,
-  type Part,
   type ResponseFormat,
-  Role,
   type Tool,
   type ToolChoice,
   ToolChoice_Mode as Mode,
@@ -11,20 +9,17 @@ import {
 import { fail } from '../../error/index.ts'
 import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
-import { encodeBase64, toDataUrl } from '../parts.ts'
 import { type Adaptation, adaptBody, adaptText } from './adapt-body.ts'
-import { roleWord } from './words.ts'
+import { encodeCacheControl, encodeContent, encodeMessage, type MessageOptions } from './encode-messages.ts'
 
 /** What differs between vendors that are compatible with OpenAI's chat completions. */
-export interface CompatibleOptions extends Adaptation {
+export interface CompatibleOptions extends Adaptation, MessageOptions {
   /** Names the vendor in signatures. */
   readonly vendor: string
   /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */
   readonly refuses: readonly string[]
   /** The field for the limit of output tokens. */
   readonly limitField: 'max_tokens' | 'max_completion_tokens'
-  /** The message field that takes earlier reasoning back, where the vendor has one; `thinking` is a part of the content. */
-  readonly reasoningField?: 'reasoning_content' | 'reasoning' | 'thinking'
   /** Ask every stream for usage, even where the client's own words do not. */
   readonly alwaysAskUsage: boolean
 }
@@ -47,7 +42,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
     ),
     ...encodeTools(request, dropped),
     ...encodeSampling(request, options),
-    ...encodeOptions(request, dropped),
+    ...encodeOptions(request, options, dropped),
     ...(streaming && { stream: true, stream_options: { include_usage: true } }),
   }
   for (const field of options.refuses) {
@@ -77,131 +72,6 @@ function askUsage(body: string, streaming: boolean, options: CompatibleOptions):
   return JSON.stringify({ ...parsed, stream_options: { ...parsed.stream_options, include_usage: true } })
 }
 
-function encodeMessage(message: Message, path: string, options: CompatibleOptions, dropped: string[]): object[] {
-  const name = message.name === '' ? {} : { name: message.name }
-  const out: object[] = []
-  const own: Part[] = []
-  for (const part of message.parts) {
-    if (part.kind.case !== 'toolResult') {
-      own.push(part)
-      continue
-    }
-    const { toolCallId, parts, isError } = part.kind.value
-    if (isError) dropped.push(`${path}.is_error`)
-    out.push({ role: 'tool', tool_call_id: toolCallId, content: encodeContent(parts, path, dropped) ?? '', ...name })
-  }
-  if (own.length > 0 || message.parts.length === 0)
-    out.push({ ...encodeOwn(message.role, own, path, options, dropped), ...name })
-  return out
-}
-
-function encodeOwn(
-  role: Role,
-  parts: readonly Part[],
-  path: string,
-  options: CompatibleOptions,
-  dropped: string[],
-): object {
-  if (role !== Role.ASSISTANT) return { role: roleWord[role], content: encodeContent(parts, path, dropped) ?? '' }
-  const calls = parts.flatMap(({ kind }) => (kind.case === 'toolCall' ? [kind.value] : []))
-  const reasoning = parts.map(({ kind }) => (kind.case === 'reasoning' ? kind.value.text : '')).join('')
-  const sealed = parts.some(({ kind }) => kind.case === 'reasoning' && kind.value.signature !== undefined)
-  if ((reasoning !== '' && options.reasoningField === undefined) || sealed) dropped.push(`${path}.reasoning`)
-  const refusal = parts.map(({ kind }) => (kind.case === 'refusal' ? kind.value.text : '')).join('')
-  const audio = parts.flatMap(({ kind }) => (kind.case === 'audio' && kind.value.id !== '' ? [kind.value.id] : []))
-  const said = parts.filter(
-    ({ kind }) =>
-      kind.case !== 'toolCall' && kind.case !== 'reasoning' && kind.case !== 'refusal' && kind.case !== 'audio',
-  )
-  const content = encodeContent(said, path, dropped)
-  const inContent = reasoning !== '' && options.reasoningField === 'thinking'
-  return {
-    role: 'assistant',
-    content: inContent ? [thinkingPart(reasoning), ...partsOf(content)] : content,
-    ...(refusal !== '' && { refusal }),
-    ...(reasoning !== '' &&
-      !inContent &&
-      options.reasoningField !== undefined && { [options.reasoningField]: reasoning }),
-    ...(audio[0] !== undefined && { audio: { id: audio[0] } }),
-    ...(calls.length > 0 && { tool_calls: calls.map(encodeCall) }),
-  }
-}
-
-function thinkingPart(text: string): object {
-  return { type: 'thinking', thinking: [{ type: 'text', text }] }
-}
-
-function partsOf(content: string | object[] | null): object[] {
-  return typeof content === 'string' ? [{ type: 'text', text: content }] : (content ?? [])
-}
-
-function encodeCall({
-  id,
-  name,
-  argumentsJson,
-  custom,
-}: {
-  id: string
-  name: string
-  argumentsJson: string
-  custom: boolean
-}): object {
-  if (custom) return { id, type: 'custom', custom: { name, input: argumentsJson } }
-  return { id, type: 'function', function: { name, arguments: argumentsJson === '' ? '{}' : argumentsJson } }
-}
-
-/** Content as one string where it is only text, as parts otherwise, and null where there is none. */
-function encodeContent(parts: readonly Part[], path: string, dropped: string[]): string | object[] | null {
-  const encoded = parts.flatMap((part, index) => {
-    const one = encodePart(part)
-    if (one === undefined) {
-      dropped.push(`${path}.parts[${index}]`)
-      return []
-    }
-    if (part.cacheControl === undefined) return [one]
-    const { ttlSeconds } = part.cacheControl
-    const ttl = ttlSeconds === 0 ? {} : { ttl: ttlSeconds > 300 ? '1h' : '5m' }
-    return [{ ...one, cache_control: { type: 'ephemeral', ...ttl } }]
-  })
-  if (encoded.length === 0) return null
-  const [only] = encoded
-  if (encoded.length === 1 && only !== undefined && 'text' in only && !('cache_control' in only)) return only.text
-  return encoded
-}
-
-function encodePart(part: Part): { type: 'text'; text: string } | { type: string } | undefined {
-  const { kind } = part
-  switch (kind.case) {
-    case 'text':
-      return { type: 'text', text: kind.value.text }
-    case 'refusal':
-      return { type: 'refusal', refusal: kind.value.text } as { type: string }
-    case 'image': {
-      const { source, mediaType, detail } = kind.value
-      if (source.case === undefined) return undefined
-      const url = source.case === 'url' ? source.value : toDataUrl(source.value, mediaType)
-      return { type: 'image_url', image_url: { url, ...(detail !== '' && { detail }) } } as { type: string }
-    }
-    case 'audio': {
-      const { source, mediaType } = kind.value
-      if (source.case !== 'data') return undefined
-      const format = mediaType.replace(/^audio\/(?:x-)?/, '').replace('mpeg', 'mp3')
-      return { type: 'input_audio', input_audio: { data: encodeBase64(source.value), format } } as { type: string }
-    }
-    case 'file': {
-      const { source, mediaType, name } = kind.value
-      if (source.case === undefined || source.case === 'url') return undefined
-      const file =
-        source.case === 'id'
-          ? { file_id: source.value }
-          : { file_data: toDataUrl(source.value, mediaType || 'application/octet-stream') }
-      return { type: 'file', file: { ...file, ...(name !== '' && { filename: name }) } } as { type: string }
-    }
-    default:
-      return undefined
-  }
-}
-
 function encodeTools(request: ChatRequest, dropped: string[]): object {
   const tools = request.tools.flatMap((tool, index) => encodeTool(tool, `tools[${index}]`, dropped))
   return {
@@ -216,7 +86,7 @@ function encodeTools(request: ChatRequest, dropped: string[]): object {
 
 function encodeTool(tool: Tool, path: string, dropped: string[]): object[] {
   const { kind } = tool
-  const hint = tool.cacheControl === undefined ? {} : { cache_control: { type: 'ephemeral' } }
+  const hint = tool.cacheControl === undefined ? {} : { cache_control: encodeCacheControl(tool.cacheControl) }
   switch (kind.case) {
     case 'function': {
       const { name, description, parameters, strict } = kind.value
@@ -234,6 +104,7 @@ function encodeTool(tool: Tool, path: string, dropped: string[]): object[] {
         {
           type: 'custom',
           custom: { name, ...(description !== '' && { description }), ...(format !== undefined && { format }) },
+          ...hint,
         },
       ]
     }
@@ -282,7 +153,7 @@ function encodeSampling(request: ChatRequest, options: CompatibleOptions): objec
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-function encodeOptions(request: ChatRequest, dropped: string[]): object {
+function encodeOptions(request: ChatRequest, options: CompatibleOptions, dropped: string[]): object {
   const { reasoning, audio } = request
   if (reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
   if (reasoning?.summary !== undefined) dropped.push('reasoning.summary')
@@ -290,17 +161,21 @@ function encodeOptions(request: ChatRequest, dropped: string[]): object {
     ...(request.responseFormat !== undefined && { response_format: encodeFormat(request.responseFormat) }),
     ...(reasoning?.effort !== undefined && { reasoning_effort: reasoning.effort }),
     ...(request.modalities.length > 0 && { modalities: request.modalities }),
-    ...(audio !== undefined && { audio: { format: audio.format, voice: audio.voice } }),
+    ...(audio !== undefined && { audio: encodeAudio(audio) }),
     ...(request.verbosity !== undefined && { verbosity: request.verbosity }),
     ...(request.serviceTier !== undefined && { service_tier: request.serviceTier }),
     ...(request.user !== undefined && { user: request.user }),
     ...(Object.keys(request.metadata).length > 0 && { metadata: request.metadata }),
     ...(request.prediction.length > 0 && {
-      prediction: { type: 'content', content: encodeContent(request.prediction, 'prediction', dropped) },
+      prediction: { type: 'content', content: encodeContent(request.prediction, 'prediction', options, dropped) },
     }),
     ...(request.promptCacheKey !== undefined && { prompt_cache_key: request.promptCacheKey }),
     ...(request.store !== undefined && { store: request.store }),
   }
+}
+
+function encodeAudio({ format, voice }: AudioOptions): object {
+  return { ...(format !== '' && { format }), ...(voice !== '' && { voice }) }
 }
 
 function encodeFormat(format: ResponseFormat): object {

@@ -9,12 +9,16 @@ const text = z.string().nullish()
 const flag = z.boolean().nullish()
 const cacheControl = z.looseObject({ type: z.string() }).nullish()
 
+const imageUrl = z.looseObject({ url: z.string(), detail: text })
+const inputAudio = z.looseObject({ data: z.string(), format: text })
+const file = z.looseObject({ file_id: text, file_data: text, filename: text })
+
 const part = z.looseObject({
   type: z.string().describe('text, image_url, input_audio, file, refusal; or a type of the vendor’s own'),
   text: text,
-  image_url: z.union([z.string(), z.looseObject({ url: z.string(), detail: text })]).nullish(),
-  input_audio: z.union([z.string(), z.looseObject({ data: z.string(), format: text })]).nullish(),
-  file: z.looseObject({ file_id: text, file_data: text, filename: text }).nullish(),
+  image_url: z.union([z.string(), imageUrl]).nullish(),
+  input_audio: z.union([z.string(), inputAudio]).nullish(),
+  file: file.nullish(),
   refusal: text,
   cache_control: cacheControl,
 })
@@ -46,10 +50,12 @@ const functionDefinition = z.looseObject({
   strict: flag,
 })
 
+const customTool = z.looseObject({ name: z.string(), description: text, format: z.looseObject({}).nullish() })
+
 const tool = z.looseObject({
   type: text,
   function: functionDefinition.nullish(),
-  custom: z.looseObject({ name: z.string(), description: text, format: z.looseObject({}).nullish() }).nullish(),
+  custom: customTool.nullish(),
   cache_control: cacheControl,
 })
 
@@ -64,12 +70,16 @@ const toolChoice = z.union([
   }),
 ])
 
-const responseFormat = z.looseObject({
-  type: z.string(),
-  json_schema: z
-    .looseObject({ name: text, description: text, schema: z.record(z.string(), z.unknown()).nullish(), strict: flag })
-    .nullish(),
+const jsonSchema = z.looseObject({
+  name: text,
+  description: text,
+  schema: z.record(z.string(), z.unknown()).nullish(),
+  strict: flag,
 })
+
+const responseFormat = z.looseObject({ type: z.string(), json_schema: jsonSchema.nullish() })
+
+const audio = z.looseObject({ format: text, voice: z.unknown().optional() })
 
 const count = z.int().min(1).max(0xffff_ffff).nullish()
 const penalty = z.number().min(-2).max(2).nullish()
@@ -78,7 +88,7 @@ const penalty = z.number().min(-2).max(2).nullish()
 export const chatCompletionRequest = z.looseObject({
   model: z.string().min(1),
   messages: z.array(message),
-  audio: z.looseObject({ format: text, voice: z.unknown().optional() }).nullish(),
+  audio: audio.nullish(),
   frequency_penalty: penalty,
   function_call: z.union([z.string(), z.looseObject({ name: z.string() })]).nullish(),
   functions: z.array(functionDefinition).max(128).nullish(),
@@ -120,6 +130,8 @@ export const chatCompletionRequest = z.looseObject({
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequest>
 /** One message of the request. */
 export type RequestMessage = z.infer<typeof message>
+/** One call of a tool in a message. */
+export type RequestCall = z.infer<typeof toolCall>
 /** One content part of a message. */
 export type RequestPart = z.infer<typeof part>
 /** One tool the model may call. */
@@ -128,6 +140,21 @@ export type RequestTool = z.infer<typeof tool>
 export type RequestFormat = z.infer<typeof responseFormat>
 /** The request's `tool_choice`. */
 export type RequestToolChoice = z.infer<typeof toolChoice>
+
+/** The names of the fields that become fields of the contract, for {@link noteUnknown}. */
+export const known = {
+  message: message.shape,
+  toolCall: toolCall.shape,
+  imageUrl: imageUrl.shape,
+  inputAudio: inputAudio.shape,
+  file: file.shape,
+  tool: tool.shape,
+  functionDefinition: functionDefinition.shape,
+  customTool: customTool.shape,
+  responseFormat: responseFormat.shape,
+  jsonSchema: jsonSchema.shape,
+  audio: audio.shape,
+} as const
 
 const usage = z.looseObject({
   prompt_tokens: z.number(),

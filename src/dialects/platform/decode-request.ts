@@ -10,7 +10,8 @@ import {
 import { fail, type GatewayError } from '../../error/index.ts'
 import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
-import { argumentsText, decodeTool as decodeFunctionTool } from '../openai/decode-request.ts'
+import { argumentsText } from '../openai/decode-messages.ts'
+import { decodeTool as decodeFunctionTool } from '../openai/decode-request.ts'
 import {
   calling,
   inlineAudio,

@@ -2,7 +2,8 @@ import { type ChatRequest, type Message, type Part, Role } from '#gen/switchyard
 import { fail, type GatewayError } from '../../error/index.ts'
 import { emptyChatRequest } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
-import { argumentsText, decodeTool, decodeToolChoice } from '../openai/decode-request.ts'
+import { argumentsText } from '../openai/decode-messages.ts'
+import { decodeTool, decodeToolChoice } from '../openai/decode-request.ts'
 import {
   calling,
   inlineAudio,
