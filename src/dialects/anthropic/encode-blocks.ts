@@ -20,20 +20,30 @@ export interface BlockOptions {
   readonly unsignedReasoning: boolean
 }
 
+/** Models that take instructions amid a conversation. Others refuse them, or take them and do not obey. */
+const instructed = /claude-(?:opus-(?:4-[89]|[5-9])|(?:fable|mythos)-[5-9])/
+
 /** A content block on its way out. */
 type Block = Record<string, unknown> & { readonly type: string }
 
 /** Messages in the format's shape: instructions apart, and what tools answered among the user's words. */
 export interface EncodedMessages {
   readonly system: Block[]
-  readonly messages: { role: 'user' | 'assistant'; content: Block[] }[]
+  readonly messages: { role: 'user' | 'assistant' | 'system'; content: Block[] }[]
 }
 
 /**
- * Writes messages. Answers of tools become blocks of one user message, with the user's words that follow them; `dropped` gets the
- * paths of what the format has no place for.
+ * Writes messages. Answers of tools become blocks of one user message, with the user's words that follow them. Instructions stand
+ * before the conversation, but for those amid it that the model takes where they stand. `dropped` gets the paths of what the format
+ * has no place for.
  */
-export function encodeMessages(given: readonly Message[], options: BlockOptions, dropped: string[]): EncodedMessages {
+export function encodeMessages(
+  given: readonly Message[],
+  model: string,
+  options: BlockOptions,
+  dropped: string[],
+): EncodedMessages {
+  const inPlace = instructed.test(model)
   const system: Block[] = []
   const messages: EncodedMessages['messages'] = []
   let afterResults = false
@@ -43,8 +53,10 @@ export function encodeMessages(given: readonly Message[], options: BlockOptions,
     const content = encodeParts(parts, path, options, dropped)
     const last = messages.at(-1)
     if (content.length === 0) continue
-    if (role === Role.SYSTEM || role === Role.DEVELOPER) {
-      system.push(...content)
+    if (isInstruction(role)) {
+      if (last?.role === 'system') last.content.push(...content)
+      else if (inPlace && follows(last) && precedesAnswer(given, index)) messages.push({ role: 'system', content })
+      else system.push(...content)
       continue
     }
     const spoken = role === Role.ASSISTANT ? 'assistant' : 'user'
@@ -53,6 +65,22 @@ export function encodeMessages(given: readonly Message[], options: BlockOptions,
     afterResults = role === Role.TOOL
   }
   return { system, messages }
+}
+
+function isInstruction(role: Role | undefined): boolean {
+  return role === Role.SYSTEM || role === Role.DEVELOPER
+}
+
+/** Where instructions may stand amid a conversation: after words of the user, or what a tool of the provider's own answered. */
+function follows(last: EncodedMessages['messages'][number] | undefined): boolean {
+  if (last?.role !== 'assistant') return last?.role === 'user'
+  return /^server_tool_use$|_tool_result$/.test(last.content.at(-1)?.type ?? '')
+}
+
+/** And at the end, or before words of the model. */
+function precedesAnswer(given: readonly Message[], index: number): boolean {
+  const next = given.slice(index + 1).find(({ role }) => !isInstruction(role))
+  return next === undefined || next.role === Role.ASSISTANT
 }
 
 function encodeParts(parts: readonly Part[], path: string, options: BlockOptions, dropped: string[]): Block[] {

@@ -42,33 +42,42 @@ export function encodeReasoning(
   const { reasoning } = request
   if (reasoning === undefined) return { maxTokens: limit, derived: false }
   const { effort, budgetTokens: budget } = reasoning
+  const none = effort === 'none' || budget === 0
   if (reasoning.summary !== undefined) dropped.push('reasoning.summary')
   const old = budgeted.test(request.model)
-  if (budget !== undefined) {
-    const maxTokens = request.maxOutputTokens ?? budget + defaultLimit
+  if (!none && budget !== undefined) {
+    const allowed = Math.max(budget, leastBudget)
+    if (allowed !== budget) dropped.push('reasoning.budget_tokens')
+    const maxTokens = request.maxOutputTokens ?? allowed + defaultLimit
     if (effort !== undefined && old) dropped.push('reasoning.effort')
     return {
-      thinking: { type: 'enabled', budget_tokens: budget },
+      thinking: { type: 'enabled', budget_tokens: allowed },
       ...(effort !== undefined && !old && { effort }),
       maxTokens,
       derived: false,
     }
   }
-  if (effort === undefined) return { thinking: { type: 'adaptive' }, maxTokens: limit, derived: false }
-  if (effort === 'none') {
+  if (none) {
+    if (effort !== undefined && effort !== 'none') dropped.push('reasoning.effort')
+    if (budget !== undefined && budget > 0) dropped.push('reasoning.budget_tokens')
     return {
       ...(!thoughtless.test(request.model) && { thinking: { type: 'disabled' } }),
       maxTokens: limit,
       derived: false,
     }
   }
-  // Forced tools do not go with thinking.
-  const forced = request.toolChoice?.mode === Mode.REQUIRED || request.toolChoice?.mode === Mode.NAMED
+  if (effort === undefined) return { thinking: { type: 'adaptive' }, maxTokens: limit, derived: false }
   if (!old) {
     const word = effort === 'minimal' ? 'low' : effort
+<<<<<<< HEAD
     if (word !== effort) dropped.push('reasoning.effort')
     return { ...(!forced && { thinking: { type: 'adaptive' } }), effort: word, maxTokens: limit, derived: true }
+=======
+    return { thinking: { type: 'adaptive' }, effort: word, maxTokens: limit, derived: true }
+>>>>>>> 9c8aeb7 (Leave instructions amid a conversation where Claude takes them, and let newer models think beside a forced tool)
   }
+  // A forced tool does not go with a budget of thinking.
+  const forced = request.toolChoice?.mode === Mode.REQUIRED || request.toolChoice?.mode === Mode.NAMED
   return fromBudget(request, effort, defaultLimit, forced || inThoughtlessLoop(request, vendor), dropped)
 }
 

@@ -72,6 +72,54 @@ describe('a request of another format', () => {
     expect((body['output_config'] as { effort?: string } | undefined)?.effort).toBe(word_)
   })
 
+  test.for([
+    [0, { type: 'disabled' }, []],
+    [500, { type: 'enabled', budget_tokens: 1024 }, ['reasoning.budget_tokens']],
+    [3000, { type: 'enabled', budget_tokens: 3000 }, []],
+  ] as const)('takes a budget of %d for what the format can say of it', ([budgetTokens, thinking, lost]) => {
+    const { body, dropped } = encode((request) => {
+      request.reasoning = { $typeName: 'switchyard.v1.ReasoningOptions', budgetTokens }
+    })
+    expect([body['thinking'], dropped]).toEqual([thinking, lost])
+  })
+
+  test('lets a newer model think as it likes beside a tool that it must call, and no older one', () => {
+    const forced = (model: string) =>
+      encode((request) => {
+        request.reasoning = { $typeName: 'switchyard.v1.ReasoningOptions', effort: 'high' }
+        request.toolChoice = { $typeName: 'switchyard.v1.ToolChoice', mode: Mode.REQUIRED, names: [] }
+      }, model)
+    expect(forced('claude-opus-4-6').body['thinking']).toEqual({ type: 'adaptive' })
+    expect(forced('claude-opus-4-1').body['thinking']).toBeUndefined()
+    expect(forced('claude-opus-4-1').dropped).toEqual(['reasoning.effort'])
+  })
+
+  test('has instructions amid the conversation where they stand, for models that take them, and at places where they may be', () => {
+    const asked = (model: string) =>
+      encode((request) => {
+        request.messages = [
+          message(Role.SYSTEM, [textPart('first')]),
+          message(Role.USER, [textPart('hi')]),
+          message(Role.SYSTEM, [textPart('amid')]),
+          message(Role.DEVELOPER, [textPart('too')]),
+          message(Role.ASSISTANT, [textPart('so')]),
+          message(Role.SYSTEM, [textPart('after an answer')]),
+          message(Role.USER, [textPart('and?')]),
+          message(Role.SYSTEM, [textPart('last')]),
+        ]
+      }, model).body
+    const [roles, before] = [
+      ({ messages }: Record<string, unknown>) => (messages as { role: string }[]).map(({ role }) => role),
+      ({ system }: Record<string, unknown>) => (system as { text: string }[]).map(({ text }) => text),
+    ]
+    const newer = asked('claude-opus-4-8')
+    expect(roles(newer)).toEqual(['user', 'system', 'assistant', 'user', 'system'])
+    expect(before(newer)).toEqual(['first', 'after an answer'])
+    const older = asked('claude-sonnet-4-6')
+    expect(roles(older)).toEqual(['user', 'assistant', 'user'])
+    expect(before(older)).toEqual(['first', 'amid', 'too', 'after an answer', 'last'])
+  })
+
   test('leaves thinking out where there is no room for it, and says so', () => {
     const { body, dropped } = encode((request) => {
       request.reasoning = { $typeName: 'switchyard.v1.ReasoningOptions', effort: 'high' }

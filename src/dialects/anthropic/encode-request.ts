@@ -88,7 +88,7 @@ function ownHeaders({ source }: ChatRequest): Record<string, string> {
 
 function translate(request: ChatRequest, options: MessagesOptions): { body: object; dropped: string[] } {
   const dropped = [...(request.source?.untranslated ?? [])]
-  const { system, messages } = encodeMessages(request.messages, options, dropped)
+  const { system, messages } = encodeMessages(request.messages, request.model, options, dropped)
   const { thinking, effort, maxTokens, derived } = encodeReasoning(request, options, dropped)
   const format = encodeFormat(request, dropped)
   const body = {
