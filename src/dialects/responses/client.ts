@@ -7,7 +7,7 @@ import { encodeRequest, type ResponsesOptions } from './encode-request.ts'
 export const responsesClient: ClientDialect<ResponsesOptions> = {
   name: 'responses',
   chatPath: '/responses',
-  defaults: { vendor: 'openai', refuses: [] },
+  defaults: { vendor: 'openai', unsignedReasoning: false, refuses: [] },
 
   encodeChat: encodeRequest,
 

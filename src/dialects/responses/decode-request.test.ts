@@ -39,6 +39,17 @@ describe('input', () => {
     ])
   })
 
+  test('has reasoning that nobody sealed, for vendors that take it back, and names it for others', () => {
+    const thought = { type: 'reasoning', summary: [{ type: 'summary_text', text: 'Hm.' }] }
+    const { source: _source, ...request } = decode({ input: [{ role: 'user', content: 'Hello' }, thought] })
+    const encode = (unsignedReasoning: boolean) =>
+      responsesClient.encodeChat(request, false, { ...responsesClient.defaults, unsignedReasoning })
+    expect(JSON.parse(encode(true).body)).toMatchObject({ input: [{ role: 'user' }, thought] })
+    expect(encode(true).dropped).toEqual([])
+    expect(JSON.parse(encode(false).body)).toMatchObject({ input: [{ role: 'user' }] })
+    expect(encode(false).dropped).toEqual(['messages[1].parts[0]'])
+  })
+
   test('joins what the model thought, said and called into one message', () => {
     const { messages } = decode({
       input: [

@@ -11,9 +11,16 @@ const roleWords: Readonly<Record<Role, string>> = {
   [Role.TOOL]: 'user',
 }
 
-/** What the items of all messages have in common. */
-interface Writing {
+/** What of a vendor's ways decides how items are written. */
+export interface ItemOptions {
+  /** Names the vendor in signatures and in parts that only it knows. */
   readonly vendor: string
+  /** Take reasoning back that nobody sealed, as vendors do that are compatible with the format. */
+  readonly unsignedReasoning: boolean
+}
+
+/** What the items of all messages have in common. */
+interface Writing extends ItemOptions {
   readonly dropped: string[]
   /** Ids of the calls of free-text tools so far, whose results are items of another type. */
   readonly custom: Set<string>
@@ -21,10 +28,15 @@ interface Writing {
 
 /**
  * Writes messages as input items, each part of the model's own turns as the item it came from. Signed reasoning and parts that only
- * one vendor knows go out to `vendor` alone; what is left out is named in `dropped`.
+ * one vendor knows go out to that vendor alone; what is left out is named in `dropped`.
  */
-export function encodeInput(messages: readonly Message[], from: number, vendor: string, dropped: string[]): object[] {
-  const writing: Writing = { vendor, dropped, custom: new Set() }
+export function encodeInput(
+  messages: readonly Message[],
+  from: number,
+  options: ItemOptions,
+  dropped: string[],
+): object[] {
+  const writing: Writing = { ...options, dropped, custom: new Set() }
   return messages.flatMap((message, index) =>
     index < from ? [] : encodeMessage(message, `messages[${index}]`, writing),
   )
@@ -88,6 +100,8 @@ function encodeItem({ kind }: Part, path: string, writing: Writing): object | un
     }
     case 'reasoning': {
       const { text, signature } = kind.value
+      if (signature === undefined && writing.unsignedReasoning)
+        return text === '' ? undefined : { type: 'reasoning', summary: [{ type: 'summary_text', text }] }
       if (signature?.vendor !== writing.vendor) return undefined
       const summary = text === '' ? [] : [{ type: 'summary_text', text }]
       return { type: 'reasoning', summary, encrypted_content: signature.value }

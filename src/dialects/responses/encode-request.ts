@@ -11,13 +11,11 @@ import {
 import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { type OptionName, uncarriedOptions } from '../uncarried.ts'
-import { encodeInput } from './encode-input.ts'
+import { encodeInput, type ItemOptions } from './encode-input.ts'
 import { isForeign } from './seal.ts'
 
 /** What differs between vendors of the Responses API. */
-export interface ResponsesOptions {
-  /** Names the vendor in signatures and in parts that only it knows. */
-  readonly vendor: string
+export interface ResponsesOptions extends ItemOptions {
   /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */
   readonly refuses: readonly string[]
 }
@@ -39,7 +37,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
   const body: Record<string, unknown> = {
     model: request.model,
     ...(instructions !== undefined && { instructions }),
-    input: encodeInput(request.messages, instructions === undefined ? 0 : 1, options.vendor, dropped),
+    input: encodeInput(request.messages, instructions === undefined ? 0 : 1, options, dropped),
     ...encodeTools(request, dropped),
     ...encodeSampling(request, dropped),
     ...encodeOptions(request, options, dropped),

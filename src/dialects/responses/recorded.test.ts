@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
-import type { ChatEvent, ChatRequest, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { bodyBytes, readCases, type WireCase } from '../../../test/wire/case.ts'
 import { Fold } from '../../model/collect.ts'
 import type { ChatDecoder, Served } from '../contract.ts'
@@ -221,75 +221,6 @@ describe.each(answered)('$id', (wireCase) => {
 
 type Json = Record<string, unknown>
 
-/** The forms that mean the same: see what each line takes to be nothing, or to be the other. */
-function normal(body: Json): Json {
-  const { instructions, input, tools, include, store, stream, metadata, ...rest } = body
-  const given = typeof input === 'string' ? [{ role: 'user', content: input }] : (input as Json[])
-  const items = instructions == null ? given : [{ role: 'system', content: instructions }, ...given]
-  const wanted = ((include ?? []) as string[]).filter((what) => what !== 'reasoning.encrypted_content')
-  return withoutNull({
-    ...rest,
-    input: items.map(normalItem),
-    ...(Array.isArray(tools) && tools.length > 0 && { tools: (tools as Json[]).map(normalTool) }),
-    ...(wanted.length > 0 && { include: wanted }),
-    ...(store === true && { store }),
-    ...(stream === true && { stream }),
-    ...(metadata != null && Object.keys(metadata).length > 0 && { metadata }),
-  })
-}
-
-function normalItem(item: Json): Json {
-  const { id: _id, status: _status, ...kept } = item
-  switch (item['type']) {
-    case undefined:
-    case 'message': {
-      const { type: _type, ...message } = kept
-      return { ...message, content: normalContent(item['content'], item['role'] === 'assistant') }
-    }
-    case 'function_call_output':
-    case 'custom_tool_call_output':
-      return { ...kept, output: normalContent(item['output'], false) }
-    case 'reasoning': {
-      const { summary, content, ...sealed } = kept
-      const texts = [...((summary ?? []) as Json[]), ...((content ?? []) as Json[])].map(({ text }) => text)
-      return { ...sealed, text: texts.join('\n\n') }
-    }
-    case 'function_call':
-    case 'custom_tool_call':
-      return kept
-    default:
-      return item
-  }
-}
-
-function normalContent(content: unknown, own: boolean): unknown {
-  if (typeof content === 'string') return [{ type: own ? 'output_text' : 'input_text', text: content }]
-  return (content as Json[]).map(({ annotations, logprobs: _logprobs, ...part }) =>
-    withoutNull({ ...part, ...(Array.isArray(annotations) && annotations.length > 0 && { annotations }) }),
-  )
-}
-
-function normalTool(tool: Json): Json {
-  if (tool['type'] !== 'function') return tool
-  return { parameters: { type: 'object', properties: {} }, ...withoutNull(tool) }
-}
-
-function withoutNull(value: Json): Json {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member != null))
-}
-
-/** The body without what the paths name. */
-function without(body: Json, paths: readonly string[]): Json {
-  const copy = structuredClone(body)
-  for (const path of paths) {
-    const steps = path.split(/[.[\]]+/).filter((step) => step !== '')
-    const last = steps.pop() ?? ''
-    const owner = steps.reduce<unknown>((node, step) => (node as Json | undefined)?.[step], copy)
-    if (owner !== null && typeof owner === 'object') delete (owner as Json)[last]
-  }
-  return copy
-}
-
 const requests = cases.flatMap(({ id, request }) => {
   const body = request?.body
   if (body === null || typeof body !== 'object' || Array.isArray(body)) return []
@@ -297,26 +228,11 @@ const requests = cases.flatMap(({ id, request }) => {
   return earlier != null || background === true || input === undefined ? [] : [{ id, body: body as Json }]
 })
 
-function translated(request: ChatRequest): { body: Json; dropped: readonly string[] } {
-  delete request.source
-  const { body, dropped } = responsesClient.encodeChat(request, false, responsesClient.defaults)
-  return { body: JSON.parse(body) as Json, dropped }
-}
-
 test('there are recorded answers and requests to read', () => {
   expect([answered.length, requests.length]).toEqual([32, 28])
 })
 
 describe.each(requests)('the request of $id', ({ body }) => {
-  test('survives translation but for what is named', () => {
-    const { request, streaming } = decodeRequest(parseBody(JSON.stringify(body), true))
-    const named = request.source?.untranslated ?? []
-    const again = translated(request)
-    expect(again.dropped).toEqual([])
-    const streamed = streaming ? { stream: true } : {}
-    expect(normal({ ...again.body, ...streamed })).toEqual(normal(without(body, named)))
-  })
-
   test('goes out as it came, but for the model', () => {
     const { request, streaming } = decodeRequest(parseBody(JSON.stringify(body), true))
     request.model = 'another'
