@@ -3,7 +3,7 @@ import type { Part } from '#gen/switchyard/v1/chat_pb.ts'
 import { inlineAudio, inlineFile, inlineImage, linkedAudio, linkedImage, part, textPart, toolResult } from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { decodeSignature, googleVendor } from './signature.ts'
-import { known, type RequestFunctionResponse, type RequestPart } from './types.ts'
+import { known, type RequestFunctionResponse, type RequestMedia, type RequestPart } from './types.ts'
 
 /** What is known of the conversation while its parts are read, and where paths go that are not carried. */
 export interface Reading {
@@ -124,6 +124,23 @@ function decodeKind(wire: RequestPart, path: string, { untranslated, calls }: Re
   return said
 }
 
+/** Reads bytes, or where they are; undefined for a piece that has neither. */
+function decodeMedia({ inlineData, fileData }: RequestMedia, path: string, untranslated: string[]): Part | undefined {
+  if (inlineData != null) {
+    const at = `${path}.inlineData`
+    const media = decodeInline(inlineData.data ?? '', inlineData.mimeType ?? '', `${at}.data`)
+    noteUnknown(inlineData, known.blob, at, untranslated)
+    named(media, inlineData.displayName, `${at}.displayName`, untranslated)
+    return media
+  }
+  if (fileData == null) return undefined
+  const at = `${path}.fileData`
+  const media = decodeLinked(fileData.fileUri, fileData.mimeType ?? '', `${at}.fileUri`)
+  noteUnknown(fileData, known.fileData, at, untranslated)
+  named(media, fileData.displayName, `${at}.displayName`, untranslated)
+  return media
+}
+
 /** A piece that only Google knows, verbatim but for its signature. */
 function vendorPart(
   wire: object,
@@ -170,13 +187,14 @@ function decodeResult(wire: RequestFunctionResponse, path: string, untranslated:
   noteUnknown(wire, known.functionResponse, path, untranslated)
   const { text, isError } = readResponse(wire.response as JsonObject | null | undefined)
   const parts = text === undefined ? [] : [textPart(text)]
-  for (const [index, { inlineData, fileData }] of (wire.parts ?? []).entries()) {
+  for (const [index, piece] of (wire.parts ?? []).entries()) {
     const at = `${path}.parts[${index}]`
-    if (inlineData != null)
-      parts.push(decodeInline(inlineData.data ?? '', inlineData.mimeType ?? '', `${at}.inlineData.data`))
-    else if (fileData != null)
-      parts.push(decodeLinked(fileData.fileUri, fileData.mimeType ?? '', `${at}.fileData.fileUri`))
-    else untranslated.push(at)
+    const media = decodeMedia(piece, at, untranslated)
+    if (media === undefined) untranslated.push(at)
+    else {
+      parts.push(media)
+      noteUnknown(piece, known.media, at, untranslated)
+    }
   }
   return toolResult(calls.answer(wire.id ?? '', wire.name), parts, isError)
 }

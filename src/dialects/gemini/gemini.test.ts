@@ -39,6 +39,32 @@ function wholeOf(value: object) {
   return fold.response()
 }
 
+describe('requests from a client', () => {
+  test('keep the name of a file beside a result, and name what else is said of it', () => {
+    const functionResponse = {
+      name: 'f',
+      response: { output: 'see' },
+      parts: [
+        { inlineData: { mimeType: 'application/pdf', data: 'AAAA', displayName: 'a.pdf', pages: 3 } },
+        { fileData: { mimeType: 'image/png', fileUri: 'gs://b/i.png', displayName: 'i' }, rank: 1 },
+      ],
+    }
+    const { source, ...request } = decodeRequest(bodyOf({ contents: [{ parts: [{ functionResponse }] }] }), 'm')
+    const at = 'contents[0].parts[0].functionResponse.parts'
+    expect(source?.untranslated).toEqual([
+      `${at}[0].inlineData.pages`,
+      `${at}[1].fileData.displayName`,
+      `${at}[1].rank`,
+    ])
+    expect(encode(request).body.contents[0]?.parts[0]?.['functionResponse']).toMatchObject({
+      parts: [
+        { inlineData: { mimeType: 'application/pdf', data: 'AAAA', displayName: 'a.pdf' } },
+        { fileData: { mimeType: 'image/png', fileUri: 'gs://b/i.png' } },
+      ],
+    })
+  })
+})
+
 describe('requests to Google', () => {
   test('join the results of parallel calls in one turn, each with the name of its function', () => {
     const request = emptyChatRequest('gemini-2.5-flash')

@@ -12,7 +12,6 @@ import { geminiClient } from './client.ts'
 import { decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { answerReader } from './reader.ts'
-import { normalForm, without } from '../../../test/wire/gemini-request.ts'
 
 const folder = join(import.meta.dirname, '../../../test/wire/cases')
 const cases = ['gemini-generate', 'vertex-gemini-generate'].flatMap((api) => readCases(join(folder, api)))
@@ -195,19 +194,10 @@ test('a stream that came as one JSON array is read object by object, in whatever
 
 // -------------------------------------------------------------------------------------------------- both halves
 
-describe('a recorded request survives decoding and encoding', () => {
+describe('a recorded request', () => {
   const asked = cases.filter(({ request }) => request?.body != null)
-  test.each(named(asked))('of %s', (_id, { request: recorded }) => {
-    const model = /models\/([^:]+):/.exec(recorded?.path ?? '')?.[1] ?? ''
-    const text = JSON.stringify(recorded?.body)
-    const { source, ...request } = decodeRequest(parseBody(text, true), model)
-    const { body, dropped, path } = geminiClient.encodeChat(request, true, options)
-    expect(path).toBe(`/v1beta/models/${model}:streamGenerateContent?alt=sse`)
-    expect(dropped).toEqual([])
-    expect(JSON.parse(body)).toEqual(normalForm(without(JSON.parse(text), source?.untranslated ?? []), model))
-  })
 
-  test.each(named(asked))('and goes out verbatim with its source: %s', (_id, { request: recorded }) => {
+  test.each(named(asked))('goes out as it was written: %s', (_id, { request: recorded }) => {
     const text = JSON.stringify(recorded?.body)
     const { body, passThrough } = geminiClient.encodeChat(decodeRequest(parseBody(text, true), 'other'), false, options)
     const { model, ...rest } = JSON.parse(text) as Record<string, unknown>

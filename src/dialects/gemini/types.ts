@@ -18,11 +18,13 @@ const fileData = z.looseObject({ mimeType: text, fileUri: z.string(), displayNam
 
 const functionCall = z.looseObject({ id: text, name: z.string().min(1), args: object.nullish() })
 
+const media = z.looseObject({ inlineData: blob.nullish(), fileData: fileData.nullish() })
+
 const functionResponse = z.looseObject({
   id: text,
   name: z.string().min(1),
   response: object.nullish(),
-  parts: z.array(z.looseObject({ inlineData: blob.nullish(), fileData: fileData.nullish() })).nullish(),
+  parts: z.array(media).nullish(),
 })
 
 const part = z.looseObject({
@@ -106,6 +108,8 @@ export type GenerateContentRequest = z.infer<typeof generateContentRequest>
 export type RequestContent = z.infer<typeof content>
 /** One piece of a turn. */
 export type RequestPart = z.infer<typeof part>
+/** Bytes beside what a function answered. */
+export type RequestMedia = z.infer<typeof media>
 /** What a function answered. */
 export type RequestFunctionResponse = z.infer<typeof functionResponse>
 /** The request's `generationConfig`. */
@@ -117,6 +121,7 @@ export const known = {
   part: part.shape,
   blob: blob.shape,
   fileData: fileData.shape,
+  media: media.shape,
   functionCall: functionCall.shape,
   functionResponse: functionResponse.shape,
   functionDeclaration: functionDeclaration.shape,
