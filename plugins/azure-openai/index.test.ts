@@ -26,6 +26,7 @@ test.each([
   [{}, '/openai/v1/chat/completions'],
   [{ api: 'responses' }, '/openai/v1/responses'],
   [{ api_version: '2024-10-21' }, '/openai/deployments/my%20model/chat/completions?api-version=2024-10-21'],
+  [{ api: 'models' }, '/models/chat/completions?api-version=2024-05-01-preview'],
   [{ api: 'responses', api_version: '2025-04-01-preview' }, '/openai/responses?api-version=2025-04-01-preview'],
 ])('with %j asks %s, with the key in its own header', async (settings, path) => {
   const asked = await askedWith(settings)

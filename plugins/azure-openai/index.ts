@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { compatible, compatibleSettings, definePlugin, fail, openaiClient, responsesClient } from '#provider'
 
 const settings = compatibleSettings.extend({
-  api: z.enum(['chat', 'responses']).default('chat').describe('Which API is asked: chat completions, or responses.'),
+  api: z
+    .enum(['chat', 'responses', 'models'])
+    .default('chat')
+    .describe('Which API is asked: chat completions, responses, or the chat completions of models of other makers.'),
   api_version: z
     .string()
     .regex(/^[\w.-]+$/)
@@ -24,6 +27,9 @@ const vendor = {
   keyVariable: 'AZURE_OPENAI_API_KEY',
   authorization: (secret: string) => ({ 'api-key': secret }),
 }
+/** The version of the API for models of other makers, which has no v1. */
+const modelsVersion = '2024-05-01-preview'
+
 const { manifest } = compatible(openaiClient, vendor)
 
 /** OpenAI's models on Azure, at a resource's own base URL: `https://RESOURCE.openai.azure.com`. */
@@ -35,6 +41,10 @@ export default definePlugin({
     if (own.api === 'responses') {
       const chatPath = dated === undefined ? '/openai/v1/responses' : `/openai/responses${dated}`
       return compatible(responsesClient, { ...vendor, chatPath }).create({ baseUrl, own }, host)
+    }
+    if (own.api === 'models') {
+      const chatPath = `/models/chat/completions?api-version=${version ?? modelsVersion}`
+      return compatible(openaiClient, { ...vendor, chatPath }).create({ baseUrl, own }, host)
     }
     const dialect: typeof openaiClient = {
       ...openaiClient,
