@@ -7,10 +7,12 @@ import { pino } from 'pino'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { startGateway } from '../../src/gateway.ts'
+import type { LoadedPlugins } from '../../src/provider/load.ts'
 import type { WireCase } from './case.ts'
 import { type Line, type Probe, recordedModel } from './checks/probe.ts'
-import { formatOf, providerOf } from './format.ts'
+import { type Issuer, openIssuer } from './issuer.ts'
 import { startUpstream } from './upstream.ts'
+import { providerOf, type VendorProvider } from './vendor.ts'
 
 /** A running gateway in front of the replaying upstream, with a provider for each probe. */
 export interface Bed {
@@ -28,27 +30,35 @@ export interface PlannedProbe {
 const credential = 'canary-of-the-wire-suite-0123456789'
 const variable = 'WIRE_SUITE_API_KEY'
 
+/** How a provider is given its credential: a key, or an account whose tokens an issuer gives. */
+function credentialSettings({ shows, settings }: VendorProvider, { credentials }: Issuer, tokenUrl: string): object {
+  return shows === 'token'
+    ? { settings: { ...settings, credentials, token_url: tokenUrl } }
+    : { settings, env_var: variable }
+}
+
 /**
  * Starts a gateway as `switchyard serve` does. Every probe has a provider of its own, so that no probe sees what another
  * one did to a breaker, a credential or a retry budget; nothing is retried, so that every answer is the first one.
  */
-export async function openBed(planned: readonly PlannedProbe[]): Promise<Bed> {
-  const upstream = await startUpstream()
+export async function openBed(planned: readonly PlannedProbe[], plugins: LoadedPlugins): Promise<Bed> {
+  const issuer = openIssuer()
+  const upstream = await startUpstream(issuer.answer)
   const folder = await mkdtemp(join(tmpdir(), 'wire-suite-'))
   const mounts = planned.map(({ wireCase, probe }) => ({
     ...upstream.mount(wireCase.response, probe.pieces),
-    format: formatOf(wireCase),
+    vendor: providerOf(wireCase, plugins),
   }))
   const config = configSchema.parse({
     server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
     data_dir: folder,
     log: { level: 'silent' },
     retries: { per_target: 0 },
-    providers: mounts.map(({ baseUrl, format }, at) => ({
+    providers: mounts.map(({ baseUrl, vendor }, at) => ({
       name: `p${at}`,
-      ...providerOf(format),
-      base_url: baseUrl,
-      env_var: variable,
+      type: vendor.type,
+      base_url: baseUrl + vendor.basePath,
+      ...credentialSettings(vendor, issuer, upstream.tokenUrl),
     })),
   })
   const gateway = await startGateway({ config, env: { [variable]: credential }, log: pino({ level: 'silent' }) })
@@ -56,9 +66,11 @@ export async function openBed(planned: readonly PlannedProbe[]): Promise<Bed> {
   const connect = createClient(InferenceService, createConnectTransport({ baseUrl: origin, httpVersion: '1.1' }))
   const grpc = createClient(InferenceService, createGrpcTransport({ baseUrl: origin }))
   const lines = planned.map(({ wireCase }, at): Line => {
-    const received = mounts[at]?.received ?? []
-    const hidden = [upstream.authority, credential]
-    return { origin, provider: `p${at}`, model: recordedModel(wireCase), received, credential, hidden, connect, grpc }
+    const { received = [], vendor = providerOf(wireCase, plugins) } = mounts[at] ?? {}
+    const shown = vendor.shows === 'token' ? issuer.token : credential
+    const hidden = [upstream.authority, shown]
+    const model = recordedModel(wireCase)
+    return { origin, provider: `p${at}`, vendor, model, received, credential: shown, hidden, connect, grpc }
   })
   return {
     lines,

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { readCases } from './case.ts'
 import { checkNames } from './checks/probe.ts'
 import { excused } from './excused.ts'
-import { formatOf } from './format.ts'
+import { isChecked } from './format.ts'
 import { type Report, runCases } from './run.ts'
 
-const cases = readCases(`${import.meta.dirname}/cases`).filter((wireCase) => formatOf(wireCase) !== undefined)
+const cases = readCases(`${import.meta.dirname}/cases`).filter(isChecked)
 const apis = [...new Set(cases.map(({ api }) => api))]
 
 // Run while the tests are collected, so that there is one for each check that something was recorded for.

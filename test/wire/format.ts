@@ -49,10 +49,20 @@ function formatOfValue(value: JsonMap): NativeFormat | undefined {
   return value['done'] === true && value['message'] !== undefined ? 'ollama' : undefined
 }
 
-/** What a provider needs to speak a format: its plugin, and the settings that choose the format. */
-export function providerOf(format: WireFormat | undefined): { readonly type: string; readonly settings?: object } {
-  if (format === undefined || format === 'completions') return { type: 'openai' }
-  return format === 'responses' ? { type: 'openai', settings: { api: 'responses' } } : { type: format }
+/** The formats with an endpoint that counts the tokens of a request. */
+export type CountFormat = 'anthropic' | 'gemini'
+
+/** The format of a recorded count of tokens, by its path; undefined for everything else. */
+export function countFormatOf({ request }: WireCase): CountFormat | undefined {
+  const path = request?.path.split('?')[0] ?? ''
+  if (request?.method.toUpperCase() !== 'POST') return undefined
+  if (/\/v1\/messages\/count_tokens\/?$/.test(path)) return 'anthropic'
+  return /\/models\/[^/]+:countTokens$/.test(path) ? 'gemini' : undefined
+}
+
+/** Whether there is a check for a recording. */
+export function isChecked(wireCase: WireCase): boolean {
+  return formatOf(wireCase) !== undefined || countFormatOf(wireCase) !== undefined
 }
 
 /** Whether the recording answers a request for a stream: by what was asked, and by its body. */

@@ -1,9 +1,10 @@
 import { type Bed, openBed, type PlannedProbe } from './bed.ts'
+import { type LoadedPlugins, loadPlugins } from '../../src/provider/load.ts'
 import type { WireCase } from './case.ts'
 import { probesOf } from './checks/index.ts'
 import type { CheckName, Probe } from './checks/probe.ts'
 import { excused } from './excused.ts'
-import { formatOf } from './format.ts'
+import { isChecked } from './format.ts'
 
 /** How one check of one case went. */
 export interface Result {
@@ -32,15 +33,20 @@ const probesAtOnce = 8
 
 /** Runs every check of every case through a running gateway. */
 export async function runCases(cases: readonly WireCase[]): Promise<Report> {
-  const chats = cases.filter((wireCase) => formatOf(wireCase) !== undefined)
+  const plugins = await loadPlugins({
+    builtIn: new URL('../../plugins/', import.meta.url),
+    named: [],
+    baseDir: import.meta.dirname,
+  })
+  const chats = cases.filter(isChecked)
   const results: Result[] = []
   for (let start = 0; start < chats.length; start += casesPerGateway) {
-    results.push(...(await runTogether(chats.slice(start, start + casesPerGateway))))
+    results.push(...(await runTogether(chats.slice(start, start + casesPerGateway), plugins)))
   }
   return {
     results: results.filter((result) => !isExcused(result)),
     excused: results.filter((result) => isExcused(result) && result.why.length > 0),
-    skipped: countByApi(cases.filter((wireCase) => formatOf(wireCase) === undefined)),
+    skipped: countByApi(cases.filter((wireCase) => !isChecked(wireCase))),
   }
 }
 
@@ -54,12 +60,12 @@ function countByApi(cases: readonly WireCase[]): Map<string, number> {
   return counts
 }
 
-async function runTogether(cases: readonly WireCase[]): Promise<Result[]> {
+async function runTogether(cases: readonly WireCase[], plugins: LoadedPlugins): Promise<Result[]> {
   const planned: PlannedProbe[] = []
   for (const wireCase of cases) {
     for (const probe of await plan(wireCase)) planned.push({ wireCase, probe })
   }
-  const bed = await openBed(planned)
+  const bed = await openBed(planned, plugins)
   try {
     return byCheck(planned, await runAll(planned, bed))
   } finally {

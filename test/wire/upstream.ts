@@ -26,6 +26,8 @@ interface Mount {
 export interface Upstream {
   /** Serves a recording below a path of its own, in the pieces given. */
   mount(response: CaseResponse, pieces: readonly Buffer[]): Mount
+  /** Where tokens are asked for; answered by `issue`. */
+  readonly tokenUrl: string
   /** `127.0.0.1:port`: what must not appear in an answer to a client. */
   readonly authority: string
   close(): Promise<void>
@@ -37,16 +39,20 @@ interface Served {
   readonly received: Received[]
 }
 
+/** Answers a request for a token, by its body. */
+type Issue = (form: string) => { readonly status: number; readonly body: string }
+
 /** Starts a replaying upstream on a free port of 127.0.0.1. */
-export async function startUpstream(): Promise<Upstream> {
+export async function startUpstream(issue?: Issue): Promise<Upstream> {
   const mounts: Served[] = []
   const server = createServer((request, response) => {
-    answer(mounts, request, response).catch((error: unknown) => response.destroy(asError(error)))
+    answer(mounts, issue, request, response).catch((error: unknown) => response.destroy(asError(error)))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
     authority,
+    tokenUrl: `http://${authority}/token`,
     mount(response, pieces) {
       const served: Served = { response, pieces, received: [] }
       mounts.push(served)
@@ -59,10 +65,20 @@ export async function startUpstream(): Promise<Upstream> {
   }
 }
 
-async function answer(mounts: readonly Served[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  mounts: readonly Served[],
+  issue: Issue | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const [, number = '', path = ''] = /^\/case\/(\d+)(.*)$/.exec(request.url ?? '') ?? []
   const served = mounts[Number(number)]
   const raw = await readBody(request)
+  if (request.url === '/token' && issue !== undefined) {
+    const { status, body } = issue(raw)
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+    return
+  }
   if (number === '' || served === undefined) {
     response.writeHead(404).end('no recording here')
     return

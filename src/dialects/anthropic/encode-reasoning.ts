@@ -69,12 +69,8 @@ export function encodeReasoning(
   if (effort === undefined) return { thinking: { type: 'adaptive' }, maxTokens: limit, derived: false }
   if (!old) {
     const word = effort === 'minimal' ? 'low' : effort
-<<<<<<< HEAD
     if (word !== effort) dropped.push('reasoning.effort')
-    return { ...(!forced && { thinking: { type: 'adaptive' } }), effort: word, maxTokens: limit, derived: true }
-=======
     return { thinking: { type: 'adaptive' }, effort: word, maxTokens: limit, derived: true }
->>>>>>> 9c8aeb7 (Leave instructions amid a conversation where Claude takes them, and let newer models think beside a forced tool)
   }
   // A forced tool does not go with a budget of thinking.
   const forced = request.toolChoice?.mode === Mode.REQUIRED || request.toolChoice?.mode === Mode.NAMED

@@ -11,11 +11,16 @@ export interface HttpAnswer {
 /** Longest wait for an answer: a gateway that hangs is a failure to report, not a run that never ends. */
 export const patience = 30_000
 
-/** Posts JSON to the gateway and reads the whole answer. */
-export async function post(line: Line, path: string, body: object): Promise<HttpAnswer> {
+/** Posts JSON to the gateway, with the headers given beside the usual ones, and reads the whole answer. */
+export async function post(
+  line: Line,
+  path: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> {
   const response = await fetch(line.origin + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer key-of-the-client' },
+    headers: { 'content-type': 'application/json', authorization: 'Bearer key-of-the-client', ...headers },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(patience),
   })

@@ -1,6 +1,7 @@
-import { asMap, type JsonMap, parseOrText, streamValues, type WireCase } from '../case.ts'
+import { parseOrText, streamValues, type WireCase } from '../case.ts'
 import { firstDifference } from '../compare.ts'
 import { isNativeStream, type NativeFormat } from '../format.ts'
+import { requestOf } from '../halves.ts'
 import { judgeNative } from '../native.ts'
 import { readAnthropic } from '../readers/anthropic-messages.ts'
 import { readGemini } from '../readers/gemini-contents.ts'
@@ -10,19 +11,26 @@ import { toldByRpc } from './canonical.ts'
 import { allDeliveries, oneDelivery, seedOf } from './deliveries.ts'
 import { headProblems, type HttpAnswer, valuesOf } from './http.ts'
 import { nativeErrorProbes } from './native-error.ts'
+import { nativeRequestProbes } from './native-request.ts'
 import type { Line, Probe } from './probe.ts'
 import { toldByCompletions } from './telling.ts'
+import { translatedProbes } from './translated.ts'
 import { askIn, type NativeSubject, type VendorDialect, vendorDialects } from './vendor-dialects.ts'
 
 /** Everything the gateway is asked about a case of a format other than chat completions. */
 export async function nativeProbes(wireCase: WireCase, format: NativeFormat): Promise<Probe[]> {
   const verdict = await judgeNative(wireCase, format)
   const subject: NativeSubject = { wireCase, format, verdict, streaming: isNativeStream(wireCase) }
-  if (verdict.kind !== 'answer') return nativeErrorProbes(subject)
-  return [...ownProbes(subject), ...canonicalProbe(subject, verdict.said), ...crossProbes(subject, verdict.said)]
+  const asked = [
+    ...nativeRequestProbes(subject),
+    ...translatedProbes(wireCase, subject.streaming, verdict.kind === 'answer'),
+  ]
+  if (verdict.kind !== 'answer') return [...asked, ...nativeErrorProbes(subject)]
+  const { said } = verdict
+  return [...asked, ...ownProbes(subject), ...canonicalProbe(subject, said), ...crossProbes(subject, said)]
 }
 
-/** Asked in the upstream's own format, the gateway hands both through: the request but for the model, the answer as it was. */
+/** Asked in the upstream's own format, the gateway hands the answer through as it was. */
 function ownProbes(subject: NativeSubject): Probe[] {
   const { wireCase, format } = subject
   if (format !== 'anthropic' && format !== 'gemini' && format !== 'responses') return []
@@ -35,12 +43,9 @@ function ownProbes(subject: NativeSubject): Probe[] {
 }
 
 async function judgeOwn({ wireCase, streaming }: NativeSubject, dialect: VendorDialect, line: Line): Promise<string[]> {
-  const recorded = ownRequest(wireCase, dialect, streaming)
-  const answer = await askIn(dialect, line, streaming, recorded)
+  const recorded = requestOf(wireCase, streaming)
+  const answer = await askIn(dialect, line, streaming, recorded?.body, recorded?.headers)
   if (answer.status !== 200) return headProblems(answer, streaming)
-  const [arrived] = line.received
-  const renamed = dialect === 'gemini' && recorded?.['model'] === undefined ? {} : { model: modelSent(dialect, line) }
-  const request = recorded && firstDifference({ ...recorded, ...renamed }, arrived?.body, 'request')
   const { sse, body } = wireCase.response
   // A stream that came as one array of chunks was asked for as events.
   const expected = sse === undefined ? body : streamValues(sse).map(({ value }) => value)
@@ -48,22 +53,9 @@ async function judgeOwn({ wireCase, streaming }: NativeSubject, dialect: VendorD
   const difference = firstDifference(expected, found)
   return [
     ...headProblems(answer, streaming),
-    ...(request === undefined ? [] : [request]),
     ...(difference === undefined ? [] : [difference]),
     ...(line.received.length === 1 ? [] : [`the upstream was called ${line.received.length} times`]),
   ]
-}
-
-function modelSent(dialect: VendorDialect, line: Line): string {
-  return dialect === 'gemini' ? `models/${line.model}` : line.model
-}
-
-/** The recorded body, always with the right `stream`; undefined where none was recorded or it leans on what a vendor keeps. */
-function ownRequest({ request }: WireCase, dialect: VendorDialect, streaming: boolean): JsonMap | undefined {
-  const body = asMap(request?.body)
-  if (body === undefined || body['previous_response_id'] != null || body['background'] === true) return undefined
-  if (body['conversation'] != null) return undefined
-  return dialect === 'gemini' || streaming === (body['stream'] === true) ? body : { ...body, stream: streaming }
 }
 
 /** Asked in the contract, the gateway answers events whose fold says what the recording says. */

@@ -1,5 +1,7 @@
-import { asList, asMap, type JsonMap, saysDone, streamValues } from '../case.ts'
+import { type JsonMap, saysDone, streamValues } from '../case.ts'
 import { firstDifference } from '../compare.ts'
+import { requestOf } from '../halves.ts'
+import { arrivalProblems } from './arrival.ts'
 import { bodyOf, headProblems, type HttpAnswer, post, valuesOf } from './http.ts'
 import { allDeliveries, oneDelivery, seedOf } from './deliveries.ts'
 import { type Line, modelName, plainTurn, type Probe, type Subject } from './probe.ts'
@@ -24,13 +26,8 @@ export function openaiProbes(subject: Subject): Probe[] {
 
 /** The recorded request arrives at the upstream as it was, but for the model's name, and with the gateway's own key. */
 export function requestProbes(subject: Subject): Probe[] {
-  const { wireCase } = subject
-  if (
-    asList(asMap(wireCase.request?.body)?.['messages']).length === 0 &&
-    !Array.isArray(asMap(wireCase.request?.body)?.['messages'])
-  ) {
-    return []
-  }
+  const { wireCase, streaming } = subject
+  if (requestOf(wireCase, streaming) === undefined) return []
   const pieces = oneDelivery(wireCase.response, seedOf(`request ${wireCase.id}`))
   return [{ check: 'request', label: '', pieces, run: (line) => judgeRequest(subject, line) }]
 }
@@ -46,22 +43,13 @@ async function judgeRequest(subject: Subject, line: Line): Promise<string[]> {
     return alike ? [] : [`never reached the upstream; answered ${answer.status}: ${answer.text.slice(0, 300)}`]
   }
   const difference = firstDifference({ ...sent, model: line.model }, arrived.body)
-  return [
-    ...(difference === undefined ? [] : [`request: ${difference}`]),
-    ...(arrived.path === '/chat/completions' ? [] : [`request: path is ${arrived.path}`]),
-    ...(arrived.headers['authorization'] === `Bearer ${line.credential}`
-      ? []
-      : ["request: not authorised with the provider's key"]),
-  ]
+  return [...(difference === undefined ? [] : [`request: ${difference}`]), ...arrivalProblems(subject.wireCase, line)]
 }
 
-/** The recorded request's body, or a plain one that asks for what the recording has; never without the right `stream`. */
+/** The recorded request's body, or a plain one that asks for what the recording has. */
 function recordedRequest({ wireCase, streaming }: Subject): JsonMap {
-  const recorded = asMap(wireCase.request?.body)
-  if (!Array.isArray(recorded?.['messages'])) {
-    return { messages: plainTurn, ...(streaming && { stream: true, stream_options: { include_usage: true } }) }
-  }
-  return streaming === (recorded['stream'] === true) ? recorded : { ...recorded, stream: streaming }
+  const plain = { messages: plainTurn, ...(streaming && { stream: true, stream_options: { include_usage: true } }) }
+  return requestOf(wireCase, streaming)?.body ?? plain
 }
 
 function handedThrough({ wireCase: { response }, streaming }: Subject, answer: HttpAnswer): string[] {

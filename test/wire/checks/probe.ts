@@ -3,6 +3,7 @@ import type { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { asMap, asText, type WireCase } from '../case.ts'
 import type { Verdict } from '../reading.ts'
 import type { Received } from '../upstream.ts'
+import type { VendorProvider } from '../vendor.ts'
 
 /** The columns of the report. */
 export const checkNames = [
@@ -13,9 +14,11 @@ export const checkNames = [
   'sgp',
   'grpc',
   'request',
+  'translated',
   'error',
   'own',
   'cross',
+  'count',
 ] as const
 
 /** One column of the report. */
@@ -35,6 +38,8 @@ export interface Line {
   readonly origin: string
   /** The provider's name in the gateway. */
   readonly provider: string
+  /** What the provider is. */
+  readonly vendor: VendorProvider
   /** The model name the upstream is to see. */
   readonly model: string
   /** What the upstream was sent. */
@@ -67,8 +72,12 @@ export function modelName(line: Line): string {
 
 /** The model a recorded request asked for, or a stand-in. */
 export function recordedModel({ request }: WireCase): string {
-  const inPath = /\/models?\/([^/:]+)/.exec(request?.path ?? '')?.[1] ?? ''
-  return asText(asMap(request?.body)?.['model']).replace(/^models\//, '') || inPath || 'recorded'
+  const [, found = ''] = /\/(?:models?|deployments)\/([^/?]+)/.exec(request?.path ?? '') ?? []
+  const inPath = decodeURIComponent(found).replace(/:[a-z][A-Za-z]+$/, '')
+  const inBody = asText(asMap(request?.body)?.['model']).replace(/^models\//, '')
+  return (
+    (/\/deployments\//.test(request?.path ?? '') ? inPath : inBody) || (inPath === 'chat' ? '' : inPath) || 'recorded'
+  )
 }
 
 /** What is asked where the recorded request does not matter. */

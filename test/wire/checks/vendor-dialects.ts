@@ -18,8 +18,20 @@ export const vendorDialects = ['openai', 'anthropic', 'gemini', 'responses'] as 
 /** One of them. */
 export type VendorDialect = (typeof vendorDialects)[number]
 
-/** Asks in a dialect, with a body in its format or with one plain turn. */
-export function askIn(dialect: VendorDialect, line: Line, streaming: boolean, recorded?: JsonMap): Promise<HttpAnswer> {
+/** Those headers of a recorded request that are part of what it asks for. */
+export function headersOf(recorded: Readonly<Record<string, string>>): Record<string, string> {
+  const all = Object.entries(recorded).map(([name, value]) => [name.toLowerCase(), value] as const)
+  return Object.fromEntries(all.filter(([name]) => name === 'anthropic-version' || name === 'anthropic-beta'))
+}
+
+/** Asks in a dialect, with a body in its format and the headers recorded with it, or with one plain turn. */
+export function askIn(
+  dialect: VendorDialect,
+  line: Line,
+  streaming: boolean,
+  recorded?: JsonMap,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> {
   const model = modelName(line)
   const flag = streaming ? { stream: true } : {}
   switch (dialect) {
@@ -27,8 +39,10 @@ export function askIn(dialect: VendorDialect, line: Line, streaming: boolean, re
       const options = streaming ? { stream_options: { include_usage: true } } : {}
       return post(line, '/v1/chat/completions', { messages: plainTurn, ...flag, ...options, model })
     }
-    case 'anthropic':
-      return post(line, '/v1/messages', { ...(recorded ?? { max_tokens: 9, messages: plainTurn, ...flag }), model })
+    case 'anthropic': {
+      const body = recorded ?? { max_tokens: 9, messages: plainTurn, ...flag }
+      return post(line, '/v1/messages', { ...body, model }, headersOf(headers))
+    }
     case 'responses':
       return post(line, '/v1/responses', { ...(recorded ?? { input: plainTurn, ...flag }), model })
     case 'gemini': {
