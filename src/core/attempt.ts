@@ -38,8 +38,8 @@ export class Attempt {
     this.#surroundings = surroundings
   }
 
-  /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
-  async open(question: Question): Promise<readonly ChatEvent[]> {
+  /** Asks the target and waits for its first events; `received` is told what was read for it. Throws a `GatewayError`; the try is then over. */
+  async open(question: Question, received?: (bytes: number) => void): Promise<readonly ChatEvent[]> {
     const { provider, model } = this.target
     const { egress, log, timeouts } = this.#surroundings
     const { requestId, request, streaming } = question
@@ -54,6 +54,7 @@ export class Attempt {
       egress,
       log,
       ...(credential !== undefined && { credential }),
+      ...(received !== undefined && { received }),
     }
     try {
       this.#source = provider.provider.chat({ ...request, model, provider: '' }, context)[Symbol.asyncIterator]()

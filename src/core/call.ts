@@ -4,29 +4,34 @@ import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { usageEvent } from '../model/events.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import { Attempt, type Surroundings } from './attempt.ts'
-import type { ChatCall, ChatInput, LoadedProvider, OpenedChat, Recorder, Route, Target } from './contract.ts'
+import type { ChatCall, ChatInput, LoadedProvider, OpenedChat, Route, Target } from './contract.ts'
 import { timedOut } from './deadline.ts'
+import { HoldBack } from './hold-back.ts'
 import type { LiveRegistry } from './live.ts'
-import { Meter } from './meter.ts'
+import { Meter, type Metering } from './meter.ts'
 import type { Registry } from './resolve.ts'
 import { mayFallBack, type RetryBudget, retryDelay, type RetryPolicy } from './retry.ts'
 
 /** What all calls share. */
-export interface CallSharing extends Surroundings {
+export interface CallSharing extends Surroundings, Metering {
   readonly registry: LiveRegistry
   readonly retries: RetryPolicy
-  readonly recorder: Recorder
   /** The retries that all calls to one provider share. */
   readonly budgetOf: (provider: LoadedProvider) => RetryBudget
 }
 
-/** The way of one chat call: admit, resolve, attempt, meter. */
+/**
+ * The way of one chat call: admit, resolve, attempt, meter. The ledger has its intent before a provider is asked, and its settlement
+ * before its client can see that the answer is complete.
+ */
 export class Chat implements ChatCall {
   readonly #input: ChatInput
   readonly #shared: CallSharing
   readonly #meter: Meter
   /** The registry the call began with, which is let go of when it is settled. */
   #registry: Registry | undefined
+  /** What the ledger names it by; undefined until a provider may be asked. */
+  #intent: number | undefined
   #attempt: Attempt | undefined
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
@@ -37,18 +42,19 @@ export class Chat implements ChatCall {
   constructor(input: ChatInput, shared: CallSharing) {
     this.#input = input
     this.#shared = shared
-    this.#meter = new Meter(input, shared.recorder)
+    this.#meter = new Meter({ ...input, operation: 'chat' }, shared)
   }
 
   async open(): Promise<OpenedChat> {
     try {
       const route = this.#admit()
       this.#startTotal()
+      await this.#begin(route)
       const first = await this.#tryTargets(route.targets)
       return this.#opened(route, first)
     } catch (error) {
       const failure = this.#cancelled ?? asGatewayError(error)
-      this.#settle(failure)
+      await this.#settleFailed(failure)
       throw failure
     }
   }
@@ -57,7 +63,7 @@ export class Chat implements ChatCall {
     this.#cancelled ??= reason
     this.#attempt?.abort(this.#cancelled)
     this.#wake?.()
-    if (this.#unread !== undefined) this.#leave(this.#unread, this.#cancelled)
+    if (this.#unread !== undefined) void this.#leave(this.#unread, this.#cancelled)
   }
 
   #admit(): Route {
@@ -73,6 +79,11 @@ export class Chat implements ChatCall {
   #startTotal(): void {
     const limit = Math.min(this.#shared.timeouts.total, this.#input.timeoutMs ?? Infinity)
     this.#total = setTimeout(() => this.cancel(timedOut('total')), limit)
+  }
+
+  async #begin({ targets: [first] }: Route): Promise<void> {
+    const { ledger } = this.#shared
+    if (ledger !== undefined && first !== undefined) this.#intent = await ledger.begin(this.#meter.intent(first))
   }
 
   /** Tries targets in order. The first event is the point of no return: after it the client has seen an answer. */
@@ -117,7 +128,7 @@ export class Chat implements ChatCall {
     const attempt = new Attempt(target, this.#shared)
     this.#attempt = attempt
     try {
-      return await attempt.open(this.#input)
+      return await attempt.open(this.#input, this.#meter.received)
     } catch (error) {
       this.#attempt = undefined
       const failure = asGatewayError(error)
@@ -158,42 +169,58 @@ export class Chat implements ChatCall {
 
   async *#follow(attempt: Attempt, first: readonly ChatEvent[]): AsyncGenerator<readonly ChatEvent[], void, void> {
     this.#unread = undefined
-    let ended = false
+    const end = new HoldBack(Math.max(1, this.#input.request.n ?? 1))
     let thrown: GatewayError | undefined
+    let isSettled = false
     try {
       for (let batch: readonly ChatEvent[] | undefined = first; batch !== undefined; batch = await attempt.next()) {
         this.#meter.observe(batch)
-        yield batch
+        const passed = end.pass(batch)
+        if (passed.length > 0) yield passed
       }
       if (!this.#meter.finished) throw fail('provider_interrupted', 'the answer ended before it was complete')
-      if (this.#meter.uncounted) yield [usageEvent(this.#meter.usage())]
-      ended = true
+      if (this.#meter.uncounted) end.add(usageEvent(this.#meter.usage()))
+      isSettled = true
+      this.#close(attempt, undefined)
+      await this.#settle(undefined)
+      if (end.held.length > 0) yield end.held
     } catch (error) {
       thrown = this.#cancelled ?? asGatewayError(error)
       throw thrown
     } finally {
-      this.#leave(
-        attempt,
-        ended
-          ? undefined
-          : (thrown ?? this.#cancelled ?? fail('client_closed', 'the client left before the answer was complete')),
-      )
+      if (!isSettled) {
+        const left = fail('client_closed', 'the client left before the answer was complete')
+        await this.#leave(attempt, thrown ?? this.#cancelled ?? left)
+      }
     }
   }
 
-  /** The answer is over, or nobody reads it. */
-  #leave(attempt: Attempt, failure: GatewayError | undefined): void {
+  /** The answer failed, or nobody reads it. Never rejects. */
+  async #leave(attempt: Attempt, failure: GatewayError): Promise<void> {
     this.#unread = undefined
-    attempt.close()
-    this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
-    this.#settle(failure)
+    this.#close(attempt, failure)
+    await this.#settleFailed(failure)
   }
 
-  #settle(failure: GatewayError | undefined): void {
+  #close(attempt: Attempt, failure: GatewayError | undefined): void {
+    attempt.close()
+    this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
+  }
+
+  #settle(failure: GatewayError | undefined): Promise<void> {
     clearTimeout(this.#total)
     this.#attempt = undefined
     if (this.#registry !== undefined) this.#shared.registry.release(this.#registry)
     this.#registry = undefined
-    this.#meter.settle(failure)
+    return this.#meter.settle(failure, this.#intent)
+  }
+
+  /** Whoever waits is told of the failure itself, also where that could not be written: the ledger goes on trying. */
+  async #settleFailed(failure: GatewayError): Promise<void> {
+    try {
+      await this.#settle(failure)
+    } catch {
+      // Told to the operator by the ledger.
+    }
   }
 }

@@ -23,6 +23,8 @@ export interface Principal {
 export interface LoadedProvider {
   /** What clients may see of it. */
   readonly record: ProviderRecord
+  /** What the price list calls it; its type unless said otherwise. */
+  readonly vendor?: string
   readonly provider: Provider
   readonly credentials: readonly Credential[]
   /** Models that the configuration lists for it, and its default. */
@@ -88,7 +90,10 @@ export interface AttemptRecord {
 
 /** Everything worth knowing of a settled call. Holds no content. */
 export interface CallRecord {
+  /** Ours, a UUIDv7. */
   readonly id: string
+  /** The `x-request-id` that the client sent; empty when it sent none. It may have sent it before. */
+  readonly clientRequestId: string
   readonly keyId: string
   readonly account: string
   readonly dialect: string
@@ -99,6 +104,8 @@ export interface CallRecord {
   /** Empty when no target was reached. */
   readonly provider: string
   readonly model: string
+  /** What the price list calls the provider; empty when no target was reached. */
+  readonly vendor: string
   /** True when `alias` is a name of the registry, so that it may be a metric label. */
   readonly knownModel: boolean
   readonly attempts: readonly AttemptRecord[]
@@ -106,12 +113,19 @@ export interface CallRecord {
   readonly reason?: Reason
   readonly httpStatus: number
   readonly usage: Usage
+  /** Undefined when the price is not known. */
+  readonly cost?: Cost
   readonly finishReasons: readonly string[]
+  /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds; absent when there was no event. */
   readonly timeToFirstEvent?: number
   readonly duration: number
   readonly upstreamRequestId: string
+  /** Bytes of the request's body, or of its message. */
+  readonly requestBytes: number
+  /** Bytes read from the provider. */
+  readonly responseBytes: number
   /** What was thrown, for the log of the operator; never shown to a client. */
   readonly error?: unknown
 }
@@ -126,6 +140,10 @@ export interface CallIntent {
   readonly operation: string
   readonly streaming: boolean
   readonly alias: string
+  /** The first target: who is about to be asked. */
+  readonly provider: string
+  readonly model: string
+  readonly vendor: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly requestBytes: number
@@ -133,12 +151,26 @@ export interface CallIntent {
   readonly inputEstimate: number
 }
 
+/** What was asked and answered, each as JSON text. Exists only for calls of accounts that want it kept. */
+export interface CallContent {
+  readonly request: string
+  readonly response: string
+}
+
 /** Keeps every call, whatever becomes of the process. */
 export interface Ledger {
-  /** Resolves when the intent is durable: only then may a provider be asked. Rejects with `store_unavailable` when there is no room. */
-  begin(intent: CallIntent): Promise<void>
-  /** Resolves when the settlement is durable: only then may the client be told that its answer is complete. */
-  settle(record: CallRecord): Promise<void>
+  /**
+   * Resolves when the intent is durable, with what its settlement names it by: only then may a provider be asked. Rejects with
+   * `store_unavailable` when there is no room.
+   */
+  begin(intent: CallIntent): Promise<number>
+  /**
+   * Resolves when the settlement is durable: only then may the client be told that its answer is complete. Rejects with
+   * `store_unavailable`, and then keeps on trying, as a call that failed.
+   */
+  settle(record: CallRecord, intent: number, content?: CallContent): Promise<void>
+  /** Keeps a call that no provider was asked for, without making anybody wait; where there is no room it is not kept. */
+  note(record: CallRecord): void
 }
 
 /** What a price list says of one call. */
@@ -150,8 +182,11 @@ export interface Cost {
 
 /** Says what a call costs. */
 export interface Pricing {
-  /** Undefined when the price is not known; never zero for that. `at` is milliseconds since the epoch. */
-  cost(target: Target, usage: Usage, at: number): Cost | undefined
+  /**
+   * What the usage costs at a model of a vendor, as the price list calls it. Undefined when the price is not known; never zero for
+   * that. `at` is milliseconds since the epoch.
+   */
+  cost(vendor: string, model: string, usage: Usage, at: number): Cost | undefined
 }
 
 /** Is told of every call, once when it begins and once when it is settled. */
@@ -160,14 +195,25 @@ export interface Recorder {
   settled(record: CallRecord): void
 }
 
-/** A chat call as the edge hands it in. */
-export interface ChatInput {
+/** How a request is told from others. */
+export interface RequestIds {
+  /** Ours: a UUIDv7, never given before. */
+  readonly id: string
+  /** The caller's own `x-request-id`; empty when it sent none. It may have sent it before. */
+  readonly clientRequestId: string
+  /** What the answer is marked with: the caller's own, else ours. */
   readonly requestId: string
+}
+
+/** A chat call as the edge hands it in. */
+export interface ChatInput extends RequestIds {
   readonly dialect: string
   readonly principal: Principal
   /** Milliseconds of `performance.now()` when the request arrived. */
   readonly arrivedAt: number
   readonly request: ChatRequest
+  /** Bytes of the request's body, or of its message. */
+  readonly requestBytes: number
   readonly streaming: boolean
   readonly timeoutMs?: number
   readonly retries?: number
@@ -195,15 +241,15 @@ export interface ChatCall {
 }
 
 /** A count as the edge asks for it. */
-export interface CountInput extends Pick<ChatInput, 'requestId' | 'principal' | 'request'> {
+export interface CountInput extends Omit<ChatInput, 'streaming' | 'timeoutMs' | 'retries'> {
   readonly signal: AbortSignal
 }
 
 /** A call that failed at the edge. */
-export interface Refusal extends Pick<ChatInput, 'requestId' | 'dialect' | 'arrivedAt'> {
+export interface Refusal extends RequestIds, Pick<ChatInput, 'dialect' | 'arrivedAt'> {
   readonly operation: string
-  /** Empty when the caller is not known. */
-  readonly keyId: string
+  /** Undefined when the caller is not known. */
+  readonly principal: Principal | undefined
   readonly error: GatewayError
 }
 
@@ -214,7 +260,10 @@ export interface Core {
   /** Throws `permission_denied` when the principal lacks the permission. */
   authorize(principal: Principal, permission: Permission): void
   chat(input: ChatInput): ChatCall
-  /** What a chat request would read: the provider's own count where it has one, else an estimate. Throws a `GatewayError`. */
+  /**
+   * What a chat request would read: the provider's own count where it has one, else an estimate. Throws a `GatewayError`, and has then
+   * recorded it.
+   */
   countTokens(input: CountInput): Promise<CountTokensResponse>
   /** Records a call that failed before it could become one: a bad key, a body that cannot be read. */
   refuse(refusal: Refusal): void

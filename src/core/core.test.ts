@@ -96,7 +96,10 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
     records,
     call: (model, retries) =>
       core.chat({
+        id: 'r',
+        clientRequestId: '',
         requestId: 'r',
+        requestBytes: 10,
         dialect: 'test',
         principal: keys.authenticate(undefined),
         arrivedAt: performance.now(),

@@ -28,7 +28,7 @@ export function createCore(parts: CoreParts): Core {
     authorize,
     chat: (input) => new Chat(input, shared),
     countTokens: (input) => countTokens(input, shared),
-    refuse: (refusal) => recordRefusal(parts.recorder, refusal),
+    refuse: (refusal) => recordRefusal(parts, refusal),
     surface: parts.surface,
   }
 }

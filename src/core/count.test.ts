@@ -19,7 +19,12 @@ async function counted(counts: Provider['countTokens'], firstEvent = 9000) {
   const record = create(ProviderSchema, { id: 'p', name: 'p' })
   const messages = [{ role: Role.USER, parts: [{ kind: { case: 'text' as const, value: { text: 'hello there' } } }] }]
   const input = {
+    id: 'r',
+    clientRequestId: '',
     requestId: 'r',
+    dialect: 'test',
+    arrivedAt: performance.now(),
+    requestBytes: 10,
     principal: createKeys([]).authenticate(undefined),
     request: create(ChatRequestSchema, { model: 'p/m', messages }),
     signal: new AbortController().signal,

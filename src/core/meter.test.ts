@@ -14,8 +14,8 @@ import {
 } from '../model/events.ts'
 import { usage } from '../model/usage.ts'
 import { createKeys } from './admit.ts'
-import type { CallRecord, ChatInput, Recorder } from './contract.ts'
-import { Meter, recordRefusal } from './meter.ts'
+import type { CallRecord, Recorder } from './contract.ts'
+import { type Measured, Meter, recordRefusal } from './meter.ts'
 
 /** Keeps what it is told. */
 class Notes implements Recorder {
@@ -33,7 +33,7 @@ class Notes implements Recorder {
 
 const text = (value: string) => ({ kind: { case: 'text' as const, value: { text: value } } })
 
-function input(fields: Partial<ChatInput> = {}): ChatInput {
+function input(fields: Partial<Measured> = {}): Measured {
   const request = create(ChatRequestSchema, {
     model: 'fast',
     messages: [
@@ -44,11 +44,15 @@ function input(fields: Partial<ChatInput> = {}): ChatInput {
   })
   const principal = createKeys([]).authenticate(undefined)
   return {
+    id: 'r1',
+    clientRequestId: '',
     requestId: 'r1',
     dialect: 'openai',
+    operation: 'chat',
     principal,
     arrivedAt: performance.now(),
     request,
+    requestBytes: 100,
     streaming: true,
     ...fields,
   }
@@ -57,9 +61,9 @@ function input(fields: Partial<ChatInput> = {}): ChatInput {
 /** What is recorded when these batches are seen and the call then ends so. */
 function settled(batches: readonly (readonly ChatEvent[])[], error?: ReturnType<typeof fail>): CallRecord {
   const notes = new Notes()
-  const meter = new Meter(input(), notes)
+  const meter = new Meter(input(), { recorder: notes })
   for (const batch of batches) meter.observe(batch)
-  meter.settle(error)
+  void meter.settle(error)
   expect(notes.records).toHaveLength(1)
   const [record] = notes.records
   if (record === undefined) throw new Error('nothing was recorded')
@@ -123,12 +127,12 @@ describe('what a call consumed', () => {
 
   test('is told to the client as the object that is recorded', () => {
     const notes = new Notes()
-    const meter = new Meter(input(), notes)
+    const meter = new Meter(input(), { recorder: notes })
     meter.observe([textDelta('word')])
     expect(meter.uncounted).toBe(true)
     const told = meter.usage()
     meter.observe([usageEvent(told)])
-    meter.settle(undefined)
+    void meter.settle(undefined)
     expect(notes.records[0]?.usage).toBe(told)
     expect(meter.uncounted).toBe(false)
   })
@@ -149,10 +153,10 @@ describe('what a call consumed', () => {
 describe('a settled call', () => {
   test('is recorded once, by its first outcome', () => {
     const notes = new Notes()
-    const meter = new Meter(input(), notes)
-    meter.settle(fail('client_closed', 'left'))
-    meter.settle(undefined)
-    meter.settle(fail('internal', 'x'))
+    const meter = new Meter(input(), { recorder: notes })
+    void meter.settle(fail('client_closed', 'left'))
+    void meter.settle(undefined)
+    void meter.settle(fail('internal', 'x'))
     expect(notes.begun).toEqual(['openai'])
     expect(notes.records.map(({ status, reason }) => [status, reason])).toEqual([['cancelled', 'client_closed']])
   })
@@ -169,14 +173,14 @@ describe('a settled call', () => {
 
   test('knows its target, its tries and how its choices ended', () => {
     const notes = new Notes()
-    const meter = new Meter(input({ streaming: false }), notes)
+    const meter = new Meter(input({ streaming: false }), { recorder: notes })
     const record = create(ProviderSchema, { name: 'up' })
     const target = { provider: { record, provider: {}, credentials: [], models: [], patterns: [] }, model: 'm' }
     meter.account('acme')
     meter.aimed(target, true)
     meter.attempted({ provider: 'up', model: 'm', status: 'ok', began: 1, duration: 2 })
     meter.observe([started({ upstreamRequestId: 'u1' }), end, finished({ reason: FinishReason.TOOL_CALLS }, 1)])
-    meter.settle(undefined)
+    void meter.settle(undefined)
     expect(notes.records[0]).toMatchObject({
       id: 'r1',
       keyId: 'open',
@@ -201,14 +205,19 @@ describe('a settled call', () => {
 test('what never became a call is recorded without a target and without tokens', () => {
   const notes = new Notes()
   const error = fail('unauthenticated', 'no key')
-  recordRefusal(notes, {
-    requestId: 'r2',
-    dialect: 'sgp',
-    operation: 'chat',
-    keyId: '',
-    arrivedAt: performance.now(),
-    error,
-  })
+  recordRefusal(
+    { recorder: notes },
+    {
+      id: 'r2',
+      clientRequestId: '',
+      requestId: 'r2',
+      dialect: 'sgp',
+      operation: 'chat',
+      principal: undefined,
+      arrivedAt: performance.now(),
+      error,
+    },
+  )
   expect(notes.begun).toEqual(['sgp'])
   expect(notes.records).toEqual([
     expect.objectContaining({

@@ -1,32 +1,72 @@
 import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import type { GatewayError } from '../error/index.ts'
+import { fail, type GatewayError } from '../error/index.ts'
+import { Fold } from '../model/collect.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens, usage } from '../model/usage.ts'
-import type { AttemptRecord, CallRecord, ChatInput, Recorder, Refusal, Target } from './contract.ts'
+import { defaultAccountId } from '../store/contract.ts'
+import { contentOf } from './content.ts'
+import type {
+  AttemptRecord,
+  CallContent,
+  CallIntent,
+  CallRecord,
+  ChatInput,
+  Cost,
+  Ledger,
+  Pricing,
+  Recorder,
+  Refusal,
+  Target,
+} from './contract.ts'
+
+/** What calls are measured by, and who is told. */
+export interface Metering {
+  readonly recorder: Recorder
+  /** Without one, nothing is kept. */
+  readonly ledger?: Ledger
+  /** Without one, no price is known. */
+  readonly pricing?: Pricing
+  /** Whether what an account asks and is answered is kept. Without it, nothing is. */
+  readonly keepsContent?: (account: string) => boolean
+}
+
+/** What is known of a call as it begins. */
+export interface Measured extends Omit<ChatInput, 'timeoutMs' | 'retries' | 'account'> {
+  readonly operation: string
+}
+
+/** A call that consumed nothing costs nothing, whatever its model. */
+const nothing: Cost = { nanoUsd: 0n, version: '' }
 
 /**
- * Measures one call and settles it once, whatever happened: the one place where usage is decided. The client gets, the log
- * keeps and the metrics count the very same object.
+ * Measures one call and settles it once, whatever happened: the one place where usage and cost are decided. The client gets, the
+ * ledger and the log keep and the metrics count the very same object.
  */
 export class Meter {
-  readonly #input: ChatInput
-  readonly #recorder: Recorder
+  readonly #input: Measured
+  readonly #metering: Metering
   readonly #attempts: AttemptRecord[] = []
   readonly #finished: string[] = []
-  #account = ''
+  readonly #startedAt: number
+  #account: string
   #target: Target | undefined
   #knownModel = false
   #usage: Usage | undefined
+  #inputEstimate: number | undefined
   #written = 0
+  #received = 0
   #firstEventAt: number | undefined
   #upstreamRequestId = ''
-  #settled = false
+  #answer: Fold | undefined
+  #isSettled = false
 
-  constructor(input: ChatInput, recorder: Recorder) {
+  constructor(input: Measured, metering: Metering) {
     this.#input = input
-    this.#recorder = recorder
-    recorder.began(input.dialect)
+    this.#metering = metering
+    this.#startedAt = Date.now() - this.elapsed()
+    this.#account = accountOf(input.principal)
+    metering.recorder.began(input.dialect)
   }
 
   /** Milliseconds since the request arrived. */
@@ -36,7 +76,19 @@ export class Meter {
 
   /** Whom the call is for, once that is known. */
   account(account: string): void {
-    this.#account = account
+    if (account !== '') this.#account = account
+    if (this.#metering.keepsContent?.(this.#account) === true) this.#answer = new Fold()
+  }
+
+  /** What is known before the first target is asked. */
+  intent(first: Target): CallIntent {
+    return {
+      ...this.#known(),
+      provider: first.provider.record.name,
+      model: first.model,
+      vendor: vendorOf(first),
+      inputEstimate: this.#estimateInput(),
+    }
   }
 
   /** One try ended, or became the answer. */
@@ -50,9 +102,15 @@ export class Meter {
     this.#knownModel = known
   }
 
+  /** So many bytes were read from a provider. */
+  readonly received = (bytes: number): void => {
+    this.#received += bytes
+  }
+
   /** Takes in events on their way to the client. */
   observe(batch: readonly ChatEvent[]): void {
     this.#firstEventAt ??= performance.now()
+    this.#answer?.add(batch)
     for (const { event } of batch) {
       switch (event.case) {
         case 'textDelta':
@@ -100,43 +158,101 @@ export class Meter {
     if (this.#usage !== undefined) return this.#usage
     if (this.#firstEventAt === undefined) return usage({})
     this.#usage = usage({
-      inputTokens: estimateTokens(lengthOf(this.#input.request)),
+      inputTokens: this.#estimateInput(),
       outputTokens: estimateTokens(this.#written),
       estimated: true,
     })
     return this.#usage
   }
 
-  /** Ends the call. Later calls of it do nothing. */
-  settle(error: GatewayError | undefined): void {
-    if (this.#settled) return
-    this.#settled = true
-    const { requestId, principal, dialect, streaming, request, arrivedAt } = this.#input
-    const duration = this.elapsed()
-    const record: CallRecord = {
-      id: requestId,
-      keyId: principal.keyId,
-      account: this.#account,
-      dialect,
-      operation: 'chat',
-      streaming,
-      alias: request.model,
+  /**
+   * Ends the call. Resolves when it is durable in the ledger, where its intent is, and rejects with `store_unavailable` when it is not;
+   * a call without an intent never reached a provider, and is only noted. Later calls of it do nothing.
+   */
+  async settle(error: GatewayError | undefined, intent?: number): Promise<void> {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    const { ledger, recorder } = this.#metering
+    const record = this.#record(error)
+    if (ledger === undefined || intent === undefined) {
+      ledger?.note(record)
+      recorder.settled(record)
+      return
+    }
+    try {
+      await ledger.settle(record, intent, this.#content())
+    } catch (thrown) {
+      recorder.settled(error === undefined ? notVouchedFor(record, thrown) : record)
+      throw thrown
+    }
+    recorder.settled(record)
+  }
+
+  #record(error: GatewayError | undefined): CallRecord {
+    const cost = this.#cost()
+    return {
+      ...this.#known(),
       provider: this.#target?.provider.record.name ?? '',
       model: this.#target?.model ?? '',
+      vendor: this.#target === undefined ? '' : vendorOf(this.#target),
       knownModel: this.#knownModel,
       attempts: this.#attempts,
       status: error === undefined ? 'ok' : error.reason === 'client_closed' ? 'cancelled' : 'error',
       ...(error !== undefined && { reason: error.reason, error }),
       httpStatus: error?.status ?? 200,
       usage: this.usage(),
+      ...(cost !== undefined && { cost }),
       finishReasons: this.#finished,
-      startedAt: Date.now() - duration,
-      ...(this.#firstEventAt !== undefined && { timeToFirstEvent: this.#firstEventAt - arrivedAt }),
-      duration,
+      ...(this.#firstEventAt !== undefined && { timeToFirstEvent: this.#firstEventAt - this.#input.arrivedAt }),
+      duration: this.elapsed(),
       upstreamRequestId: this.#upstreamRequestId,
+      responseBytes: this.#received,
     }
-    this.#recorder.settled(record)
   }
+
+  #known() {
+    const { id, clientRequestId, principal, dialect, operation, streaming, request, requestBytes } = this.#input
+    return {
+      id,
+      clientRequestId,
+      keyId: principal.keyId,
+      account: this.#account,
+      dialect,
+      operation,
+      streaming,
+      alias: request.model,
+      startedAt: this.#startedAt,
+      requestBytes,
+    }
+  }
+
+  #cost(): Cost | undefined {
+    if (this.#target === undefined || this.#firstEventAt === undefined) return nothing
+    return this.#metering.pricing?.cost(vendorOf(this.#target), this.#target.model, this.usage(), this.#startedAt)
+  }
+
+  #content(): CallContent | undefined {
+    return this.#answer && contentOf(this.#input.request, this.#answer.response())
+  }
+
+  #estimateInput(): number {
+    return (this.#inputEstimate ??= estimateTokens(lengthOf(this.#input.request)))
+  }
+}
+
+/** The call as its client saw it: it was told that its answer cannot be vouched for. */
+function notVouchedFor(record: CallRecord, error: unknown): CallRecord {
+  const { reason, status } = fail('store_unavailable', '')
+  return { ...record, status: 'error', reason, httpStatus: status, error }
+}
+
+function vendorOf({ provider }: Target): string {
+  return provider.vendor ?? provider.record.type
+}
+
+/** The account of a caller that chose none. */
+function accountOf(principal: Refusal['principal']): string {
+  return principal?.accounts[0] ?? defaultAccountId
 }
 
 /**
@@ -164,21 +280,22 @@ function reasonWord(reason: FinishReason): string {
   return reasonWords.get(reason) ?? 'other'
 }
 
-/** Records a call that never became one: no target, no tokens. */
-export function recordRefusal(recorder: Recorder, refusal: Refusal): void {
-  const { requestId, dialect, operation, keyId, arrivedAt, error } = refusal
+/** Records a call that never became one: no target, no tokens. It is kept where the caller is known. */
+export function recordRefusal({ recorder, ledger }: Metering, refusal: Refusal): void {
+  const { id, clientRequestId, dialect, operation, principal, arrivedAt, error } = refusal
   const duration = performance.now() - arrivedAt
-  recorder.began(dialect)
-  recorder.settled({
-    id: requestId,
-    keyId,
-    account: '',
+  const record: CallRecord = {
+    id,
+    clientRequestId,
+    keyId: principal?.keyId ?? '',
+    account: principal === undefined ? '' : accountOf(principal),
     dialect,
     operation,
     streaming: false,
     alias: '',
     provider: '',
     model: '',
+    vendor: '',
     knownModel: false,
     attempts: [],
     status: error.reason === 'client_closed' ? 'cancelled' : 'error',
@@ -186,9 +303,15 @@ export function recordRefusal(recorder: Recorder, refusal: Refusal): void {
     error,
     httpStatus: error.status,
     usage: usage({}),
+    cost: nothing,
     finishReasons: [],
     startedAt: Date.now() - duration,
     duration,
     upstreamRequestId: '',
-  })
+    requestBytes: 0,
+    responseBytes: 0,
+  }
+  recorder.began(dialect)
+  if (principal !== undefined) ledger?.note(record)
+  recorder.settled(record)
 }

@@ -23,7 +23,8 @@ export function callLog(log: Logger): Recorder {
 function lineOf(record: CallRecord): object {
   const { usage, attempts } = record
   return {
-    request_id: record.id,
+    request_id: record.clientRequestId === '' ? record.id : record.clientRequestId,
+    ...(record.clientRequestId !== '' && { id: record.id }),
     key: record.keyId,
     ...(record.account !== '' && { account: record.account }),
     dialect: record.dialect,
@@ -40,6 +41,7 @@ function lineOf(record: CallRecord): object {
     ...(usage.cacheReadTokens > 0 && { cache_read_tokens: usage.cacheReadTokens }),
     ...(usage.reasoningTokens > 0 && { reasoning_tokens: usage.reasoningTokens }),
     ...(usage.estimated && { estimated: true }),
+    ...(record.provider !== '' && { cost_nano_usd: record.cost === undefined ? null : Number(record.cost.nanoUsd) }),
     finish: record.finishReasons.join(','),
     attempts: attempts.length,
     ...(attempts.length > 1 && { tries: attempts.map((attempt) => `${attempt.provider}: ${attempt.reason ?? 'ok'}`) }),

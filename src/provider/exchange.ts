@@ -10,6 +10,8 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   readonly signal: AbortSignal
+  /** Is told how many bytes of the answer's body came, each time that some did. */
+  readonly received?: ((bytes: number) => void) | undefined
 }
 
 /** An upstream's answer: its head, and its body as it arrives. Leaving the iteration gives the connection up. */
@@ -54,10 +56,12 @@ export class Exchange implements UpstreamResponse, AsyncIterator<Buffer> {
   #error: GatewayError | undefined
   #wake: (() => void) | undefined
   readonly #signal: AbortSignal
+  readonly #received: UpstreamRequest['received']
   readonly #onAbort = (): void => this.#abort()
 
   constructor(dispatcher: Dispatcher, { origin, path }: Target, request: UpstreamRequest) {
     this.#signal = request.signal
+    this.#received = request.received
     if (request.signal.aborted) {
       this.#head.reject(reasonOf(request.signal))
       return
@@ -93,6 +97,7 @@ export class Exchange implements UpstreamResponse, AsyncIterator<Buffer> {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#received?.(chunk.length)
     if (this.#left) return
     this.#chunks.push(chunk)
     this.#queued += chunk.length

@@ -133,6 +133,7 @@ async function post<Options>(
       ...(await headers(context.credential, outgoing)),
     },
     signal: context.signal,
+    received: context.received,
   })
 }
 

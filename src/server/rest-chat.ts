@@ -18,7 +18,7 @@ import { refuseDropped } from '../provider/upstream.ts'
 import { decodeUtf8, readBody } from './body.ts'
 import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import type { OpenCalls } from './open-calls.ts'
-import { requestIdOf } from './request-id.ts'
+import { requestIdsOf } from './request-id.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
 /** What serving chat over HTTP needs. */
@@ -45,29 +45,21 @@ export async function serveChat(
   params: Params,
 ): Promise<void> {
   const arrivedAt = performance.now()
-  const requestId = requestIdOf(headerOf(request, 'x-request-id'))
-  const reply = new Reply(request, response, dialect, requestId, options.cors(request))
+  const ids = requestIdsOf(headerOf(request, 'x-request-id'))
+  const reply = new Reply(request, response, dialect, ids.requestId, options.cors(request))
   const { core } = options
   let principal: Principal | undefined
   let call: ChatCall | undefined
   try {
     principal = core.authenticate(tokenOf(request, dialect))
-    const body = await readJson(options, dialect, request)
-    const ask = decodeAsk(route, body, request, factsOf(request, requestId, params))
-    call = core.chat({ ...ask, requestId, dialect: dialect.name, principal, arrivedAt })
+    const { body, bytes } = await readJson(options, dialect, request)
+    const ask = decodeAsk(route, body, request, factsOf(request, ids.requestId, params))
+    call = core.chat({ ...ask, ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes })
     await answer(options, call, ask, reply, response)
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    if (call === undefined) {
-      core.refuse({
-        requestId,
-        dialect: dialect.name,
-        operation: 'chat',
-        keyId: principal?.keyId ?? '',
-        arrivedAt,
-        error,
-      })
-    }
+    if (call === undefined)
+      core.refuse({ ...ids, dialect: dialect.name, operation: 'chat', principal, arrivedAt, error })
     reply.fail(error)
   }
 }
@@ -85,40 +77,43 @@ export async function serveCount(
   params: Params,
 ): Promise<void> {
   const arrivedAt = performance.now()
-  const requestId = requestIdOf(headerOf(request, 'x-request-id'))
-  const reply = new Reply(request, response, dialect, requestId, options.cors(request))
+  const ids = requestIdsOf(headerOf(request, 'x-request-id'))
+  const reply = new Reply(request, response, dialect, ids.requestId, options.cors(request))
   const { core } = options
   const controller = new AbortController()
   const leave = (): void => controller.abort(fail('client_closed', 'the client left before the answer was complete'))
   response.once('close', leave)
-  let keyId = ''
+  let principal: Principal | undefined
+  let begun = false
   try {
-    const principal = core.authenticate(tokenOf(request, dialect))
-    keyId = principal.keyId
-    const body = await readJson(options, dialect, request)
-    const asked = route.decode(body, factsOf(request, requestId, params))
+    principal = core.authenticate(tokenOf(request, dialect))
+    const { body, bytes } = await readJson(options, dialect, request)
+    const { signal } = controller
+    const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes }
+    const asked = route.decode(body, factsOf(request, ids.requestId, params))
     if (isStrict(request)) asked.strict = true
-    const count = await core.countTokens({ requestId, principal, request: asked, signal: controller.signal })
+    begun = true
+    const count = await core.countTokens({ ...known, request: asked, signal })
     const estimated = count.estimated ? { 'x-switchyard-estimated': 'true' } : {}
     reply.json(200, route.encode(count), undefined, count.dropped, estimated)
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    core.refuse({ requestId, dialect: dialect.name, operation: 'count_tokens', keyId, arrivedAt, error })
+    if (!begun) core.refuse({ ...ids, dialect: dialect.name, operation: 'count_tokens', principal, arrivedAt, error })
     reply.fail(error)
   } finally {
     response.off('close', leave)
   }
 }
 
-/** Reads a JSON body, as the dialect takes it. Throws `unsupported_media_type`, `payload_too_large` and `invalid_request`. */
+/** Reads a JSON body, as the dialect takes it, and tells its bytes. Throws `unsupported_media_type`, `payload_too_large` and `invalid_request`. */
 export async function readJson(
   options: ChatEdgeOptions,
   dialect: ServerDialect,
   request: NodeRequest,
-): Promise<JsonBody> {
+): Promise<{ readonly body: JsonBody; readonly bytes: number }> {
   requireJson(headerOf(request, 'content-type'))
   const bytes = await readBody(request, { bytes: options.bodyBytes, idleMs: options.bodyIdleMs })
-  return parseBody(decodeUtf8(bytes), dialect.passThrough)
+  return { body: parseBody(decodeUtf8(bytes), dialect.passThrough), bytes: bytes.length }
 }
 
 function decodeAsk(route: ChatRoute, body: JsonBody, request: NodeRequest, facts: RequestFacts): ChatAsk {

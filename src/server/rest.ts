@@ -1,8 +1,9 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Principal } from '../core/contract.ts'
 import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
-import { requestIdOf } from './request-id.ts'
+import { requestIdsOf } from './request-id.ts'
 import { type ChatEdgeOptions, factsOf, type Params, readJson, serveChat, serveCount } from './rest-chat.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
@@ -156,21 +157,20 @@ async function serveRoute(
   { raw }: FastifyReply,
 ): Promise<void> {
   const arrivedAt = performance.now()
-  const requestId = requestIdOf(headerOf(request.raw, 'x-request-id'))
-  const reply = new Reply(request.raw, raw, dialect, requestId, options.cors(request.raw))
+  const ids = requestIdsOf(headerOf(request.raw, 'x-request-id'))
+  const reply = new Reply(request.raw, raw, dialect, ids.requestId, options.cors(request.raw))
   const { core } = options
-  let keyId = ''
+  let principal: Principal | undefined
   try {
-    const principal = core.authenticate(tokenOf(request.raw, dialect))
-    keyId = principal.keyId
+    principal = core.authenticate(tokenOf(request.raw, dialect))
     core.authorize(principal, route.permission)
-    const facts = factsOf(request.raw, requestId, request.params as Record<string, string>)
-    const body = route.request === undefined ? undefined : await readJson(options, dialect, request.raw)
+    const facts = factsOf(request.raw, ids.requestId, request.params as Record<string, string>)
+    const { body } = route.request === undefined ? {} : await readJson(options, dialect, request.raw)
     const answer: unknown = await route.answer(facts, core.surface(principal), body)
     reply.json(route.status ?? 200, JSON.stringify(answer))
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    core.refuse({ requestId, dialect: dialect.name, operation: route.summary, keyId, arrivedAt, error })
+    core.refuse({ ...ids, dialect: dialect.name, operation: route.summary, principal, arrivedAt, error })
     reply.fail(error)
   }
 }
@@ -230,7 +230,7 @@ function replyTo(request: FastifyRequest, reply: FastifyReply, dialect: ServerDi
     request.raw,
     reply.raw,
     dialect,
-    requestIdOf(headerOf(request.raw, 'x-request-id')),
+    requestIdsOf(headerOf(request.raw, 'x-request-id')).requestId,
     options.cors(request.raw),
   )
 }

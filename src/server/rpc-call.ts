@@ -1,17 +1,18 @@
 import { type ContextValues, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect'
-import type { Core, Principal } from '../core/contract.ts'
+import type { Core, Principal, RequestIds } from '../core/contract.ts'
 import type { Surface } from '../dialects/surface.ts'
 import { fail, type GatewayError } from '../error/index.ts'
 
 /** What is known of an RPC beside its message. */
-export interface RpcCall {
-  readonly requestId: string
+export interface RpcCall extends RequestIds {
   /** Milliseconds of `performance.now()`. */
   readonly arrivedAt: number
   /** Aborted when the client is gone. */
   readonly clientGone: AbortSignal
   /** The caller's key, if there is one. */
   readonly token: string | undefined
+  /** Bytes of its body that have been read. */
+  bodyBytes: number
   /** Who calls; set before the body is read, and never for the open services. */
   principal?: Principal
   /** True from when the core has the call, and settles it. */
@@ -32,6 +33,11 @@ export function callOf(values: ContextValues): RpcCall {
   const call = values.get(callKey)
   if (call === undefined) throw fail('internal', 'an RPC was served outside of the edge')
   return call
+}
+
+/** What the core wants to know of a call, whatever it asks. */
+export function measuredBy({ id, clientRequestId, requestId, arrivedAt, bodyBytes }: RpcCall) {
+  return { id, clientRequestId, requestId, dialect: 'rpc', arrivedAt, requestBytes: bodyBytes }
 }
 
 /** Who calls a method that needs a key. */

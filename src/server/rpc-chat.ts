@@ -5,7 +5,7 @@ import { fail } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
 import type { OpenCalls } from './open-calls.ts'
 import { droppedHeader } from './reply.ts'
-import { callOf, principalOf, type RpcCall } from './rpc-call.ts'
+import { callOf, measuredBy, principalOf, type RpcCall } from './rpc-call.ts'
 
 /**
  * Reads a body in the words of a dialect, and what of its headers belongs to it, as that dialect's own endpoint would; `model` is
@@ -51,12 +51,14 @@ export async function countTokens(
   context: HandlerContext,
 ): Promise<CountTokensResponse> {
   const rpc = callOf(context.values)
-  const count = await edge.core.countTokens({
-    requestId: rpc.requestId,
+  const input = {
+    ...measuredBy(rpc),
     principal: principalOf(rpc),
     request: trusted(message, edge, context, 'count'),
     signal: context.signal,
-  })
+  }
+  rpc.begun = true
+  const count = await edge.core.countTokens(input)
   if (count.dropped.length > 0) context.responseHeader.set('x-switchyard-dropped', droppedHeader(count.dropped))
   return count
 }
@@ -70,10 +72,8 @@ interface Started extends Disposable {
 function start(edge: ChatEdge, message: ChatRequest, context: HandlerContext, streaming: boolean): Started {
   const rpc = callOf(context.values)
   const call = edge.core.chat({
-    requestId: rpc.requestId,
-    dialect: 'rpc',
+    ...measuredBy(rpc),
     principal: principalOf(rpc),
-    arrivedAt: rpc.arrivedAt,
     request: trusted(message, edge, context, 'chat'),
     streaming,
     ...remainingTime(context),

@@ -13,8 +13,8 @@ import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { services } from './policy.ts'
 import { headerOf, tokenOf } from './reply.ts'
-import { requestIdOf } from './request-id.ts'
-import type { RpcCall } from './rpc-call.ts'
+import { requestIdsOf } from './request-id.ts'
+import { measuredBy, type RpcCall } from './rpc-call.ts'
 import { explained, explainTrailer } from './rpc-explain.ts'
 import { type BodyProgress, universalRequest, pathOf } from './rpc-request.ts'
 import { ResponseWriter } from './rpc-response.ts'
@@ -60,7 +60,8 @@ export async function exchange(
   response: NodeResponse,
 ): Promise<void> {
   const call: RpcCall = {
-    requestId: requestIdOf(headerOf(request, 'x-request-id')),
+    ...requestIdsOf(headerOf(request, 'x-request-id')),
+    bodyBytes: 0,
     arrivedAt: performance.now(),
     clientGone: goneSignal(response),
     token: tokenOf(request),
@@ -86,20 +87,14 @@ export async function exchange(
 function recordRefusal(core: Core, method: DescMethod | undefined, call: RpcCall): void {
   if (method === undefined || call.failure === undefined || call.begun === true) return
   if (!Object.values<DescService>(services).includes(method.parent)) return
-  core.refuse({
-    requestId: call.requestId,
-    dialect: 'rpc',
-    operation: operationOf(method),
-    keyId: call.principal?.keyId ?? '',
-    arrivedAt: call.arrivedAt,
-    error: call.failure,
-  })
+  const { principal, failure: error } = call
+  core.refuse({ ...measuredBy(call), operation: operationOf(method), principal, error })
 }
 
 /** The word for what a method does, whether its answer is streamed or not: `chat` for `Chat` and `StreamChat`. */
 function operationOf({ localName }: DescMethod): string {
   const name = localName.replace(/^stream/, '')
-  return name.charAt(0).toLowerCase() + name.slice(1)
+  return name.charAt(0).toLowerCase() + name.slice(1).replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 /** Aborted when the connection or stream closes before the answer is written. */

@@ -59,6 +59,7 @@ async function* bodyOf(request: NodeRequest, parts: RequestParts): AsyncGenerato
   for (;;) {
     const step = await nextChunk(chunks, parts)
     if (step.done === true) break
+    parts.call.bodyBytes += step.value.length
     yield step.value
   }
   parts.progress.complete = true

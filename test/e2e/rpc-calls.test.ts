@@ -284,5 +284,7 @@ test('a request that could not be read is recorded once', async () => {
   const body = '['.repeat(100_000)
   const headers = { 'content-type': 'application/json', 'x-request-id': 'deep' }
   await fetch(`${edge.http1}/switchyard.v1.InferenceService/Chat`, { method: 'POST', headers, body })
-  await vi.waitFor(() => expect(edge.calls).toMatchObject([{ id: 'deep', dialect: 'rpc', reason: 'invalid_request' }]))
+  await vi.waitFor(() =>
+    expect(edge.calls).toMatchObject([{ clientRequestId: 'deep', dialect: 'rpc', reason: 'invalid_request' }]),
+  )
 })

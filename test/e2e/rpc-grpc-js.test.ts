@@ -185,6 +185,6 @@ test('grpc-js cancels a stream, and its provider with it', async () => {
     stream.once('error', (failure) => resolve(failure as ServiceError)),
   )
   expect(error.code).toBe(status.CANCELLED)
-  const settled = { id: 'left-early', status: 'cancelled', reason: 'client_closed' }
+  const settled = { clientRequestId: 'left-early', status: 'cancelled', reason: 'client_closed' }
   await vi.waitFor(() => expect(edge.calls).toContainEqual(expect.objectContaining(settled)))
 })
