@@ -198,12 +198,12 @@ const answer = (...kinds: readonly PartInit['kind'][]) =>
   })
 
 describe('spelling', () => {
-  test('moves the annotations of a text that is joined to the one before it', () => {
+  test('joins texts that follow each other, and leaves the places in all of the text as they are', () => {
     const joined = fold(
       spell(
         answer(
           { case: 'text', value: { text: 'first ', annotations: [{ startIndex: 0, endIndex: 5 }] } },
-          { case: 'text', value: { text: 'second', annotations: [{ startIndex: 0, endIndex: 6 }, { url: 'u' }] } },
+          { case: 'text', value: { text: 'second', annotations: [{ startIndex: 6, endIndex: 12 }, { url: 'u' }] } },
         ),
       ),
     )

@@ -1,18 +1,10 @@
-import type {
-  Annotation,
-  Audio,
-  AudioDelta,
-  ChatEvent,
-  ChatResponse,
-  Choice,
-  Part,
-  Text,
-} from '#gen/switchyard/v1/chat_pb.ts'
+import type { Audio, AudioDelta, ChatEvent, ChatResponse, Choice, Part, Text } from '#gen/switchyard/v1/chat_pb.ts'
 import * as events from './events.ts'
 
 /**
  * The events of a whole answer, in the order `ChatEvent` documents: the inverse of the fold. Texts that follow each other
- * become one, their annotations moved along. Throws for a part that events cannot carry, rather than lose it.
+ * become one; their annotations are counted in all the text, and stay as they are. Throws for a part that events cannot carry, rather
+ * than lose it.
  */
 export function spell(response: ChatResponse): ChatEvent[] {
   const { id, model, created, dropped, rawDialect, upstreamRequestId, serviceTier, systemFingerprint } = response
@@ -40,28 +32,18 @@ function spellEnd({ index, finishReason: reason, upstreamReason, stopSequence }:
 function spellChoice({ index, message, logprobs }: Choice): ChatEvent[] {
   const spelled: ChatEvent[] = []
   let toolCalls = 0
-  let textBefore = 0
   for (const { kind } of message?.parts ?? []) {
-    const deltas = kind.case === 'text' ? spellText(kind.value, textBefore, index) : spellPart(kind, toolCalls, index)
-    spelled.push(...deltas)
+    spelled.push(...(kind.case === 'text' ? spellText(kind.value, index) : spellPart(kind, toolCalls, index)))
     if (kind.case === 'toolCall') toolCalls++
-    if (kind.case === 'text') textBefore = kind.value.signature ? 0 : textBefore + kind.value.text.length
-    else if (deltas.length > 0) textBefore = 0
   }
   if (logprobs) spelled.push(events.logprobs(logprobs, index))
   return spelled
 }
 
-/** `before` is the length of the text this one is going to be joined to. */
-function spellText({ text, annotations, signature }: Text, before: number, choice: number): ChatEvent[] {
-  const notes = annotations.map((note) => events.annotation(moved(note, before), choice))
+function spellText({ text, annotations, signature }: Text, choice: number): ChatEvent[] {
+  const notes = annotations.map((note) => events.annotation(note, choice))
   if (signature) return [events.signedText(text, signature, choice), ...notes]
   return text === '' ? notes : [events.textDelta(text, choice), ...notes]
-}
-
-function moved(note: Annotation, by: number): Annotation {
-  if (by === 0 || note.endIndex === 0) return note
-  return { ...note, startIndex: note.startIndex + by, endIndex: note.endIndex + by }
 }
 
 function spellPart(kind: Exclude<Part['kind'], { case: 'text' }>, toolCall: number, choice: number): ChatEvent[] {
