@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type ChatRequest, fail, FinishReason, type Message, Role, ToolChoice_Mode as Mode } from '#provider'
+import { type ChatRequest, fail, FinishReason, type Message, type Part, Role, ToolChoice_Mode as Mode } from '#provider'
 import type { SimulatedModel } from './models.ts'
 import { sampleOf } from './sample.ts'
 import { lorem, tokensOf } from './tokens.ts'
@@ -43,9 +43,20 @@ export function idOf(request: ChatRequest): string {
   return hash('sha256', JSON.stringify(asked)).slice(0, 20)
 }
 
-/** Tokens of every text, tool call and tool result of the messages. Images, audio and files count nothing. */
-export function countPrompt(request: ChatRequest): number {
-  return request.messages.flatMap(textsOf).reduce((sum, text) => sum + tokensOf(text).length, 0)
+/** What a picture of any size counts. */
+const tokensOfAnImage = 85
+
+/** Tokens of every text, image, tool call and tool result of the messages. Audio and files count nothing. */
+export function countPrompt({ messages }: ChatRequest): number {
+  const texts = messages.flatMap(textsOf).reduce((sum, text) => sum + tokensOf(text).length, 0)
+  return texts + messages.reduce((sum, { parts }) => sum + imagesIn(parts), 0) * tokensOfAnImage
+}
+
+function imagesIn(parts: readonly Part[]): number {
+  return parts.reduce((sum, { kind }) => {
+    if (kind.case === 'toolResult') return sum + imagesIn(kind.value.parts)
+    return kind.case === 'image' ? sum + 1 : sum
+  }, 0)
 }
 
 function textsOf({ parts }: Pick<Message, 'parts'>): string[] {

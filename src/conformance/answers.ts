@@ -1,5 +1,6 @@
 import { type ChatEvent, FinishReason, Role } from '#gen/switchyard/v1/chat_pb.ts'
-import { asked, call, inBothWays, textOf, whereSupported, wordFor } from './asking.ts'
+import { GatewayError } from '../error/index.ts'
+import { asked, call, contextOf, inBothWays, textOf, whereSupported, wordFor } from './asking.ts'
 import { type Check, demand, type Exam, NotSupported } from './contract.ts'
 
 const greeting = 'Answer with one short sentence: how are you?'
@@ -18,6 +19,7 @@ export const answerChecks: readonly Check[] = [
   { operation: 'chat', feature: 'several answers (n)', mandatory: false, run: givesSeveral },
   { operation: 'chat', feature: 'stop sequence', mandatory: false, run: stopsBefore },
   { operation: 'chat', feature: 'limit of tokens', mandatory: false, run: keepsTheLimit },
+  { operation: 'tokens', feature: 'count', mandatory: false, run: countsTokens },
   { operation: 'models', feature: 'list', mandatory: false, run: listsModels },
 ]
 
@@ -107,6 +109,26 @@ async function keepsTheLimit(exam: Exam): Promise<void> {
     demand(choices[0]?.finishReason === FinishReason.LENGTH, `${way}: it did not end with LENGTH`)
     demand((usage?.outputTokens ?? 0) <= tokenLimit, `${way}: ${usage?.outputTokens} tokens, over ${tokenLimit}`)
   })
+}
+
+async function countsTokens(exam: Exam): Promise<void> {
+  const few = await countOf(exam, greeting)
+  demand(few > 0, 'it counts no tokens in a question')
+  const many = await countOf(exam, longTask)
+  demand(many > few, `it counts ${many} tokens in a long text, and ${few} in a short one`)
+}
+
+async function countOf(exam: Exam, text: string): Promise<number> {
+  const { provider } = exam.subject
+  if (provider.countTokens === undefined) throw new NotSupported('it counts no tokens, so the gateway estimates')
+  try {
+    const { inputTokens = 0, estimated } = await provider.countTokens(asked(exam, text), contextOf(exam, false))
+    if (estimated === true) throw new NotSupported('it estimates')
+    return inputTokens
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.reason !== 'unsupported_operation') throw error
+    throw new NotSupported('it counts no tokens, so the gateway estimates')
+  }
 }
 
 async function listsModels({ subject, signal }: Exam): Promise<void> {

@@ -72,7 +72,7 @@ export interface DrillAfter {
 
 /** One thing a subject is asked to show. */
 export interface Check {
-  readonly operation: 'chat' | 'models'
+  readonly operation: 'chat' | 'tokens' | 'models'
   readonly feature: string
   /** True: whoever fails it breaks the contract. */
   readonly mandatory: boolean

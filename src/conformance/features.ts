@@ -1,7 +1,14 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import { z } from 'zod'
-import { FinishReason, Role, ToolChoice_Mode as Mode, type ToolCall } from '#gen/switchyard/v1/chat_pb.ts'
-import { asked, textOf, toolCallsOf, whereSupported, wordFor } from './asking.ts'
+import {
+  type ChatResponse,
+  FinishReason,
+  Role,
+  ToolChoice_Mode as Mode,
+  type ToolCall,
+} from '#gen/switchyard/v1/chat_pb.ts'
+import { collect } from '../model/collect.ts'
+import { asked, call, textOf, toolCallsOf, whereSupported, wordFor } from './asking.ts'
 import { type Check, demand, type Exam, NotSupported } from './contract.ts'
 
 const weather: JsonObject = {
@@ -24,7 +31,7 @@ const tools = [
   },
 ]
 const question = 'What will the weather be in Oslo for the next 3 days, in celsius?'
-const toolFields = /^(tools|tool_choice|parallel_tool_calls)/
+const toolFields = /^(tools|parallel_tool_calls)/
 
 /** A picture of sixteen by sixteen dots, all red. */
 const redSquare = Buffer.from(
@@ -35,6 +42,7 @@ const redSquare = Buffer.from(
 /** What a request may ask for beside text. A subject need not have any of it, but says what it has not. */
 export const featureChecks: readonly Check[] = [
   { operation: 'chat', feature: 'tools', mandatory: false, run: callsATool },
+  { operation: 'chat', feature: 'tools required', mandatory: false, run: mustCallATool },
   { operation: 'chat', feature: 'tool results', mandatory: false, run: readsToolResults },
   { operation: 'chat', feature: 'tools forbidden', mandatory: false, run: callsNoTool },
   { operation: 'chat', feature: 'parallel tools', mandatory: false, run: callsToolsAtOnce },
@@ -43,14 +51,29 @@ export const featureChecks: readonly Check[] = [
   { operation: 'chat', feature: 'vision input', mandatory: false, run: takesAPicture },
 ]
 
+/** A subject that cannot require a call is asked all the same: it may call by itself. */
 async function callsATool(exam: Exam): Promise<void> {
   const request = asked(exam, question, { tools, toolChoice: { mode: Mode.REQUIRED } })
   await whereSupported(exam, request, toolFields, (response, way) => {
-    const calls = toolCallsOf(response)
-    demand(calls.length > 0, `${way}: no tool was called, and tools are not named as dropped`)
-    for (const one of calls) fits(one, way)
+    for (const one of callsIn(response, way)) fits(one, way)
     const reason = response.choices[0]?.finishReason
     demand(reason === FinishReason.TOOL_CALLS, `${way}: it ended with ${wordFor(reason)}, not TOOL_CALLS`)
+  })
+}
+
+/** The calls of an answer to a request that required one. */
+function callsIn(response: ChatResponse, way: string): readonly ToolCall[] {
+  const calls = toolCallsOf(response)
+  if (calls.length === 0 && response.dropped.includes('tool_choice'))
+    throw new NotSupported(`${way}: the model called no tool, and cannot be made to`)
+  demand(calls.length > 0, `${way}: no tool was called, and tools are not named as dropped`)
+  return calls
+}
+
+async function mustCallATool(exam: Exam): Promise<void> {
+  const request = asked(exam, 'How are you?', { tools, toolChoice: { mode: Mode.NAMED, names: ['weather'] } })
+  await whereSupported(exam, request, /^(tools|tool_choice)/, (response, way) => {
+    demand(toolCallsOf(response).length > 0, `${way}: the tool that is required was not called`)
   })
 }
 
@@ -87,7 +110,7 @@ async function readsToolResults(exam: Exam): Promise<void> {
 
 async function callsNoTool(exam: Exam): Promise<void> {
   const request = asked(exam, question, { tools, toolChoice: { mode: Mode.NONE } })
-  await whereSupported(exam, request, toolFields, (response, way) => {
+  await whereSupported(exam, request, /^(tools|tool_choice)/, (response, way) => {
     demand(toolCallsOf(response).length === 0, `${way}: a tool was called though tool_choice is none`)
   })
 }
@@ -98,8 +121,7 @@ async function callsToolsAtOnce(exam: Exam): Promise<void> {
     'Compare the weather in Oslo and in Rome for 3 days, in celsius. Call the tool once for each city, at once.'
   const request = asked(exam, text, { model, tools, toolChoice: { mode: Mode.REQUIRED } })
   await whereSupported(exam, request, toolFields, (response, way) => {
-    const calls = toolCallsOf(response)
-    demand(calls.length > 0, `${way}: no tool was called, and tools are not named as dropped`)
+    const calls = callsIn(response, way)
     if (calls.length === 1) throw new NotSupported(`${way}: the model called one tool at a time`)
     for (const one of calls) fits(one, way)
     const ids = calls.map(({ id }) => id).filter((id) => id !== '')
@@ -118,7 +140,8 @@ async function keepsTheStructure(exam: Exam): Promise<void> {
 
 async function reasons(exam: Exam): Promise<void> {
   const request = asked(exam, 'Which is larger, 9.9 or 9.11?', { reasoning: { effort: 'low' } })
-  await whereSupported(exam, request, /^reasoning/, (response, way) => {
+  // A subject that reasons and cannot be told how hard has reasoned.
+  await whereSupported(exam, request, /^reasoning$/, (response, way) => {
     const parts = response.choices[0]?.message?.parts ?? []
     const shown = parts.findIndex(({ kind }) => kind.case === 'reasoning')
     const counted = response.usage?.reasoningTokens ?? 0
@@ -137,7 +160,11 @@ async function takesAPicture(exam: Exam): Promise<void> {
     { kind: { case: 'image' as const, value: image } },
   ]
   const request = asked(exam, text, { messages: [{ role: Role.USER, parts }] })
+  const { usage: blind } = await collect(call(exam, asked(exam, text), false))
   await whereSupported(exam, request, /^messages/, (response, way) => {
     demand(textOf(response) !== '', `${way}: the answer has no text`)
+    const { usage } = response
+    if (usage === undefined || blind === undefined) return
+    demand(usage.inputTokens > blind.inputTokens, `${way}: it read no more tokens with the picture than without`)
   })
 }

@@ -222,7 +222,7 @@ describe('the kit finds a provider out', () => {
     expect(found).toEqual({
       conforms: true,
       failed: [],
-      unsupported: ['list', 'parallel tools', 'reasons of errors', 'broken answers'],
+      unsupported: ['count', 'list', 'parallel tools', 'reasons of errors', 'broken answers'],
     })
   })
 })
