@@ -2,11 +2,8 @@ import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import type { Logger as Pino } from 'pino'
 import type { Config, Environment } from './config/load.ts'
-import { createProviders } from './config/providers.ts'
-import type { LoadedProvider } from './core/contract.ts'
+import { declaredProviders, workshopOf } from './config/providers.ts'
 import { createCore } from './core/core.ts'
-import { fixedRegistry } from './core/live.ts'
-import { createRegistry } from './core/resolve.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
 import { createFirstKey } from './keys/first.ts'
@@ -18,6 +15,7 @@ import { createMetrics } from './observe/metrics.ts'
 import { usageOperations } from './observe/usage-operations.ts'
 import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
+import { Providers } from './registry/live.ts'
 import { registryOperations } from './registry/operations.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
@@ -79,20 +77,24 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     named: config.plugins,
     baseDir: process.cwd(),
   })
-  const providers = await createProviders({ config, env, plugins: loaded, egress, log })
+  const sources = { config, env, plugins: loaded, egress, log }
+  const providers = await Providers.open({
+    workshop: workshopOf(sources),
+    ...declaredProviders(sources),
+    aliases: config.aliases,
+  })
+  await mirror.follow(providers)
+  requireTargets(providers, mirror)
   const metrics = createMetrics()
   const live = new LiveStats()
-  const registry = fixedRegistry(createRegistry(providers, config.aliases))
-  const [problem] = registry.current.problems
-  if (problem !== undefined) throw fail('invalid_request', problem.message)
   const core = createCore({
     keys,
     surface: (principal) => ({
-      registry: registryOperations(registry, principal),
+      registry: registryOperations(providers, principal),
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
       usage: usageOperations({ store: store.ledger, flush: async () => {}, live }, principal),
     }),
-    registry,
+    registry: providers,
     egress,
     log,
     recorder: tell([metrics, live, callLog(log)]),
@@ -153,7 +155,8 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     log,
   }).catch((error: unknown) => Promise.reject(explainListen(error, config)))
   health.serving()
-  log.info({ host: port.host, port: port.port, providers: providers.map(({ record }) => record.name) }, 'listening')
+  const names = providers.current.providers.map(({ record }) => record.name)
+  log.info({ host: port.host, port: port.port, providers: names }, 'listening')
 
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
@@ -169,9 +172,9 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     await port.drain(graceMs + lastWordsMs)
     clearTimeout(lastCall)
     await rest.close()
-    await closeProviders(providers, log)
-    await egress.close()
     await mirror.close()
+    await providers.close()
+    await egress.close()
     await store.close()
     log.info({}, 'stopped')
   }
@@ -181,7 +184,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     port: port.port,
     keysRequired: keys.required,
     firstKey,
-    providers: providers.map(({ record, models }) => ({
+    providers: providers.current.providers.map(({ record, models }) => ({
       name: record.name,
       type: record.type,
       models: models.map(({ id }) => id),
@@ -213,6 +216,17 @@ async function openStoreOf({ config, env, log }: GatewayOptions): Promise<Store>
   })
 }
 
+/**
+ * An alias of the configuration that leads nowhere is a mistake to be told at the start; but while the store cannot be read, what it
+ * leads to may be there.
+ */
+function requireTargets(providers: Providers, mirror: Mirror): void {
+  if (mirror.current === undefined) return
+  const configured = new Set(providers.configuredAliases.map(({ name }) => name))
+  const problem = providers.current.problems.find(({ alias }) => configured.has(alias))
+  if (problem !== undefined) throw fail('invalid_request', problem.message)
+}
+
 function readPem(what: 'cert' | 'key', path: string): Buffer {
   try {
     return readFileSync(path)
@@ -234,14 +248,4 @@ function explainListen(error: unknown, { server }: Config): Error {
 function urlOf(host: string, port: number, tls: boolean): string {
   const name = isIP(host) === 6 ? `[${host}]` : host
   return `${tls ? 'https' : 'http'}://${name}:${port}`
-}
-
-async function closeProviders(providers: readonly LoadedProvider[], log: Pino): Promise<void> {
-  for (const { provider, record } of providers) {
-    try {
-      await provider.close?.()
-    } catch (error) {
-      log.warn({ provider: record.name, err: error }, 'a provider did not close cleanly')
-    }
-  }
 }

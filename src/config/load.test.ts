@@ -56,7 +56,8 @@ describe('what is read', () => {
       },
       retries: { per_target: 2, budget: 0.2, max_retry_after: 10_000 },
       log: { level: 'info' },
-      secrets: { allowed_env: [] },
+      store: { keys_without_store: 300_000 },
+      secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })
   })
 
@@ -212,6 +213,20 @@ describe('flags and environment', () => {
     expect(load(aliases, { SWITCHYARD_SIMULATE: '1' }).aliases).toEqual(simulated)
     expect(load(aliases, { SWITCHYARD_SIMULATE: '0' }).aliases[0]).toEqual({ name: '*', targets: [target('x', 'y')] })
     expect(problems(() => load('', { SWITCHYARD_SIMULATE: 'maybe' }))).toEqual(['SWITCHYARD_SIMULATE: must be 1 or 0'])
+  })
+})
+
+describe('a key in a file', () => {
+  test('is looked for beside the configuration, as are the places where keys may be', () => {
+    const config = load(`${provider('key_file: keys/one')}\nsecrets: { allowed_files: [keys, "/run/*/key"] }`)
+    expect(config.providers[0]?.key_file).toBe(join(folder, 'keys/one'))
+    expect(config.secrets.allowed_files).toEqual([join(folder, 'keys'), '/run/*/key'])
+  })
+
+  test('is not named beside a variable', () => {
+    expect(problems(() => load(provider('key_file: one, env_var: A_API_KEY')))).toEqual([
+      'config.yaml:1:43 providers.0.key_file: the key is in a variable already: use env_var or key_file, not both',
+    ])
   })
 })
 

@@ -67,13 +67,17 @@ function withoutEmptySections(data: unknown): unknown {
 }
 
 function withAbsolutePaths(config: Config, folder: string, dataFolder: string): Config {
-  const { server, plugins } = config
+  const { server, plugins, providers, secrets } = config
   const tls = server.tls && { cert: resolve(folder, server.tls.cert), key: resolve(folder, server.tls.key) }
   return {
     ...config,
     server: { ...server, tls },
     data_dir: resolve(dataFolder, config.data_dir),
     plugins: plugins.map((plugin) => (isPath(plugin) ? resolve(folder, plugin) : plugin)),
+    providers: providers.map((provider) =>
+      provider.key_file === undefined ? provider : { ...provider, key_file: resolve(folder, provider.key_file) },
+    ),
+    secrets: { ...secrets, allowed_files: secrets.allowed_files.map((path) => resolve(folder, path)) },
   }
 }
 

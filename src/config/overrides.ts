@@ -1,3 +1,5 @@
+import type { Environment } from '../registry/variables.ts'
+
 /** Settings of the command line, as they were typed. An absent one was not given. */
 export interface ConfigFlags {
   readonly host?: string | undefined
@@ -7,8 +9,7 @@ export interface ConfigFlags {
   readonly simulate?: boolean | undefined
 }
 
-/** Environment variables by name. An empty one counts as not set. */
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment }
 
 interface Setting {
   readonly path: readonly [string] | readonly [string, string]

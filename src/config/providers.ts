@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto'
-import { create } from '@bufbuild/protobuf'
-import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { type Model, ModelSchema, ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { LoadedProvider } from '../core/contract.ts'
-import { fail } from '../error/index.ts'
-import type { Credential, Logger, Plugin } from '../provider/contract.ts'
+import type { Logger, Plugin } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import type { LoadedPlugins } from '../provider/load.ts'
-import { Secret } from '../provider/secret.ts'
+import { SecretFiles } from '../registry/files.ts'
+import type { Workshop } from '../registry/instance.ts'
+import { Providers } from '../registry/live.ts'
+import { masterKeyVariable, Sealer } from '../registry/seal.ts'
+import type { ProviderSpec } from '../registry/spec.ts'
+import { isSet } from '../registry/variables.ts'
 import type { Environment } from './load.ts'
 import type { Config } from './schema.ts'
-import { isAllowedVariable } from './secrets.ts'
 
 /** What providers are made with. */
 export interface ProviderSources {
@@ -23,20 +23,34 @@ export interface ProviderSources {
 
 type ProviderConfig = Config['providers'][number]
 
+/** What the configuration and the environment say of how providers are made. Throws `invalid_request` for a bad master key. */
+export function workshopOf({ config, env, plugins, egress, log }: ProviderSources): Workshop {
+  const { allowed_env: allowedVariables, allowed_files: allowedFiles } = config.secrets
+  const sealer = Sealer.from(env[masterKeyVariable])
+  return { plugins, env, allowedVariables, files: new SecretFiles(allowedFiles), sealer, egress, log }
+}
+
 /**
- * Makes every provider: those that are configured, then those of plugins that need no configuration, because they are built in
- * or their environment variable is set, unless the configuration has one of that type or name. Throws one line that names
- * the provider at fault.
+ * The providers that are declared without the store: those that are configured, and those of plugins that need no configuration,
+ * because they are built in or their environment variable is set, unless the configuration has one of that type or name.
  */
-export async function createProviders(sources: ProviderSources): Promise<LoadedProvider[]> {
-  const configured = sources.config.providers
-  const taken = new Set(configured.flatMap(({ name, type }) => [name, type]))
-  const implied = [...sources.plugins.values()]
-    .filter((plugin) => !taken.has(plugin.manifest.type) && startsAlone(plugin, sources.env))
-    .map(impliedConfig)
-  const loaded: LoadedProvider[] = []
-  for (const provider of [...configured, ...implied]) loaded.push(await createProvider(provider, sources))
-  return loaded
+export function declaredProviders({ config, env, plugins }: Pick<ProviderSources, 'config' | 'env' | 'plugins'>): {
+  readonly configured: readonly ProviderSpec[]
+  readonly implied: readonly ProviderSpec[]
+} {
+  const now = Date.now()
+  const taken = new Set(config.providers.flatMap(({ name, type }) => [name, type]))
+  const implied = [...plugins.values()]
+    .filter((plugin) => !taken.has(plugin.manifest.type) && startsAlone(plugin, env))
+    .map(({ manifest: { type } }): ProviderSpec => ({ ...nothingSaid(type, now), type, origin: 'implied' }))
+  return { configured: config.providers.map((provider) => specOf(provider, now)), implied }
+}
+
+/** Makes every declared provider. Throws one line that names the provider at fault. */
+export async function createProviders(sources: ProviderSources): Promise<readonly LoadedProvider[]> {
+  const workshop = workshopOf(sources)
+  const { current } = await Providers.open({ workshop, ...declaredProviders(sources), aliases: [] })
+  return current.providers
 }
 
 /** A key alone is not enough where only another variable knows the address: other programs use some of these keys as well. */
@@ -48,109 +62,39 @@ function startsAlone({ manifest }: Plugin<unknown>, env: Environment): boolean {
   return baseUrlVariable?.enables === true && isSet(env[baseUrlVariable.name])
 }
 
-function isSet(value: string | undefined): value is string {
-  return value !== undefined && value.trim() !== ''
-}
-
-function impliedConfig({ manifest }: Plugin<unknown>): ProviderConfig {
-  return { name: manifest.type, type: manifest.type, env_vars: [], models: [], settings: {} }
-}
-
-async function createProvider(config: ProviderConfig, sources: ProviderSources): Promise<LoadedProvider> {
-  const { plugins, egress, log } = sources
-  const plugin = plugins.get(config.type)
-  if (plugin === undefined)
-    throw fault(config, `there is no plugin of type "${config.type}"; loaded are: ${[...plugins.keys()].join(', ')}`)
-  const { manifest } = plugin
-  const own = manifest.settings.safeParse(config.settings)
-  if (!own.success) {
-    const [issue] = own.error.issues
-    throw fault(config, `settings${issue === undefined ? '' : `.${issue.path.join('.')}: ${issue.message}`}`)
+function specOf(config: ProviderConfig, now: number): ProviderSpec {
+  const { name, type, settings, models } = config
+  const [first, ...moreVariables] = [...(config.env_var === undefined ? [] : [config.env_var]), ...config.env_vars]
+  const key: Pick<ProviderSpec, 'secret' | 'moreVariables'> =
+    config.key_file !== undefined
+      ? { secret: { kind: 'file', path: config.key_file }, moreVariables: config.env_vars }
+      : first !== undefined
+        ? { secret: { kind: 'env', variable: first }, moreVariables }
+        : { secret: { kind: 'none' }, moreVariables: [] }
+  return {
+    ...nothingSaid(name, now),
+    ...key,
+    type,
+    settings,
+    models,
+    defaultModel: config.default_model ?? '',
+    baseUrl: config.base_url ?? '',
   }
-  const baseUrl = baseUrlOf(config, plugin, sources.env)
-  const credentials = credentialsOf(config, plugin, sources.env)
-  const secret = (variable: string): Secret => secretOf(variable, sources)
-  const host = { name: config.name, egress, log, secret }
-  const provider = await makeProvider(config, plugin, { baseUrl, own: own.data }, host)
-  const defaultModel = config.default_model ?? manifest.defaultModel ?? ''
-  const now = timestampFromDate(new Date())
-  const record = create(ProviderSchema, {
-    id: hash('sha256', config.name).slice(0, 8),
-    name: config.name,
-    type: config.type,
-    defaultModel,
-    envVar: config.env_var ?? manifest.keyVariable ?? '',
-    baseUrl,
+}
+
+/** A declaration that says nothing but a name. Its id comes from the name, so that it is the same on every replica. */
+function nothingSaid(name: string, now: number): Omit<ProviderSpec, 'type'> {
+  return {
+    origin: 'configured',
+    id: hash('sha256', name).slice(0, 8),
+    name,
+    defaultModel: '',
+    baseUrl: '',
+    settings: {},
+    secret: { kind: 'none' },
+    moreVariables: [],
+    models: [],
     created: now,
     updated: now,
-  })
-  const names = [...new Set([...config.models, ...(defaultModel === '' ? [] : [defaultModel])])]
-  const models = names.map((id) => create(ModelSchema, { id, operations: ['chat'], created: now }))
-  const builtInModels =
-    manifest.builtIn === true && provider.listModels !== undefined ? await listed(provider, { egress, log }) : []
-  const known = new Set(models.map(({ id }) => id))
-  return {
-    record,
-    provider,
-    credentials,
-    models: [...models, ...builtInModels.filter(({ id }) => !known.has(id))],
-    patterns: manifest.models,
   }
-}
-
-async function makeProvider(
-  config: ProviderConfig,
-  plugin: Plugin<unknown>,
-  settings: Parameters<Plugin<unknown>['create']>[0],
-  host: Parameters<Plugin<unknown>['create']>[1],
-): Promise<LoadedProvider['provider']> {
-  try {
-    return await plugin.create(settings, host)
-  } catch (error) {
-    throw fault(config, error instanceof Error ? error.message : String(error))
-  }
-}
-
-/** The models of a provider that needs no network, so that they can be listed from the start. */
-async function listed(
-  provider: LoadedProvider['provider'],
-  { egress, log }: { egress: Egress; log: Logger },
-): Promise<Model[]> {
-  const context = { signal: AbortSignal.timeout(1000), streaming: false, requestId: '', egress, log }
-  const models: Model[] = []
-  for await (const model of provider.listModels?.(context) ?? []) models.push(create(ModelSchema, model))
-  return models
-}
-
-/** The configured base URL; else the vendor's own variable; else the vendor's own address. */
-function baseUrlOf({ base_url }: ProviderConfig, { manifest }: Plugin<unknown>, env: Environment): string {
-  const variable = manifest.baseUrlVariable
-  const value = variable === undefined ? undefined : env[variable.name]
-  const fromEnv = isSet(value) ? (variable?.toBaseUrl?.(value.trim()) ?? value.trim()) : undefined
-  return (base_url ?? fromEnv ?? manifest.baseUrl ?? '').replace(/\/+$/, '')
-}
-
-/** The provider's keys. A variable that the configuration names must be set; the plugin's own need not be. */
-function credentialsOf(config: ProviderConfig, { manifest }: Plugin<unknown>, env: Environment): Credential[] {
-  const required = [...(config.env_var === undefined ? [] : [config.env_var]), ...config.env_vars]
-  const names = required.length > 0 ? required : manifest.keyVariable === undefined ? [] : [manifest.keyVariable]
-  return names.flatMap((id) => {
-    const value = env[id]
-    if (isSet(value)) return [{ id, secret: new Secret(value.trim()) }]
-    if (required.includes(id)) throw fault(config, `the environment variable ${id} is not set`)
-    return []
-  })
-}
-
-/** A secret that a provider's settings name, by the rule that holds for keys. */
-function secretOf(variable: string, { config, env }: ProviderSources): Secret {
-  if (!isAllowedVariable(variable, config.secrets.allowed_env))
-    throw fail('invalid_request', 'only *_API_KEY may be read; allow others in secrets.allowed_env')
-  const value = env[variable]
-  if (!isSet(value)) throw fail('invalid_request', `the environment variable ${variable} is not set`)
-  return new Secret(value.trim())
-}
-
-function fault({ name }: ProviderConfig, message: string): Error {
-  return fail('invalid_request', `provider "${name}": ${message}`)
 }

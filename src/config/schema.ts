@@ -1,27 +1,10 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { aliasName } from '../core/alias.ts'
-import type { AliasRule, AliasTarget } from '../core/contract.ts'
 import { permissions } from '../dialects/permissions.ts'
+import { isAllowedVariable } from '../registry/variables.ts'
+import { aliasesSchema } from './aliases.ts'
 import { duration } from './duration.ts'
-import { isAllowedVariable } from './secrets.ts'
-
-/** A mapping that refuses keys it does not know, and says which it knows. */
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape).join(', ')
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `unknown key; known here: ${known}` : undefined),
-  })
-}
-
-function text() {
-  return z.string().min(1, { error: 'must not be empty' })
-}
-
-function wholeNumber(least: number, most: number) {
-  const form = `must be a whole number from ${least} to ${most}`
-  return z.int({ error: form }).min(least, { error: form }).max(most, { error: form })
-}
+import { section, text, wholeNumber } from './section.ts'
 
 /** Reports every value of `of` that an earlier entry of a list has too. */
 function refuseTwins<Entry>(field: string, of: (entry: Entry) => string) {
@@ -123,6 +106,9 @@ const providerSchema = section({
     .array(variableName)
     .default([])
     .describe('Environment variables that hold further keys. They must be set; so far only the first key is used.'),
+  key_file: text()
+    .optional()
+    .describe('File that holds the key, read again when it changes; instead of env_var. See secrets.allowed_files.'),
   base_url: z
     .string()
     .refine(isBaseUrl, { error: 'must be an http or https URL without user, password, query or fragment' })
@@ -135,50 +121,6 @@ const providerSchema = section({
     .default({})
     .describe('Settings of the plugin; its own schema checks them.'),
 })
-
-const targetText = z.string().regex(/^[^/\s]+\/\S+$/, { error: 'must be "provider/model"' })
-
-const targetForm = section({
-  provider: text().optional().describe('Name of a provider. Without it, the model is another alias.'),
-  model: text().optional().describe("Model to ask the provider for. Default: the provider's."),
-  order: wholeNumber(0, 1_000_000)
-    .default(0)
-    .describe('Targets of equal order share traffic by weight; a higher order is a fallback.'),
-  weight: z
-    .number()
-    .positive({ error: 'must be a number over 0' })
-    .default(1)
-    .describe('Share of the traffic among targets of the same order.'),
-}).refine(({ provider, model }) => provider !== undefined || model !== undefined, {
-  error: 'must have a provider, a model or both',
-})
-
-/** A target as the core takes it: one written as text has its order by its place in the list. */
-function targetOf(target: string | z.output<typeof targetForm>, place: number): AliasTarget {
-  if (typeof target !== 'string') return { ...target, provider: target.provider ?? '', model: target.model ?? '' }
-  const slash = target.indexOf('/')
-  return { provider: target.slice(0, slash), model: target.slice(slash + 1), order: place, weight: 1 }
-}
-
-const targets = z
-  .array(
-    z.union([targetText, targetForm], {
-      error: 'must be "provider/model", or a mapping with provider, model, order and weight',
-    }),
-  )
-  .min(1, { error: 'must name at least one target' })
-  .describe('Targets as "provider/model" in the order to try them, or with an order and a weight of their own.')
-
-const aliasKey = z.string().regex(aliasName, { error: 'the name must be a model name, or a prefix ending in "*"' })
-
-const aliasesSchema = z
-  .record(aliasKey, z.union([targets, section({ targets })], { error: 'must be a list of "provider/model"' }))
-  .transform((aliases) =>
-    Object.entries(aliases).map(([name, rule]): AliasRule => {
-      const written = Array.isArray(rule) ? rule : rule.targets
-      return { name, targets: written.map(targetOf) }
-    }),
-  )
 
 const timeoutsSchema = section({
   connect: duration().prefault('5s').describe('To open a connection to a provider.'),
@@ -224,14 +166,21 @@ const secretsSchema = section({
     .array(z.string().regex(/^\*?[A-Za-z0-9_]+\*?$/, { error: 'must be a variable name, or one with "*" at an end' }))
     .default([])
     .describe('Environment variables that may hold provider keys, beside "*_API_KEY"; "*" may stand at either end.'),
+  allowed_files: z
+    .array(text())
+    .default(['/run/secrets/*'])
+    .describe(
+      'Files that may hold provider keys: files, folders with all that is below them, or patterns with "*" in a name.',
+    ),
 })
 
 interface NamesVariables {
   readonly env_var?: string | undefined
   readonly env_vars: readonly string[]
+  readonly key_file?: string | undefined
 }
 
-/** Reports provider keys that are named twice, or whose variable is not one that may be read. Never repeats the name. */
+/** Reports provider keys that are named twice or in two ways, or whose variable is not one that may be read. Never repeats the name. */
 function checkVariables(
   provider: NamesVariables,
   allowed: readonly string[],
@@ -245,6 +194,8 @@ function checkVariables(
     seen.add(name)
   }
   if (provider.env_var !== undefined) check(provider.env_var, ['env_var'])
+  if (provider.env_var !== undefined && provider.key_file !== undefined)
+    report(['key_file'], 'the key is in a variable already: use env_var or key_file, not both')
   for (const [index, name] of provider.env_vars.entries()) check(name, ['env_vars', index])
 }
 

@@ -71,6 +71,7 @@ export interface ModelRow {
 
 /** A target of an alias. Targets of equal order share traffic by weight; a higher order is a fallback. */
 export interface AliasTargetRow {
+  /** Empty: the model is another alias. */
   readonly provider: string
   /** Empty: the provider's default model. */
   readonly model: string
@@ -90,8 +91,11 @@ export interface RegistryStore {
   providers(): Promise<readonly ProviderRow[]>
   /** `conflict` when the name or id is taken. */
   createProvider(row: ProviderRow): Promise<void>
-  /** Replaces the row of that id. `not_found`; `conflict` when the new name is taken. */
-  updateProvider(row: ProviderRow): Promise<void>
+  /**
+   * Replaces the row of that id, which takes its models with it to a new name. `not_found`; `conflict` when the new name is taken, or
+   * the row is no longer the one that was `updated` then.
+   */
+  updateProvider(row: ProviderRow, since: number): Promise<void>
   /** Takes its models with it. `not_found`. */
   deleteProvider(id: string): Promise<void>
   models(): Promise<readonly ModelRow[]>

@@ -45,7 +45,14 @@ const aliasShape = z.object({
   name: nameText,
   targets: jsonText(
     z
-      .array(z.object({ provider: nameText, model: z.string().max(512), order: z.int(), weight: z.number().min(0) }))
+      .array(
+        z.object({
+          provider: z.string().max(512),
+          model: z.string().max(512),
+          order: z.int(),
+          weight: z.number().min(0),
+        }),
+      )
       .min(1),
   ),
   updated: wholeNumber,
@@ -68,11 +75,22 @@ export function sqlRegistry(store: Sql): RegistryStore {
       })
     },
 
-    async updateProvider(row) {
+    async updateProvider(row, since) {
       await transact(engine, async (writing) => {
-        const before = await writing.selectFrom('provider').select('name').where('id', '=', row.id).executeTakeFirst()
+        const before = await writing
+          .selectFrom('provider')
+          .select(['name', 'updated'])
+          .where('id', '=', row.id)
+          .executeTakeFirst()
         if (before === undefined) throw fail('not_found', 'there is no provider of that id')
-        await writing.updateTable('provider').set(writeProvider(row)).where('id', '=', row.id).execute()
+        const { numUpdatedRows } = await writing
+          .updateTable('provider')
+          .set(writeProvider(row))
+          .where('id', '=', row.id)
+          .where('updated', '=', before.updated)
+          .executeTakeFirst()
+        if (Number(before.updated) !== since || numUpdatedRows === 0n)
+          throw fail('conflict', 'the provider was changed by somebody else at the same time')
         if (before.name !== row.name) {
           // What was seen under the new name was another provider's.
           await writing.deleteFrom('model').where('provider', '=', row.name).execute()

@@ -17,9 +17,30 @@ export function registrySuite({ fresh }: Bed): void {
       expect(await registry.providers()).toEqual(rows)
       expect(await reasonOf(registry.createProvider(providerRow({ id: '5', name: 'a' })))).toBe('conflict')
       expect(await reasonOf(registry.createProvider(providerRow({ id: '1', name: 'e' })))).toBe('conflict')
-      expect(await reasonOf(registry.updateProvider(providerRow({ id: '1', name: 'b' })))).toBe('conflict')
-      expect(await reasonOf(registry.updateProvider(providerRow({ id: '9', name: 'z' })))).toBe('not_found')
+      expect(await reasonOf(registry.updateProvider(providerRow({ id: '1', name: 'b' }), rows[0]?.updated ?? 0))).toBe(
+        'conflict',
+      )
+      expect(await reasonOf(registry.updateProvider(providerRow({ id: '9', name: 'z' }), 0))).toBe('not_found')
       expect(await registry.providers()).toEqual(rows)
+    })
+
+    test('of two who change a provider at the same time, one is told so', async () => {
+      const { registry } = await fresh()
+      const row = providerRow({ updated: 5 })
+      await registry.createProvider(row)
+      const changes = ['one', 'two'].map((defaultModel, index) =>
+        reasonOf(registry.updateProvider({ ...row, defaultModel, updated: 6 + index }, 5)),
+      )
+      expect((await Promise.all(changes)).toSorted()).toEqual(['conflict', 'nothing was wrong'])
+      expect(await reasonOf(registry.updateProvider({ ...row, defaultModel: 'late', updated: 9 }, 5))).toBe('conflict')
+      expect((await registry.providers()).map(({ defaultModel }) => defaultModel)).not.toContain('late')
+    })
+
+    test('an alias may lead to another', async () => {
+      const { registry } = await fresh()
+      const alias = { name: 'fast', targets: [{ provider: '', model: 'other', order: 0, weight: 0.5 }], updated: 1 }
+      await registry.setAlias(alias)
+      expect(await registry.aliases()).toEqual([alias])
     })
 
     test('a provider takes its models along when it is renamed or deleted', async () => {
@@ -27,7 +48,7 @@ export function registrySuite({ fresh }: Bed): void {
       await registry.createProvider(providerRow())
       await registry.sawModels('north', [{ model: 'm1', facts: '{"a":1}' }], 10)
       await registry.sawModels('configured', [{ model: 'm1', facts: '{}' }], 10)
-      await registry.updateProvider(providerRow({ name: 'arctic' }))
+      await registry.updateProvider(providerRow({ name: 'arctic' }), providerRow().updated)
       expect((await registry.models()).map(({ provider }) => provider)).toEqual(['arctic', 'configured'])
       await registry.deleteProvider('a1b2c3d4')
       expect((await registry.models()).map(({ provider }) => provider)).toEqual(['configured'])
