@@ -12,6 +12,7 @@ import { KeyTable } from './keys/table.ts'
 import { LiveStats } from './observe/live-stats.ts'
 import { callLog, tell } from './observe/log.ts'
 import { createMetrics } from './observe/metrics.ts'
+import { openTracing } from './observe/tracing.ts'
 import { usageOperations } from './observe/usage-operations.ts'
 import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
@@ -87,6 +88,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   requireTargets(providers, mirror)
   const metrics = createMetrics()
   const live = new LiveStats()
+  const traces = await openTracing(env, version)
   const core = createCore({
     keys,
     surface: (principal) => ({
@@ -98,6 +100,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     egress,
     log,
     recorder: tell([metrics, live, callLog(log)]),
+    tracing: traces.tracing,
     timeouts: {
       connect: config.timeouts.connect,
       firstEvent: config.timeouts.first_event,
@@ -172,6 +175,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     await port.drain(graceMs + lastWordsMs)
     clearTimeout(lastCall)
     await rest.close()
+    await traces.close()
     await mirror.close()
     await providers.close()
     await egress.close()

@@ -3,7 +3,7 @@ import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import { completeBatch } from '../provider/complete.ts'
-import type { AttemptRecord, Target, Timeouts } from './contract.ts'
+import type { AttemptRecord, Target, Timeouts, TraceHeaders } from './contract.ts'
 import { Watch } from './deadline.ts'
 
 /** What a try needs beside its target. */
@@ -18,6 +18,14 @@ export interface Question {
   readonly requestId: string
   readonly request: ChatRequest
   readonly streaming: boolean
+}
+
+/** What goes with one try. */
+export interface Accompaniment {
+  /** The trace that the provider's work is part of. */
+  readonly trace?: TraceHeaders | undefined
+  /** Is told how many bytes were read for it, each time that some were. */
+  readonly received?: (bytes: number) => void
 }
 
 /** One try at one target: its stream of events, its timers, and the way to abort it. */
@@ -38,8 +46,8 @@ export class Attempt {
     this.#surroundings = surroundings
   }
 
-  /** Asks the target and waits for its first events; `received` is told what was read for it. Throws a `GatewayError`; the try is then over. */
-  async open(question: Question, received?: (bytes: number) => void): Promise<readonly ChatEvent[]> {
+  /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
+  async open(question: Question, { trace, received }: Accompaniment = {}): Promise<readonly ChatEvent[]> {
     const { provider, model } = this.target
     const { egress, log, timeouts } = this.#surroundings
     const { requestId, request, streaming } = question
@@ -55,6 +63,7 @@ export class Attempt {
       log,
       ...(credential !== undefined && { credential }),
       ...(received !== undefined && { received }),
+      ...(trace !== undefined && { trace }),
     }
     try {
       this.#source = provider.provider.chat({ ...request, model, provider: '' }, context)[Symbol.asyncIterator]()

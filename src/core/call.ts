@@ -128,7 +128,7 @@ export class Chat implements ChatCall {
     const attempt = new Attempt(target, this.#shared)
     this.#attempt = attempt
     try {
-      return await attempt.open(this.#input, this.#meter.received)
+      return await attempt.open(this.#input, { trace: this.#meter.trying(), received: this.#meter.received })
     } catch (error) {
       this.#attempt = undefined
       const failure = asGatewayError(error)

@@ -189,9 +189,41 @@ export interface Pricing {
   cost(vendor: string, model: string, usage: Usage, at: number): Cost | undefined
 }
 
-/** Is told of every call, once when it begins and once when it is settled. */
+/** The W3C trace context that a request is part of, as its headers carry it. */
+export interface TraceHeaders {
+  readonly traceparent?: string
+  readonly tracestate?: string
+}
+
+/** One call in a trace. */
+export interface CallTrace {
+  /** A try at a provider begins. */
+  attempt(provider: string, model: string): AttemptTrace
+  settled(record: CallRecord): void
+}
+
+/** One try in a trace. */
+export interface AttemptTrace {
+  /** What makes the provider's own work a part of this. */
+  readonly headers: TraceHeaders
+  ended(record: AttemptRecord): void
+}
+
+/** Puts calls into traces. `headers` are what the client sent. */
+export interface Tracing {
+  call(
+    headers: TraceHeaders,
+    about: { readonly operation: string; readonly dialect: string; readonly alias: string; readonly requestId: string },
+  ): CallTrace
+}
+
+/** Is told of every call, once when it begins and once when it is settled, and of each of its tries likewise. */
 export interface Recorder {
   began(dialect: string): void
+  /** A try at a provider begins; `model` is "other" where the registry does not know it. */
+  trying?(provider: string, model: string): void
+  /** That try is over. */
+  tried?(provider: string, model: string): void
   settled(record: CallRecord): void
 }
 
@@ -214,6 +246,8 @@ export interface ChatInput extends RequestIds {
   readonly request: ChatRequest
   /** Bytes of the request's body, or of its message. */
   readonly requestBytes: number
+  /** The trace that the client's request is part of. */
+  readonly trace?: TraceHeaders
   readonly streaming: boolean
   readonly timeoutMs?: number
   readonly retries?: number

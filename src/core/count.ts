@@ -5,7 +5,7 @@ import { estimateTokens } from '../model/usage.ts'
 import type { CountTokensInit } from '../provider/contract.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import type { CallSharing } from './call.ts'
-import type { AttemptRecord, CountInput, Target } from './contract.ts'
+import type { AttemptRecord, CountInput, Target, TraceHeaders } from './contract.ts'
 import { timedOut, Watch } from './deadline.ts'
 import { Meter } from './meter.ts'
 import type { Registry } from './resolve.ts'
@@ -86,7 +86,8 @@ class Count implements Disposable {
       this.#meter.attempted({ provider: provider.record.name, model, began, duration, ...outcome })
     }
     try {
-      const count = await ask(target, this.#input, this.#shared, this.#meter.received)
+      const trace = this.#meter.trying()
+      const count = await ask(target, { ...this.#input, trace }, this.#shared, this.#meter.received)
       tried({ status: 'ok' })
       return count
     } catch (error) {
@@ -100,7 +101,7 @@ class Count implements Disposable {
 /** Asks the target; undefined where it tells that it does not count. */
 async function ask(
   target: Target,
-  { request, requestId, signal }: CountInput,
+  { request, requestId, signal, trace }: Omit<CountInput, 'trace'> & { readonly trace: TraceHeaders | undefined },
   shared: CallSharing,
   received: (bytes: number) => void,
 ): Promise<CountTokensInit | undefined> {
@@ -120,6 +121,7 @@ async function ask(
       egress,
       log,
       received,
+      ...(trace !== undefined && { trace }),
       ...(credential !== undefined && { credential }),
     }
     return await provider.countTokens?.({ ...request, model: target.model, provider: '' }, context)

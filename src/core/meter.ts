@@ -8,9 +8,11 @@ import { defaultAccountId } from '../store/contract.ts'
 import { contentOf } from './content.ts'
 import type {
   AttemptRecord,
+  AttemptTrace,
   CallContent,
   CallIntent,
   CallRecord,
+  CallTrace,
   ChatInput,
   Cost,
   Ledger,
@@ -18,6 +20,8 @@ import type {
   Recorder,
   Refusal,
   Target,
+  TraceHeaders,
+  Tracing,
 } from './contract.ts'
 
 /** What calls are measured by, and who is told. */
@@ -25,6 +29,8 @@ export interface Metering {
   readonly recorder: Recorder
   /** Without one, nothing is kept. */
   readonly ledger?: Ledger
+  /** Without one, the client's trace is passed on, and nothing added to it. */
+  readonly tracing?: Tracing | undefined
   /** Without one, no price is known. */
   readonly pricing?: Pricing
   /** Whether what an account asks and is answered is kept. Without it, nothing is. */
@@ -60,6 +66,8 @@ export class Meter {
   #upstreamRequestId = ''
   #answer: Fold | undefined
   #isSettled = false
+  readonly #trace: CallTrace | undefined
+  #attempt: AttemptTrace | undefined
 
   constructor(input: Measured, metering: Metering) {
     this.#input = input
@@ -67,6 +75,9 @@ export class Meter {
     this.#startedAt = Date.now() - this.elapsed()
     this.#account = accountOf(input.principal)
     metering.recorder.began(input.dialect)
+    const { operation, dialect, requestId, request } = input
+    const about = { operation, dialect, requestId, alias: request.model }
+    this.#trace = metering.tracing?.call(input.trace ?? {}, about)
   }
 
   /** Milliseconds since the request arrived. */
@@ -91,9 +102,21 @@ export class Meter {
     }
   }
 
-  /** One try ended, or became the answer. */
+  /** A try at the target that was aimed at begins. Gives the trace that the provider's work is part of. */
+  trying(): TraceHeaders | undefined {
+    const provider = this.#target?.provider.record.name ?? ''
+    const model = this.#target?.model ?? ''
+    this.#metering.recorder.trying?.(provider, this.#knownModel ? model : 'other')
+    this.#attempt = this.#trace?.attempt(provider, model)
+    return this.#attempt?.headers ?? this.#input.trace
+  }
+
+  /** That try is over: it failed, or its answer was read. */
   attempted(record: AttemptRecord): void {
     this.#attempts.push(record)
+    this.#metering.recorder.tried?.(record.provider, this.#knownModel ? record.model : 'other')
+    this.#attempt?.ended(record)
+    this.#attempt = undefined
   }
 
   /** The target that was last tried; `known` when the registry lists its model. */
@@ -172,20 +195,25 @@ export class Meter {
   async settle(error: GatewayError | undefined, intent?: number): Promise<void> {
     if (this.#isSettled) return
     this.#isSettled = true
-    const { ledger, recorder } = this.#metering
+    const { ledger } = this.#metering
     const record = this.#record(error)
     if (ledger === undefined || intent === undefined) {
       ledger?.note(record)
-      recorder.settled(record)
+      this.#tell(record)
       return
     }
     try {
       await ledger.settle(record, intent, this.#content())
     } catch (thrown) {
-      recorder.settled(error === undefined ? notVouchedFor(record, thrown) : record)
+      this.#tell(error === undefined ? notVouchedFor(record, thrown) : record)
       throw thrown
     }
-    recorder.settled(record)
+    this.#tell(record)
+  }
+
+  #tell(record: CallRecord): void {
+    this.#metering.recorder.settled(record)
+    this.#trace?.settled(record)
   }
 
   #record(error: GatewayError | undefined): CallRecord {

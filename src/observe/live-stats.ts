@@ -46,13 +46,11 @@ export class LiveStats implements Recorder {
 
   began(): void {}
 
-  /** A call is sent to a target. */
-  aimed(provider: string, model: string): void {
+  trying(provider: string, model: string): void {
     this.#of(provider, model).inFlight++
   }
 
-  /** A call that was sent to a target has left it, for another one or for good. */
-  left(provider: string, model: string): void {
+  tried(provider: string, model: string): void {
     this.#of(provider, model).inFlight--
   }
 

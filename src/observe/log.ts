@@ -71,6 +71,12 @@ export function tell(recorders: readonly Recorder[]): Recorder {
     began: (dialect) => {
       for (const recorder of recorders) recorder.began(dialect)
     },
+    trying: (provider, model) => {
+      for (const recorder of recorders) recorder.trying?.(provider, model)
+    },
+    tried: (provider, model) => {
+      for (const recorder of recorders) recorder.tried?.(provider, model)
+    },
     settled: (record) => {
       for (const recorder of recorders) recorder.settled(record)
     },

@@ -41,6 +41,8 @@ export interface CallContext {
   /** Pooled, guarded HTTP: the only way out. */
   readonly egress: Egress
   readonly log: Logger
+  /** The W3C trace context that the provider's work is part of, as headers to be passed on. */
+  readonly trace?: { readonly traceparent?: string; readonly tracestate?: string }
   /** To be told how many bytes of the answer were read, each time that some were. */
   readonly received?: (bytes: number) => void
 }

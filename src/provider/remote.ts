@@ -129,6 +129,7 @@ function callOptions(context: CallContext, options: RemoteOptions) {
   const credential = context.credential ?? options.credential
   const headers: Record<string, string> = {
     'x-request-id': context.requestId,
+    ...context.trace,
     ...(credential && { authorization: `Bearer ${credential.secret.reveal()}` }),
   }
   return { signal: context.signal, headers }

@@ -129,6 +129,7 @@ async function post<Options>(
     headers: {
       'content-type': 'application/json',
       'x-request-id': context.requestId,
+      ...context.trace,
       ...own,
       ...(await headers(context.credential, outgoing)),
     },

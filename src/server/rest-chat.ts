@@ -1,6 +1,7 @@
 import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ChatCall, Core, OpenedChat, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
+import { traceHeadersOf } from '../core/trace.ts'
 import type {
   ChatAnswer,
   ChatAsk,
@@ -54,7 +55,8 @@ export async function serveChat(
     principal = core.authenticate(tokenOf(request, dialect))
     const { body, bytes } = await readJson(options, dialect, request)
     const ask = decodeAsk(route, body, request, factsOf(request, ids.requestId, params))
-    call = core.chat({ ...ask, ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes })
+    const trace = traceHeadersOf((name) => headerOf(request, name))
+    call = core.chat({ ...ask, ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace })
     await answer(options, call, ask, reply, response)
   } catch (thrown) {
     const error = asGatewayError(thrown)
@@ -89,7 +91,8 @@ export async function serveCount(
     principal = core.authenticate(tokenOf(request, dialect))
     const { body, bytes } = await readJson(options, dialect, request)
     const { signal } = controller
-    const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes }
+    const trace = traceHeadersOf((name) => headerOf(request, name))
+    const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
     const asked = route.decode(body, factsOf(request, ids.requestId, params))
     if (isStrict(request)) asked.strict = true
     begun = true

@@ -1,5 +1,5 @@
 import { type ContextValues, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect'
-import type { Core, Principal, RequestIds } from '../core/contract.ts'
+import type { Core, Principal, RequestIds, TraceHeaders } from '../core/contract.ts'
 import type { Surface } from '../dialects/surface.ts'
 import { fail, type GatewayError } from '../error/index.ts'
 
@@ -11,6 +11,8 @@ export interface RpcCall extends RequestIds {
   readonly clientGone: AbortSignal
   /** The caller's key, if there is one. */
   readonly token: string | undefined
+  /** The trace that the client's request is part of. */
+  readonly trace: TraceHeaders
   /** Bytes of its body that have been read. */
   bodyBytes: number
   /** Who calls; set before the body is read, and never for the open services. */
@@ -36,8 +38,8 @@ export function callOf(values: ContextValues): RpcCall {
 }
 
 /** What the core wants to know of a call, whatever it asks. */
-export function measuredBy({ id, clientRequestId, requestId, arrivedAt, bodyBytes }: RpcCall) {
-  return { id, clientRequestId, requestId, dialect: 'rpc', arrivedAt, requestBytes: bodyBytes }
+export function measuredBy({ id, clientRequestId, requestId, arrivedAt, bodyBytes, trace }: RpcCall) {
+  return { id, clientRequestId, requestId, dialect: 'rpc', arrivedAt, requestBytes: bodyBytes, trace }
 }
 
 /** Who calls a method that needs a key. */

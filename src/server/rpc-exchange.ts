@@ -9,6 +9,7 @@ import {
 import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc'
 import type { Core } from '../core/contract.ts'
+import { traceHeadersOf } from '../core/trace.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { services } from './policy.ts'
@@ -65,6 +66,7 @@ export async function exchange(
     arrivedAt: performance.now(),
     clientGone: goneSignal(response),
     token: tokenOf(request),
+    trace: traceHeadersOf((name) => headerOf(request, name)),
   }
   const progress: BodyProgress = { complete: false }
   // A stream of questions may pause for as long as its client likes.
