@@ -15,6 +15,7 @@ export class PostgresEngine implements SqlEngine {
   readonly writer: Kysely<Tables>
   readonly reader: Kysely<Tables>
   readonly #partitions: Partitions
+  readonly #types = new Map<string, ReadonlyMap<string, string>>()
 
   constructor(pool: Pool) {
     this.writer = new Kysely({ dialect: new PostgresDialect({ pool }) })
@@ -37,7 +38,9 @@ export class PostgresEngine implements SqlEngine {
     const columns = Object.keys(first)
     const into = sql`${sql.table(table)} (${sql.join(columns.map((column) => sql.ref(column)))})`
     const { rows: returned } =
-      await sql<Returned>`insert into ${into} ${rowsOf(table, columns, rows)} ${ending}`.execute(transaction)
+      await sql<Returned>`insert into ${into} ${await this.#rowsOf(transaction, table, columns, rows)} ${ending}`.execute(
+        transaction,
+      )
     return returned
   }
 
@@ -53,8 +56,27 @@ export class PostgresEngine implements SqlEngine {
     const changed = columns.filter((column) => !key.includes(column))
     const set = changed.map((column) => sql`${sql.ref(column)} = ${sql.ref(`given.${column}`)}`)
     const where = key.map((column) => sql`${sql.ref(`${table}.${column}`)} = ${sql.ref(`given.${column}`)}`)
-    await sql`update ${sql.table(table)} set ${sql.join(set)} from (${rowsOf(table, columns, rows)}) as given
+    await sql`update ${sql.table(table)} set ${sql.join(set)} from (${await this.#rowsOf(transaction, table, columns, rows)}) as given
       where ${sql.join(where, sql` and `)}`.execute(transaction)
+  }
+
+  /**
+   * The rows as a query. They travel as one array for each column, so that the statement is the same for any number of rows; as JSON they
+   * would take the server three times as long, and as parameters of their own the driver.
+   */
+  async #rowsOf(
+    transaction: Writing,
+    table: keyof Tables,
+    columns: readonly string[],
+    rows: readonly NewRow[],
+  ): Promise<RawBuilder<unknown>> {
+    const types = this.#types.get(table) ?? (await readTypes(transaction, table))
+    this.#types.set(table, types)
+    const arrays = columns.map((column) => {
+      return sql`${arrayOf(rows, column)}::${sql.raw(types.get(column) ?? 'text')}[]`
+    })
+    const names = sql.join(columns.map((column) => sql.ref(column)))
+    return sql`select ${names} from unnest(${sql.join(arrays)}) as given (${names})`
   }
 
   isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean> {
@@ -85,10 +107,28 @@ export class PostgresEngine implements SqlEngine {
   }
 }
 
-/** The rows as a query. They travel as one JSON parameter, so that the statement is the same for any number of them. */
-function rowsOf(table: keyof Tables, columns: readonly string[], rows: readonly NewRow[]): RawBuilder<unknown> {
-  const values = sql.join(columns.map((column) => sql.ref(column)))
-  return sql`select ${values} from json_populate_recordset(null::${sql.table(table)}, ${JSON.stringify(rows)}::json)`
+/** The type of each column of a table, by the names that PostgreSQL has for them. */
+async function readTypes(transaction: Writing, table: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql<{ name: string; type: string }>`
+    select attname as name, format_type(atttypid, null) as type
+    from pg_attribute where attrelid = to_regclass(${table}) and attnum > 0`.execute(transaction)
+  return new Map(rows.map(({ name, type }) => [name, type]))
+}
+
+/** A column as an array, in the text that PostgreSQL reads: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+function arrayOf(rows: readonly NewRow[], column: string): string {
+  // Tens of thousands of values for a batch, on the thread that serves calls: no lists in between.
+  let text = ''
+  for (const row of rows) {
+    const value = row[column] ?? null
+    if (typeof value === 'string') text += value === '' ? ',""' : `,"${escape(value)}"`
+    else text += `,${value}`
+  }
+  return `{${text.slice(1)}}`
+}
+
+function escape(value: string): string {
+  return value.includes('"') || value.includes('\\') ? value.replaceAll(/["\\]/g, String.raw`\$&`) : value
 }
 
 /** What the driver and the system throw when no answer comes; the driver's own errors have no code. */

@@ -2,7 +2,7 @@ import type { PercentilesRow } from '../contract.ts'
 
 /*
  * Durations are counted in buckets that grow by eight per cent each, so that a percentile is told within four per cent of the value it
- * stands for. Sixteen neighbours lie in one row of a table, a block: calls of one kind are mostly within a few blocks.
+ * stands for. Thirty-two neighbours lie in one row of a table, a block: calls of one kind are mostly within two or three.
  */
 
 const growth = Math.log(1.08)
@@ -12,7 +12,7 @@ const least = 0.01
 const lastBucket = 319
 
 /** Buckets in a block. */
-export const blockSize = 16
+export const blockSize = 32
 
 /** Names of the columns of a block. */
 export const blockColumns = Array.from({ length: blockSize }, (_, index) => `c${index}`)

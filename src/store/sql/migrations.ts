@@ -89,7 +89,7 @@ function sums(engine: SqlEngine['name']): readonly string[] {
   const { whole, real, text } = words[engine]
   const names = dimensions.map((dimension) => `${dimension} ${text} not null`)
   const values = summed.map((column) => `${column} ${isSeconds(column) ? real : whole} not null`)
-  const counts = blockColumns.map((column) => `${column} ${whole} not null`)
+  const counts = blockColumns.map((column) => `${column} integer not null`)
   // A row that is added to all the time finds room beside itself, so that no index has to be written.
   const table = engine === 'sqlite' ? ' strict, without rowid' : ' with (fillfactor = 60)'
   return [
@@ -101,8 +101,8 @@ function sums(engine: SqlEngine['name']): readonly string[] {
         start ${whole} not null, combination ${whole} not null, ${values.join(', ')}, primary key (start, combination))${table}`,
       `create index ${span.sums}_combination on ${span.sums} (combination, start)`,
       `create table ${span.histograms} (
-        start ${whole} not null, metric ${whole} not null, combination ${whole} not null, block ${whole} not null,
-        ${counts.join(', ')}, primary key (start, metric, combination, block))${table}`,
+        start ${whole} not null, metric ${whole} not null, block ${whole} not null, combination ${whole} not null,
+        ${counts.join(', ')}, primary key (start, metric, block, combination))${table}`,
       `create index ${span.histograms}_combination on ${span.histograms} (combination, start)`,
     ]),
   ]

@@ -12,21 +12,28 @@ import { usageFields } from './usage-fields.ts'
  * are written in the transaction that takes the rows in, so they are always right, and outlive the rows.
  */
 
-/** What one call adds to the sums of its hour and day, or a change of its cost does. */
+/** What a call adds to the sums of its hour and day, or a change of its cost does, or several calls of one combination together. */
 export interface Addend {
   readonly started: number
   readonly dimensions: Readonly<Record<Dimension, string>>
   readonly sums: Partial<Record<Summed, number | bigint>>
-  /** Buckets that count one call more. */
-  readonly buckets: readonly { readonly metric: number; readonly bucket: number }[]
+  /** Buckets that count so many calls more. */
+  readonly buckets: readonly Filling[]
+}
+
+/** Calls that fall into a bucket of a histogram. */
+export interface Filling {
+  readonly metric: number
+  readonly bucket: number
+  readonly calls: number
 }
 
 /** What a row of the request log adds. */
 export function addendOf(record: RequestRecord): Addend {
   const { duration, time_to_first_event: firstEvent, cost_nano_usd: cost } = record
-  const buckets: { metric: number; bucket: number }[] = [{ metric: metrics.duration, bucket: record.duration_bucket }]
+  const buckets: Filling[] = [{ metric: metrics.duration, bucket: record.duration_bucket, calls: 1 }]
   if (record.first_event_bucket !== null)
-    buckets.push({ metric: metrics.firstEvent, bucket: record.first_event_bucket })
+    buckets.push({ metric: metrics.firstEvent, bucket: record.first_event_bucket, calls: 1 })
   return {
     started: record.started,
     dimensions: record,
@@ -52,7 +59,7 @@ export async function addToSums(engine: SqlEngine, writing: Writing, addends: re
   await writeCombinations(engine, writing, named)
   for (const span of Object.values(spans)) {
     await upsert(engine, writing, span.sums, ['start', 'combination'], summed, sumRows(span, named))
-    const histogramKey = ['start', 'metric', 'combination', 'block']
+    const histogramKey = ['start', 'metric', 'block', 'combination']
     await upsert(engine, writing, span.histograms, histogramKey, blockColumns, histogramRows(span, named))
   }
 }
@@ -107,12 +114,12 @@ function histogramRows({ spanMs }: SumTables, named: readonly Named[]): readonly
   const rows = new Map<string, Record<string, number | string>>()
   for (const { addend, combination } of named) {
     const start = addend.started - (addend.started % spanMs)
-    for (const { metric, bucket } of addend.buckets) {
+    for (const { metric, bucket, calls } of addend.buckets) {
       const block = Math.floor(bucket / blockSize)
-      const key = orderKey(start, metric, combination, block)
-      const row = rows.get(key) ?? { start, metric, combination, block, ...emptyBlock }
+      const key = orderKey(start, metric, block, combination)
+      const row = rows.get(key) ?? { start, metric, block, combination, ...emptyBlock }
       const column = `c${bucket % blockSize}`
-      row[column] = Number(row[column]) + 1
+      row[column] = Number(row[column]) + calls
       rows.set(key, row)
     }
   }

@@ -130,13 +130,13 @@ export type UsageSumTable = {
   combination: Whole
 } & { [Column in Exclude<Summed, SecondsColumn>]: Whole } & { [Column in SecondsColumn]: number }
 
-/** Sixteen buckets of a histogram, of calls of one combination that started in one hour or day. */
+/** A block of buckets of a histogram, of calls of one combination that started in one hour or day. */
 export type HistogramTable = {
   start: Whole
   metric: Whole
-  combination: Whole
   block: Whole
-} & Readonly<Record<`c${number}`, Whole>>
+  combination: Whole
+} & Readonly<Record<`c${number}`, ColumnType<bigint | number, number, number>>>
 
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
