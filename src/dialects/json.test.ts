@@ -197,4 +197,20 @@ describe.each([true, false])('any body (sent on as it is: %s)', (passThrough) =>
   test.each(['\\ud83d\\ude00', '\\uD83D\\uDE00', '😀', '\\\\ud83d'])('may have whole characters: %s', (whole) => {
     expect(parseBody(`{"model":"${whole}"}`, passThrough).value['model']).toBe(JSON.parse(`"${whole}"`))
   })
+
+  test.each(['1e999', '-1E400', '1e+309', '0.1e0000310', '9'.repeat(310), `-${'1'.repeat(400)}.5`])(
+    'has no number that JavaScript cannot hold: %s',
+    (number) => {
+      for (const text of [`{"x":${number}}`, `{"x":[0, ${number} ]}`, `{"x":{"y":${number}},"z":1}`]) {
+        expect(() => parseBody(text, passThrough)).toThrow(refused)
+      }
+    },
+  )
+
+  test.each(['1e308', '1e-999', '1e00000000001', '9'.repeat(308), `0.${'3'.repeat(500)}`, '"1e999"', 'true'])(
+    'may have any number that it can: %s',
+    (number) => {
+      expect(parseBody(`{"x":${number}}`, passThrough).value['x']).toBe(JSON.parse(number))
+    },
+  )
 })

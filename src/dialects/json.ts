@@ -20,6 +20,8 @@ interface Scan {
   readonly models: readonly Span[]
   /** Top-level members that an upstream that ignores case takes for `model`. */
   readonly alike: number
+  /** True when a number may be beyond those that JavaScript has. */
+  readonly large: boolean
 }
 
 const quote = 0x22
@@ -56,6 +58,20 @@ function unescaped(literal: string): unknown {
   }
 }
 
+/** A number of fewer digits is none beyond those that JavaScript has, unless it has an exponent. */
+const mostDigits = 300
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code >= 0x30 && code <= 0x39
+}
+
+/** True for three digits or more after the `e` of a number. */
+function isLongExponent(text: string, start: number): boolean {
+  const first = text.charCodeAt(start) === 0x2b ? start + 1 : start
+  return isDigit(text, first) && isDigit(text, first + 1) && isDigit(text, first + 2)
+}
+
 /**
  * One pass over a JSON text, strings skipped whole, before anything parses or copies it. Throws `invalid_request` when it
  * nests too deep or holds too many values; leaves all other errors of syntax to the parser.
@@ -68,6 +84,9 @@ function scan(text: string): Scan {
   let depth = 0
   let valueStart = -1
   let lastString: [number, number] = [0, 0]
+  let large = false
+  /** Behind the last sign or string: where a number begins, if there is one. */
+  let since = 0
   const endValue = (end: number) => {
     if (valueStart >= 0) models.push({ start: valueStart, end })
     valueStart = -1
@@ -78,32 +97,43 @@ function scan(text: string): Scan {
         const end = endOfString(text, index)
         lastString = [index, end]
         index = end - 1
+        since = end
         break
       }
       case 0x3a: // :
         members++
+        since = index
         if (depth === 1) {
           const name = nameLikeModel(text, lastString[0], lastString[1])
           if (name === 'model') valueStart = index + 1
           else if (typeof name === 'string' && name.toLowerCase() === 'model') alike++
         }
         break
+      case 0x45: // E
+      case 0x65: // e
+        large ||= isLongExponent(text, index + 1)
+        break
       case 0x2c: // ,
+        large ||= index - since > mostDigits
+        since = index
         if (++values > valueLimit) throw fail('invalid_request', `the body holds more than ${valueLimit} values`)
         if (depth === 1) endValue(index)
         break
       case 0x7b: // {
       case 0x5b: // [
+        since = index
         if (++depth > depthLimit) throw fail('invalid_request', `the body nests deeper than ${depthLimit} levels`)
         break
       case 0x7d: // }
       case 0x5d: // ]
+        large ||= index - since > mostDigits
+        since = index
         if (depth-- === 1) endValue(index)
         break
       default:
     }
   }
-  return { members, models, alike }
+  return { members, models, alike, large }
 }
 
 const mayHoldLoneSurrogate = /\\u[dD][89a-fA-F]/
@@ -126,6 +156,14 @@ function requireWellFormed(text: string, value: JsonValue): void {
   visit(value)
 }
 
+/** Throws `invalid_request` for a number that JavaScript cannot hold: read and written again it would be another. */
+function requireNumbers(node: JsonValue): void {
+  if (typeof node === 'number' && !Number.isFinite(node))
+    throw fail('invalid_request', 'the body holds a number that is out of range')
+  if (Array.isArray(node)) node.forEach(requireNumbers)
+  else if (node !== null && typeof node === 'object') Object.values(node).forEach(requireNumbers)
+}
+
 function countMembers(node: JsonValue): number {
   if (node === null || typeof node !== 'object') return 0
   if (Array.isArray(node)) return node.reduce<number>((sum, item) => sum + countMembers(item), 0)
@@ -145,11 +183,12 @@ function parse(text: string): JsonValue {
   }
 }
 
-/** Parses JSON that must mean one thing only: no deep nesting, no name twice, no `__proto__`. Throws `invalid_request`. */
+/** Parses JSON that must mean one thing only: no deep nesting, no name twice, no `__proto__`, no number out of range. Throws `invalid_request`. */
 export function parseStrictJson(text: string): JsonValue {
-  const { members } = scan(text)
+  const { members, large } = scan(text)
   const value = parse(text)
   requireWellFormed(text, value)
+  if (large) requireNumbers(value)
   if (countMembers(value) !== members) throw fail('invalid_request', 'an object of the body has the same name twice')
   return value
 }
@@ -160,9 +199,10 @@ export function parseStrictJson(text: string): JsonValue {
  */
 export function parseBody(text: string, passThrough: boolean): JsonBody {
   if (!passThrough) return { text, value: requireObject(parseStrictJson(text)) }
-  const { models, alike } = scan(text)
+  const { models, alike, large } = scan(text)
   const value = requireObject(parse(text))
   requireWellFormed(text, value)
+  if (large) requireNumbers(value)
   if (models.length + alike > 1) throw fail('invalid_request', 'the body names "model" twice', { param: 'model' })
   return { text, value }
 }

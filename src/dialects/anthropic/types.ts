@@ -77,7 +77,7 @@ const thinking = z.looseObject({
 const format = z.looseObject({ type: z.string(), schema: z.record(z.string(), z.unknown()).nullish() }).nullish()
 
 const prompt = {
-  model: z.string().min(1),
+  model: z.string().min(1).max(512),
   messages: z.array(message).min(1),
   system: content.nullish(),
   tools: z.array(tool).nullish(),

@@ -10,6 +10,7 @@ import { countTokensRequest, countTokensResponse, generateContentRequest, genera
 function modelOf({ params }: RequestFacts): string {
   const model = params['*'] ?? ''
   if (model === '') throw fail('invalid_request', 'model is required', { param: 'model' })
+  if (model.length > 512) throw fail('invalid_request', 'model: must be at most 512 characters', { param: 'model' })
   return model
 }
 

@@ -177,7 +177,11 @@ function decodeSampling(wire: ChatCompletionRequest, request: ChatRequest, untra
   if (wire.logprobs != null) request.logprobs = wire.logprobs
   if (wire.top_logprobs != null) request.topLogprobs = wire.top_logprobs
   if (wire.stop != null) request.stop = typeof wire.stop === 'string' ? [wire.stop] : [...wire.stop]
-  if (wire.logit_bias != null) request.logitBias = { ...wire.logit_bias }
+  for (const [token, bias] of Object.entries(wire.logit_bias ?? {})) {
+    // The one name whose value a schema of zod does not check, and that no map can have.
+    if (token === '__proto__') untranslated.push(`logit_bias.${token}`)
+    else request.logitBias[token] = bias
+  }
   if (wire.seed == null) return
   if (Number.isSafeInteger(wire.seed)) request.seed = BigInt(wire.seed)
   else untranslated.push('seed')
@@ -213,7 +217,7 @@ function decodeOptions(wire: ChatCompletionRequest, request: ChatRequest, untran
   if (wire.prompt_cache_key != null) request.promptCacheKey = wire.prompt_cache_key
   if (wire.store != null) request.store = wire.store
   for (const [key, value] of Object.entries(wire.metadata ?? {})) {
-    if (typeof value === 'string') request.metadata[key] = value
+    if (typeof value === 'string' && key !== '__proto__') request.metadata[key] = value
     else untranslated.push(`metadata.${key}`)
   }
   if (wire.prediction != null)

@@ -44,13 +44,13 @@ const message = z.looseObject({
 })
 
 const functionDefinition = z.looseObject({
-  name: z.string(),
+  name: z.string().min(1),
   description: text,
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: flag,
 })
 
-const customTool = z.looseObject({ name: z.string(), description: text, format: z.looseObject({}).nullish() })
+const customTool = z.looseObject({ name: z.string().min(1), description: text, format: z.looseObject({}).nullish() })
 
 const tool = z.looseObject({
   type: text,
@@ -86,7 +86,7 @@ const penalty = z.number().min(-2).max(2).nullish()
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatCompletionRequest = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().min(1).max(512),
   messages: z.array(message),
   audio: audio.nullish(),
   frequency_penalty: penalty,

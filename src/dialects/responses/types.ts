@@ -41,7 +41,7 @@ const format = z.looseObject({
 
 /** Body of `POST /v1/responses`. */
 export const createResponse = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().min(1).max(512),
   /** May only be absent beside a `prompt` that the vendor keeps. */
   input: z.union([z.string(), z.array(item)]).nullish(),
   background: flag,
