@@ -69,12 +69,19 @@ function textsOf({ parts }: Pick<Message, 'parts'>): string[] {
 
 // -------------------------------------------------------------------------------------------------------- reasoning
 
-const thoughts: Readonly<Record<string, number>> = { none: 0, minimal: 4, low: 8, medium: 16, high: 32, xhigh: 64 }
+const thoughts = new Map([
+  ['none', 0],
+  ['minimal', 4],
+  ['low', 8],
+  ['medium', 16],
+  ['high', 32],
+  ['xhigh', 64],
+])
 
 /** As many tokens of reasoning as the effort stands for, within the budget; none unless one of them is given. */
 function reasoningOf({ reasoning, seed }: ChatRequest, choice: number): Segment[] {
   if (reasoning?.effort === undefined && reasoning?.budgetTokens === undefined) return []
-  const wished = thoughts[reasoning.effort ?? 'medium'] ?? 16
+  const wished = thoughts.get(reasoning.effort ?? 'medium') ?? 16
   const count = Math.min(wished, reasoning.budgetTokens ?? wished)
   return count === 0 ? [] : [{ kind: 'reasoning', text: lorem(count, seedOf(seed, choice + 1000)) }]
 }

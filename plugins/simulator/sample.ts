@@ -137,21 +137,23 @@ function numberOf(schema: Schema, ordinal: number): number {
 }
 
 /** Texts of the formats that a validator is likely to check. */
-const formats: Readonly<Record<string, string>> = {
-  'date-time': '2026-01-01T00:00:00Z',
-  date: '2026-01-01',
-  time: '00:00:00Z',
-  duration: 'PT1H',
-  email: 'simulated@example.com',
-  hostname: 'simulated.example.com',
-  ipv4: '192.0.2.1',
-  ipv6: '2001:db8::1',
-  uri: 'https://simulated.example.com/',
-  uuid: '00000000-0000-4000-8000-000000000000',
-}
+const formats: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'date-time': '2026-01-01T00:00:00Z',
+    date: '2026-01-01',
+    time: '00:00:00Z',
+    duration: 'PT1H',
+    email: 'simulated@example.com',
+    hostname: 'simulated.example.com',
+    ipv4: '192.0.2.1',
+    ipv6: '2001:db8::1',
+    uri: 'https://simulated.example.com/',
+    uuid: '00000000-0000-4000-8000-000000000000',
+  }),
+)
 
 function stringOf(schema: Schema, { label, ordinal }: Place): string {
-  const format = typeof schema['format'] === 'string' ? formats[schema['format']] : undefined
+  const format = typeof schema['format'] === 'string' ? formats.get(schema['format']) : undefined
   if (format !== undefined) return format
   const words = ['simulated', label, ordinal === 0 ? '' : String(ordinal + 1)].filter((word) => word !== '')
   const least = Math.min(number(schema['minLength']) ?? 0, mostCharacters)

@@ -1,4 +1,5 @@
 import { type ChatRequest, Role, ToolChoice_Mode as Mode } from '#gen/switchyard/v1/chat_pb.ts'
+import { entryOf } from '../entry.ts'
 
 /** How much the model shall think, in the format's fields. */
 export interface EncodedReasoning {
@@ -84,7 +85,7 @@ function fromBudget(
   unwelcome: boolean,
   dropped: string[],
 ): EncodedReasoning {
-  const wanted = budgets[effort] ?? leastBudget
+  const wanted = entryOf(budgets, effort) ?? leastBudget
   const maxTokens = maxOutputTokens ?? wanted + defaultLimit
   const room = maxOutputTokens === undefined ? wanted : Math.max(leastBudget, Math.floor(maxTokens / 2))
   const budget = Math.min(wanted, room)

@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { type ChatRequest, type Tool, ToolChoice_Mode as Mode } from '#gen/switchyard/v1/chat_pb.ts'
 import type { EncodedChat, EncodedCount } from '../contract.ts'
 import { replaceModel } from '../json.ts'
+import { entryOf } from '../entry.ts'
 import { noteDescription, uncarriedOptions } from '../uncarried.ts'
 import { type BlockOptions, encodeCacheControl, encodeMessages } from './encode-blocks.ts'
 import { encodeReasoning } from './encode-reasoning.ts'
@@ -168,7 +169,7 @@ const tiers: Readonly<Record<string, string>> = {
 /** `thinks`: the request did not ask for thinking in this format's terms, so what does not go with it stands back. */
 function encodeSampling(request: ChatRequest, thinks: boolean, dropped: string[]): object {
   const { temperature, topK, topP, stop, serviceTier, user } = request
-  const tier = serviceTier === undefined ? undefined : tiers[serviceTier]
+  const tier = entryOf(tiers, serviceTier)
   if (serviceTier !== undefined && tier === undefined) dropped.push('service_tier')
   if (thinks && temperature !== undefined) dropped.push('temperature')
   if (thinks && topK !== undefined) dropped.push('top_k')

@@ -1,4 +1,5 @@
 import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
+import { entryOf } from '../entry.ts'
 
 const reasonOf: Readonly<Record<string, FinishReason>> = {
   end_turn: FinishReason.STOP,
@@ -14,7 +15,7 @@ const reasonOf: Readonly<Record<string, FinishReason>> = {
  * should, without a word, stopped.
  */
 export function finishReasonOf(word: string, called: boolean): FinishReason {
-  const reason = word === '' ? FinishReason.STOP : (reasonOf[word] ?? FinishReason.OTHER)
+  const reason = word === '' ? FinishReason.STOP : (entryOf(reasonOf, word) ?? FinishReason.OTHER)
   return called && word === '' ? FinishReason.TOOL_CALLS : reason
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CacheControl, File, Image, Part, Reasoning, ToolCall } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64 } from '../parts.ts'
+import { entryOf } from '../entry.ts'
 import { noteDetail } from '../uncarried.ts'
 
 /** What the parts of one request share. */
@@ -96,7 +97,7 @@ const imageFormats: Readonly<Record<string, string>> = {
 
 function encodeImage({ source, mediaType }: Image): object[] | undefined {
   const url = source.case === 'url' ? source.value : ''
-  const format = imageFormats[mediaType] ?? imageFormats[`image/${extensionOf(url)}`]
+  const format = entryOf(imageFormats, mediaType) ?? entryOf(imageFormats, `image/${extensionOf(url)}`)
   const encoded = encodeSource(source)
   return format === undefined || encoded === undefined ? undefined : [{ image: { format, source: encoded } }]
 }
@@ -116,7 +117,7 @@ const extensions = new Set(Object.values(documentFormats))
 
 function encodeDocument({ source, mediaType, name }: File, { documents }: PartContext): object[] | undefined {
   const extension = extensionOf(name === '' && source.case === 'url' ? source.value : name)
-  const format = documentFormats[mediaType] ?? (extensions.has(extension) ? extension : undefined)
+  const format = entryOf(documentFormats, mediaType) ?? (extensions.has(extension) ? extension : undefined)
   const encoded = source.case === 'id' ? undefined : encodeSource(source)
   if (format === undefined || encoded === undefined) return undefined
   return [{ document: { format, name: documentName(name, documents), source: encoded } }]

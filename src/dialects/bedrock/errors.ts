@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../error/index.ts'
 import type { UpstreamFailure } from '../contract.ts'
 import { retryAfter, upstreamError } from '../upstream.ts'
+import { entryOf } from '../entry.ts'
 
 /** What an exception means, where the HTTP status does not say it: in a stream there is none, and some are a 400 by tradition. */
 const statuses: Readonly<Record<string, number>> = {
@@ -31,7 +32,7 @@ function nameOf(type: string): string {
 
 /** The error that an exception frame inside a stream means. */
 export function exceptionError(type: string, message: string): GatewayError {
-  return upstreamError({ status: statuses[nameOf(type)] ?? 502, message, type })
+  return upstreamError({ status: entryOf(statuses, nameOf(type)) ?? 502, message, type })
 }
 
 /** The error that a failed call means: a flat `{message}`, and the name of the exception in a header. */
@@ -41,7 +42,7 @@ export function failureError({ status, header, text }: UpstreamFailure): Gateway
   const type = typeof given === 'string' ? given : ''
   const message = body['message'] ?? body['Message']
   return upstreamError({
-    status: statuses[nameOf(type)] ?? status,
+    status: entryOf(statuses, nameOf(type)) ?? status,
     message: typeof message === 'string' ? message : '',
     ...(type !== '' && { type: type.split(':')[0] }),
     retryAfterSeconds: retryAfter(header, Date.now()),

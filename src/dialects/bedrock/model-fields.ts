@@ -1,4 +1,5 @@
 import type { ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import { entryOf } from '../entry.ts'
 
 /** Tokens of thinking that stand for an effort, for models that take only a number. The least they take is 1024. */
 const budgets: Readonly<Record<string, number>> = {
@@ -31,7 +32,7 @@ function reasoningFields(request: ChatRequest, dropped: string[]): Readonly<Reco
   if (/(?:^|[./])openai\./.test(model)) return { reasoning_effort: effort }
   if (/amazon\.nova-2/.test(model)) {
     if (effort === 'none') return { reasoningConfig: { type: 'disabled' } }
-    const known = { minimal: 'low', xhigh: 'high' }[effort] ?? effort
+    const known = entryOf({ minimal: 'low', xhigh: 'high' }, effort) ?? effort
     return { reasoningConfig: { type: 'enabled', maxReasoningEffort: known } }
   }
   dropped.push('reasoning.effort')
@@ -45,7 +46,7 @@ function thinking({ reasoning, maxOutputTokens }: ChatRequest, dropped: string[]
     return { thinking: { type: 'enabled', budget_tokens: budgetTokens } }
   if (effort === 'none' || budgetTokens === 0) return { thinking: { type: 'disabled' } }
   if (effort === undefined) return {}
-  const wanted = budgets[effort]
+  const wanted = entryOf(budgets, effort)
   const room = maxOutputTokens === undefined ? Infinity : maxOutputTokens - 1
   if (wanted === undefined || room < 1024) {
     dropped.push('reasoning.effort')

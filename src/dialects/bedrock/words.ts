@@ -1,4 +1,5 @@
 import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
+import { entryOf } from '../entry.ts'
 
 const reasonOf: Readonly<Record<string, FinishReason>> = {
   end_turn: FinishReason.STOP,
@@ -15,6 +16,6 @@ const reasonOf: Readonly<Record<string, FinishReason>> = {
 
 /** What the end of an answer means. Models that say `end_turn` after calling a tool called a tool. */
 export function finishReasonOf(word: string, called: boolean): FinishReason {
-  const reason = reasonOf[word] ?? FinishReason.OTHER
+  const reason = entryOf(reasonOf, word) ?? FinishReason.OTHER
   return called && (reason === FinishReason.STOP || reason === FinishReason.OTHER) ? FinishReason.TOOL_CALLS : reason
 }

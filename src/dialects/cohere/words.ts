@@ -1,4 +1,5 @@
 import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
+import { entryOf } from '../entry.ts'
 
 const reasonOf: Readonly<Record<string, FinishReason>> = {
   COMPLETE: FinishReason.STOP,
@@ -11,6 +12,6 @@ const reasonOf: Readonly<Record<string, FinishReason>> = {
 
 /** What the end of an answer means; one that called a tool and then completed called a tool. */
 export function finishReasonOf(word: string, called: boolean): FinishReason {
-  const reason = reasonOf[word] ?? FinishReason.OTHER
+  const reason = entryOf(reasonOf, word) ?? FinishReason.OTHER
   return called && (reason === FinishReason.STOP || reason === FinishReason.OTHER) ? FinishReason.TOOL_CALLS : reason
 }

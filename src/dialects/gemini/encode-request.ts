@@ -9,6 +9,7 @@ import {
 import { fail } from '../../error/index.ts'
 import type { EncodedChat, EncodedCount } from '../contract.ts'
 import { replaceModel } from '../json.ts'
+import { entryOf } from '../entry.ts'
 import { noteDescription } from '../uncarried.ts'
 import { encodeContents, type Writing } from './encode-parts.ts'
 import { withoutForeign } from './foreign.ts'
@@ -217,9 +218,9 @@ function encodeEffort(
   }
   if (effort === undefined) return {}
   const byBudget = /\bgemini-(?:1|2|robotics)/.test(model)
-  const exact = byBudget ? budgets[effort] !== undefined : levels.has(effort)
+  const exact = byBudget ? entryOf(budgets, effort) !== undefined : levels.has(effort)
   if (!exact) dropped.push('reasoning.effort')
-  if (byBudget) return { thinkingBudget: budgets[effort] ?? budgets['high'] }
+  if (byBudget) return { thinkingBudget: entryOf(budgets, effort) ?? budgets['high'] }
   if (effort === 'none') return {}
   return { thinkingLevel: levels.has(effort) ? effort.toUpperCase() : 'HIGH' }
 }

@@ -13,6 +13,7 @@ import type { JsonBody } from '../contract.ts'
 import { message, textPart } from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { entryOf } from '../entry.ts'
 import { decodeInput } from './decode-input.ts'
 import {
   type CreateResponse,
@@ -139,7 +140,7 @@ function decodeToolChoice(wire: RequestToolChoice, untranslated: string[]): Tool
     names,
   })
   if (typeof wire === 'string') {
-    const mode = modes[wire]
+    const mode = entryOf(modes, wire)
     if (mode !== undefined) return choice(mode)
     throw fail('invalid_request', `tool_choice: unknown choice "${wire}"`, { param: 'tool_choice' })
   }
@@ -198,7 +199,7 @@ function decodeOptions(wire: CreateResponse, request: ChatRequest, untranslated:
   if (wire.safety_identifier != null) untranslated.push('safety_identifier')
   if (wire.truncation != null && wire.truncation !== 'disabled') untranslated.push('truncation')
   for (const [key, value] of Object.entries(wire.metadata ?? {})) {
-    if (typeof value === 'string') request.metadata[key] = value
+    if (typeof value === 'string' && key !== '__proto__') request.metadata[key] = value
     else untranslated.push(`metadata.${key}`)
   }
 }

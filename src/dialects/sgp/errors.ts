@@ -1,4 +1,5 @@
 import type { GatewayError, Issue } from '../../error/index.ts'
+import { entryOf } from '../entry.ts'
 
 /** As many problems of one request as an answer lists: a body can have millions. */
 const mostIssues = 100
@@ -17,7 +18,7 @@ function typeWord({ type, message, input }: Issue): string {
   if (type !== 'invalid_type') return type
   const expected = /expected (\w+)/.exec(message)?.[1] ?? ''
   if (typeof input === 'string' && expected === 'int') return 'int_parsing'
-  return typeWords[expected] ?? type
+  return entryOf(typeWords, expected) ?? type
 }
 
 function encodeIssue(issue: Issue): object {
