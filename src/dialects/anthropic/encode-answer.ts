@@ -77,9 +77,10 @@ function blocksOf({ kind }: Part): object | object[] {
 
 const typeInFront = /^\s*\{\s*"type"\s*:\s*"([a-z_]+)"/
 
-/** The name of an event, as its own data tells it. */
+/** The name of an event, as its own data tells it; one that could break the line it stands on is none. */
 function typeOf(raw: string): string {
-  return typeInFront.exec(raw)?.[1] ?? String((JSON.parse(raw) as { type?: unknown }).type)
+  const type = typeInFront.exec(raw)?.[1] ?? (JSON.parse(raw) as { type?: unknown }).type
+  return typeof type === 'string' && /^\w+$/.test(type) ? type : 'message'
 }
 
 /** An event of a stream. Its data may hold line breaks, where an upstream spread its JSON over several lines. */
@@ -87,11 +88,15 @@ function frame(type: string, data: string): string {
   return `event: ${type}\ndata: ${data.includes('\n') ? data.replaceAll('\n', '\ndata: ') : data}\n\n`
 }
 
+const lastEvent = frame('message_stop', '{"type":"message_stop"}')
+
 /** Writes one answer as Anthropic does. An upstream of the same dialect is handed through event by event as it wrote them. */
 export class AnswerEncoder implements ChatAnswer {
   readonly #blocks = new BlockWriter((event) => frame(event.type, JSON.stringify(event)))
   #requestId = ''
   #raw = false
+  /** Of an answer handed through: its last event was. */
+  #stopped = false
   #finished: Finished | undefined
   #usage: Usage | undefined
 
@@ -109,18 +114,14 @@ export class AnswerEncoder implements ChatAnswer {
 
   /** The end of the message, with the reason and the usage that may come apart from each other. */
   end(): string {
-    if (this.#raw) return ''
+    if (this.#raw) return this.#stopped ? '' : lastEvent
     const { reason = FinishReason.STOP, upstreamReason = '', stopSequence = '' } = this.#finished ?? {}
     const delta = {
       stop_reason: stopWord(reason, upstreamReason, stopSequence),
       stop_sequence: stopSequence === '' ? null : stopSequence,
     }
     const last = { type: 'message_delta', delta, usage: encodeUsage(this.#usage) }
-    return (
-      this.#blocks.end() +
-      frame('message_delta', JSON.stringify(last)) +
-      frame('message_stop', '{"type":"message_stop"}')
-    )
+    return this.#blocks.end() + frame('message_delta', JSON.stringify(last)) + lastEvent
   }
 
   fail(error: GatewayError): string {
@@ -132,7 +133,7 @@ export class AnswerEncoder implements ChatAnswer {
       this.#raw = event.event.value.rawDialect === 'anthropic'
       if (!this.#raw) return this.#begin(event.event.value, served)
     }
-    if (this.#raw) return event.raw === '' ? '' : frame(typeOf(event.raw), event.raw)
+    if (this.#raw) return event.raw === '' ? '' : this.#handThrough(event.raw)
     // The format has one answer for each request.
     if (event.choice > 0) return ''
     switch (event.event.case) {
@@ -145,6 +146,12 @@ export class AnswerEncoder implements ChatAnswer {
       default:
         return this.#blocks.event(event.event)
     }
+  }
+
+  #handThrough(raw: string): string {
+    const type = typeOf(raw)
+    this.#stopped ||= type === 'message_stop'
+    return frame(type, raw)
   }
 
   #begin(value: Started, served: Served): string {

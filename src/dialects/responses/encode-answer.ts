@@ -138,10 +138,10 @@ export class AnswerEncoder implements ChatAnswer {
 
 const typeInFront = /^\s*\{\s*"type"\s*:\s*"([\w.]+)"/
 
-/** The type of an event, which most vendors write first. */
+/** The type of an event, which most vendors write first; one that could break the line it stands on is none. */
 function typeOf(raw: string): string {
   const front = typeInFront.exec(raw)
   if (front?.[1] !== undefined) return front[1]
   const { type } = JSON.parse(raw) as { type?: unknown }
-  return typeof type === 'string' ? type : 'message'
+  return typeof type === 'string' && /^[\w.]+$/.test(type) ? type : 'message'
 }
