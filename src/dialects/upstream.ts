@@ -34,7 +34,7 @@ export function upstreamError(problem: UpstreamProblem): GatewayError {
   const { status, retryAfterSeconds } = problem
   const [type, code, param] = [wordOf(problem.type), wordOf(problem.code), problem.param && scrub(problem.param)]
   const upstream = { status, ...(type !== undefined && { type }), ...(code !== undefined && { code }) }
-  const message = scrub(problem.message)
+  const message = scrub(problem.message).toWellFormed()
   const reason = kept[status]
   if (reason !== undefined) {
     return fail(reason, message || `the provider refused the request with status ${status}`, {

@@ -14,6 +14,7 @@ import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
 import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
+import { HalfPairs } from './half-pairs.ts'
 
 /** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
 export interface Upstream<Options> {
@@ -66,7 +67,8 @@ async function* chat<Options>(
   const decoder = dialect.decodeChat({ ...encoded, passThrough }, options, upstreamRequestId)
   try {
     if (!streamed) {
-      yield decoder.whole(await response.text())
+      const text = await response.text()
+      yield new HalfPairs().mend(decoder.whole(text), text)
       return
     }
     yield* readStream(decoder, response, reader ?? sseReader())
@@ -147,11 +149,12 @@ async function* readStream(
   response: UpstreamResponse,
   reader: MessageReader,
 ): AsyncGenerator<readonly ChatEvent[], void, void> {
+  const pairs = new HalfPairs()
   let begun = false
   let broken: unknown
   try {
     for await (const bytes of response.body) {
-      const events = decodeAll(decoder, reader.read(bytes))
+      const events = decodeAll(decoder, pairs, reader.read(bytes))
       begun ||= events.length > 0
       if (events.length > 0) yield events
       if (decoder.complete) break
@@ -159,8 +162,9 @@ async function* readStream(
   } catch (error) {
     broken = error
   }
-  const rest = broken === undefined ? decodeAll(decoder, reader.end()) : []
-  const { events, failure } = decoder.end()
+  const rest = broken === undefined ? decodeAll(decoder, pairs, reader.end()) : []
+  const { events: last, failure } = decoder.end()
+  const events = pairs.mend(last, '')
   const error = broken ?? failure
   if (error === undefined) yield [...rest, ...events]
   else {
@@ -169,9 +173,11 @@ async function* readStream(
   }
 }
 
-function decodeAll(decoder: ChatDecoder, messages: readonly SseMessage[]): ChatEvent[] {
+function decodeAll(decoder: ChatDecoder, pairs: HalfPairs, messages: readonly SseMessage[]): ChatEvent[] {
   const events: ChatEvent[] = []
-  for (const message of messages) if (!decoder.complete) events.push(...decoder.event(message))
+  for (const message of messages) {
+    if (!decoder.complete) events.push(...pairs.mend(decoder.event(message), message.data))
+  }
   return events
 }
 
