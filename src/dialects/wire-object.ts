@@ -17,8 +17,3 @@ export function readingError(error: unknown): GatewayError {
     ? error
     : fail('provider_error', "the provider's answer could not be read", { cause: error })
 }
-
-/** A text that an upstream sent; empty where it sent none, or something else. */
-export function wireText(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}

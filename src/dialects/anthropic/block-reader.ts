@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import { annotation, providerPart, reasoningDelta, textDelta, toolCallDelta } from '../../model/events.ts'
+import { objectsOf, textOf } from '../scalars.ts'
 import { annotationOf } from './citations.ts'
 import { sign } from './decode-blocks.ts'
 import { signatureOf } from './signatures.ts'
@@ -48,7 +49,7 @@ export class BlockReader {
       start: this.#written,
       call: called ? this.#calls++ : 0,
     }
-    if (Array.isArray(wire['citations'])) block.citations.push(...(wire['citations'] as JsonObject[]))
+    block.citations.push(...objectsOf(wire['citations'] as JsonObject[] | undefined))
     this.#open.set(index, block)
     if (called) events.push(this.#call(block))
     if (wire.type === 'text') events.push(...this.#text(word(wire, 'text')))
@@ -135,7 +136,7 @@ export class BlockReader {
     return providerPart({
       $typeName: 'switchyard.v1.ProviderPart',
       vendor: this.#vendor,
-      type: wire.type ?? '',
+      type: textOf(wire.type),
       json: JSON.stringify(block),
     })
   }

@@ -1,12 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { Annotation } from '#gen/switchyard/v1/chat_pb.ts'
+import { rawOf, textOf } from '../scalars.ts'
 
 /** Reads a citation. `start` and `end` are the offsets of the text it is on: a citation is on the whole of its block. */
 export function annotationOf(citation: JsonObject, start: number, end: number): Annotation {
-  const word = (key: string): string => {
-    const value = citation[key]
-    return typeof value === 'string' ? value : ''
-  }
+  const word = (key: string): string => textOf(citation[key])
   const url = word('url')
   return {
     $typeName: 'switchyard.v1.Annotation',
@@ -15,7 +13,7 @@ export function annotationOf(citation: JsonObject, start: number, end: number): 
     title: word('title') || word('document_title'),
     startIndex: start,
     endIndex: end,
-    raw: citation,
+    raw: rawOf(citation),
   }
 }
 

@@ -2,6 +2,7 @@ import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, GatewayError } from '../../error/index.ts'
 import { finished, rawOnly, started, usageEvent } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { isObject, objectsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { BlockReader } from './block-reader.ts'
 import type { WireEvent, WireMessage, WireUsage } from './types.ts'
@@ -42,15 +43,19 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   whole(text: string): ChatEvent[] {
+    try {
+      return this.#whole(text)
+    } catch (error) {
+      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
+    }
+  }
+
+  #whole(text: string): ChatEvent[] {
     const answer = parseObject(text, 'provider_error') as WireMessage
     if (answer.type === 'error' || answer.error != null) throw upstreamError(problemOf(answer))
     if (!Array.isArray(answer.content)) throw fail('provider_error', "the provider's answer is not a message")
     const events: ChatEvent[] = []
-    try {
-      this.#begin(answer, events)
-    } catch (error) {
-      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
-    }
+    this.#begin(answer, events)
     this.#done = true
     events.push(...this.end().events)
     const last = events.at(-1)
@@ -123,7 +128,7 @@ export class AnswerDecoder implements ChatDecoder {
         return
       case 'message_delta':
         this.#stop(wire.delta ?? {})
-        if (wire.usage != null) this.#usage = revise(this.#usage, wire.usage)
+        if (isObject(wire.usage)) this.#usage = revise(this.#usage, wire.usage)
         return
       case 'message_stop':
         this.#done = true
@@ -147,16 +152,16 @@ export class AnswerDecoder implements ChatDecoder {
     const tier = message.usage?.service_tier
     events.push(
       started({
-        id: message.id ?? '',
-        model: message.model ?? '',
+        id: textOf(message.id),
+        model: textOf(message.model),
         rawDialect: passThrough ? 'anthropic' : '',
         dropped: [...dropped],
         upstreamRequestId,
-        serviceTier: typeof tier === 'string' ? tier : '',
+        serviceTier: textOf(tier),
       }),
     )
-    if (message.usage != null) this.#usage = revise(this.#usage, message.usage)
-    for (const [index, block] of (message.content ?? []).entries()) {
+    if (isObject(message.usage)) this.#usage = revise(this.#usage, message.usage)
+    for (const [index, block] of objectsOf(message.content).entries()) {
       events.push(...this.#blocks.open(index, block), ...this.#blocks.close(index))
     }
     this.#stop({ stop_reason: message.stop_reason, stop_sequence: message.stop_sequence })

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
 /**
@@ -16,21 +16,24 @@ export function revise(before: WireUsage | undefined, later: WireUsage): WireUsa
  * The two lifetimes of cache writes are told only at the start of a stream, and bound by the total that its end tells.
  */
 export function usageOf(wire: WireUsage): Usage {
-  const cacheReadTokens = tokenCount(wire.cache_read_input_tokens)
+  const read = tokenCount(wire.cache_read_input_tokens)
   const fiveMinutes = tokenCount(wire.cache_creation?.['ephemeral_5m_input_tokens'])
   const hour = tokenCount(wire.cache_creation?.['ephemeral_1h_input_tokens'])
-  const written = tokenCount(wire.cache_creation_input_tokens ?? fiveMinutes + hour)
+  const created = tokenCount(wire.cache_creation_input_tokens ?? fiveMinutes + hour)
+  const inputTokens = tokenCount(tokenCount(wire.input_tokens) + read + created)
+  const cacheReadTokens = tokenCount(read, inputTokens)
+  const written = tokenCount(created, inputTokens - cacheReadTokens)
   const cacheWrite1hTokens = Math.min(hour, written)
   const outputTokens = tokenCount(wire.output_tokens)
   return usage({
-    inputTokens: tokenCount(tokenCount(wire.input_tokens) + cacheReadTokens + written),
+    inputTokens,
     outputTokens,
     cacheReadTokens,
     cacheWrite5mTokens: written - cacheWrite1hTokens,
     cacheWrite1hTokens,
     reasoningTokens: tokenCount(wire.output_tokens_details?.['thinking_tokens'], outputTokens),
     webSearches: tokenCount(wire.server_tool_use?.['web_search_requests']),
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }
 

@@ -15,7 +15,8 @@ import {
   usageEvent,
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
-import { parseObject, readingError, wireText } from '../wire-object.ts'
+import { isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
+import { parseObject, readingError } from '../wire-object.ts'
 import { exceptionError } from './errors.ts'
 import { exceptionEvent } from './frames.ts'
 import type {
@@ -83,7 +84,7 @@ export class AnswerDecoder implements ChatDecoder {
     const events: ChatEvent[] = []
     try {
       const wire: WireEvent & { readonly type?: string } = parseObject(data, 'provider_interrupted')
-      if (event === exceptionEvent) throw exceptionError(wire.type ?? '', wire.message ?? '')
+      if (event === exceptionEvent) throw exceptionError(textOf(wire.type), textOf(wire.message))
       this.#read(event ?? '', wire, events)
     } catch (error) {
       this.#failure ??= readingError(error)
@@ -153,17 +154,17 @@ export class AnswerDecoder implements ChatDecoder {
   #start(serviceTier: string | undefined): ChatEvent {
     this.#begun = true
     const { dropped, upstreamRequestId } = this.#facts
-    return started({ dropped: [...dropped], upstreamRequestId, serviceTier: wireText(serviceTier) })
+    return started({ dropped: [...dropped], upstreamRequestId, serviceTier: textOf(serviceTier) })
   }
 
   #stop({ stopReason, additionalModelResponseFields: more }: WireEvent): void {
-    this.#stopWord ??= wireText(stopReason)
+    this.#stopWord ??= textOf(stopReason)
     if (more === null || typeof more !== 'object' || !('stop_sequence' in more)) return
     if (typeof more.stop_sequence === 'string') this.#stopSequence = more.stop_sequence
   }
 
   #count(wire: WireUsage | undefined): void {
-    if (wire !== undefined && wire !== null) this.#usage = usageOf(wire)
+    if (isObject(wire)) this.#usage = usageOf(wire)
   }
 
   #open(index: number, start: WireStart, events: ChatEvent[]): BlockState {
@@ -175,28 +176,28 @@ export class AnswerDecoder implements ChatDecoder {
       input: '',
       served,
       results: [],
-      imageFormat: start.image?.format ?? 'png',
+      imageFormat: textOf(start.image?.format) || 'png',
     }
     this.#blocks.set(index, state)
     if (state.call !== undefined)
-      events.push(toolCallDelta({ index: state.call, id: wireText(toolUse?.toolUseId), name: wireText(toolUse?.name) }))
+      events.push(toolCallDelta({ index: state.call, id: textOf(toolUse?.toolUseId), name: textOf(toolUse?.name) }))
     return state
   }
 
   #readDelta(index: number, delta: WireDelta, events: ChatEvent[]): void {
     if (typeof delta.text === 'string' && delta.text !== '') events.push(textDelta(delta.text))
-    if (delta.citation !== undefined) events.push(cited(delta.citation))
+    if (isObject(delta.citation)) events.push(cited(delta.citation))
     const { reasoningContent: reasoning, toolUse } = delta
     if (reasoning !== undefined) events.push(...this.#reasoning(reasoning))
     if (toolUse !== undefined) {
       const state = this.#blocks.get(index) ?? this.#open(index, { toolUse: {} }, events)
-      const input = wireText(toolUse.input)
+      const input = textOf(toolUse.input)
       state.input += input
       if (state.call !== undefined && input !== '')
         events.push(toolCallDelta({ index: state.call, argumentsJson: input }))
     }
     if (Array.isArray(delta.toolResult)) this.#blocks.get(index)?.results.push(...(delta.toolResult as JsonObject[]))
-    if (delta.image?.source?.bytes !== undefined)
+    if (typeof delta.image?.source?.bytes === 'string')
       events.push(pictured(delta.image.source.bytes, this.#blocks.get(index)?.imageFormat ?? 'png'))
   }
 
@@ -224,19 +225,22 @@ export class AnswerDecoder implements ChatDecoder {
     if (toolUse !== undefined && !isServed(toolUse)) {
       const { toolUseId, name, input = {} } = toolUse
       const argumentsJson = typeof input === 'string' ? input : JSON.stringify(input)
-      events.push(toolCallDelta({ index: this.#calls++, id: wireText(toolUseId), name: wireText(name), argumentsJson }))
+      events.push(toolCallDelta({ index: this.#calls++, id: textOf(toolUseId), name: textOf(name), argumentsJson }))
     } else if (toolUse !== undefined || toolResult !== undefined) events.push(this.#served(block))
-    if (picture?.source?.bytes !== undefined) events.push(pictured(picture.source.bytes, picture.format ?? 'png'))
-    for (const piece of citationsContent?.content ?? []) if (piece.text) events.push(textDelta(piece.text))
-    for (const citation of citationsContent?.citations ?? []) events.push(cited(citation))
+    if (typeof picture?.source?.bytes === 'string')
+      events.push(pictured(picture.source.bytes, textOf(picture.format) || 'png'))
+    for (const { text: piece } of objectsOf(citationsContent?.content)) {
+      if (textOf(piece) !== '') events.push(textDelta(textOf(piece)))
+    }
+    for (const citation of objectsOf(citationsContent?.citations)) events.push(cited(citation))
   }
 
-  #reasoning({ text = '', signature = '', redactedContent = '' }: NonNullable<WireDelta['reasoningContent']>) {
+  #reasoning(wire: NonNullable<WireDelta['reasoningContent']>): ChatEvent[] {
     const events: ChatEvent[] = []
+    const [text, signature, sealed] = [textOf(wire.text), textOf(wire.signature), textOf(wire.redactedContent)]
     if (text !== '' || signature !== '')
       events.push(reasoningDelta({ text, ...(signature !== '' && { signature: this.#signature(signature) }) }))
-    if (redactedContent !== '')
-      events.push(reasoningDelta({ redacted: true, signature: this.#signature(redactedContent) }))
+    if (sealed !== '') events.push(reasoningDelta({ redacted: true, signature: this.#signature(sealed) }))
     return events
   }
 
@@ -271,11 +275,11 @@ function cited(citation: WireCitation): ChatEvent {
   return annotation({
     $typeName: 'switchyard.v1.Annotation',
     type: 'citation',
-    url: citation.location?.web?.url ?? '',
-    title: citation.title ?? citation.source ?? '',
+    url: textOf(citation.location?.web?.url),
+    title: textOf(citation.title ?? citation.source),
     startIndex: 0,
     endIndex: 0,
-    raw: citation as JsonObject,
+    raw: rawOf(citation),
   })
 }
 

@@ -1,23 +1,24 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { objectsOf, rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
 /** Reads a `usage` object of Converse: what was read from and written to the cache is beside `inputTokens`, and added to it. */
 export function usageOf(wire: WireUsage): Usage {
   const read = tokenCount(wire.cacheReadInputTokens)
   const written = tokenCount(wire.cacheWriteInputTokens)
-  const hourly = (wire.cacheDetails ?? []).filter(({ ttl }) => ttl === '1h')
-  const cacheWrite1hTokens = Math.min(
-    written,
-    hourly.reduce((sum, { inputTokens }) => sum + tokenCount(inputTokens), 0),
-  )
+  const inputTokens = tokenCount(tokenCount(wire.inputTokens) + read + written)
+  const cacheReadTokens = tokenCount(read, inputTokens)
+  const cacheWriteTokens = tokenCount(written, inputTokens - cacheReadTokens)
+  const hourly = objectsOf(wire.cacheDetails).filter(({ ttl }) => ttl === '1h')
+  const hours = hourly.reduce((sum, { inputTokens: tokens }) => sum + tokenCount(tokens), 0)
+  const cacheWrite1hTokens = tokenCount(hours, cacheWriteTokens)
   return usage({
-    inputTokens: tokenCount(wire.inputTokens) + read + written,
+    inputTokens,
     outputTokens: tokenCount(wire.outputTokens),
-    cacheReadTokens: read,
-    cacheWrite5mTokens: written - cacheWrite1hTokens,
+    cacheReadTokens,
+    cacheWrite5mTokens: cacheWriteTokens - cacheWrite1hTokens,
     cacheWrite1hTokens,
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }

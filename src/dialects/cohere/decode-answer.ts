@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { JsonObject } from '@bufbuild/protobuf'
 import { type ChatEvent, FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
@@ -13,9 +12,10 @@ import {
   usageEvent,
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { countOf, isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
 import { scrub } from '../scrub.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
-import { parseObject, readingError, wireText } from '../wire-object.ts'
+import { parseObject, readingError } from '../wire-object.ts'
 import type { WireAnswer, WireCitation, WireContent, WireEvent, WireToolCall, WireUsage } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
@@ -93,16 +93,16 @@ export class AnswerDecoder implements ChatDecoder {
     if (message === null || typeof message !== 'object' || typeof answer.finish_reason !== 'string')
       throw fail('provider_error', "the provider's answer is not one of the chat of version 2")
     const events = [this.#start(answer.id)]
-    if (message.tool_plan) events.push(reasoningDelta({ text: message.tool_plan }))
-    const notes = (message.citations ?? []).filter(isOfText)
-    const content = message.content ?? []
+    events.push(...planOf(message.tool_plan))
+    const notes = objectsOf(message.citations).filter(isOfText)
+    const content = objectsOf(message.content)
     const lastText = content.findLastIndex(({ type }) => type === 'text')
     for (const [index, block] of content.entries()) {
       events.push(...contentOf(block))
       if (block.type !== 'text') continue
       events.push(...notes.filter(({ content_index: about = lastText }) => about === index).map(citationOf))
     }
-    for (const call of message.tool_calls ?? []) this.#openCall(this.#called, call, events)
+    for (const call of objectsOf(message.tool_calls)) this.#openCall(this.#called, call, events)
     this.#finish(answer.finish_reason, answer.error, answer.usage)
     const { events: ending, failure } = this.end()
     if (failure !== undefined) throw failure
@@ -125,7 +125,7 @@ export class AnswerDecoder implements ChatDecoder {
         events.push(...contentOf(message?.content ?? {}))
         return
       case 'tool-plan-delta':
-        if (message?.tool_plan) events.push(reasoningDelta({ text: message.tool_plan }))
+        events.push(...planOf(message?.tool_plan))
         return
       case 'tool-call-start':
         this.#openCall(wire.index ?? this.#called, message?.tool_calls ?? {}, events)
@@ -141,7 +141,7 @@ export class AnswerDecoder implements ChatDecoder {
         return
       case 'message-end':
         for (const index of this.#calls.keys()) this.#closeCall(index, events)
-        this.#finish(wireText(wire.delta?.finish_reason), wire.delta?.error, wire.delta?.usage)
+        this.#finish(textOf(wire.delta?.finish_reason), wire.delta?.error, wire.delta?.usage)
         this.#done = true
         return
       default: // message-start, content-end, citation-end, and what the vendor may add
@@ -151,15 +151,15 @@ export class AnswerDecoder implements ChatDecoder {
   #start(id: string | undefined): ChatEvent {
     this.#begun = true
     const { dropped, upstreamRequestId } = this.#facts
-    return started({ id: wireText(id), dropped: [...dropped], upstreamRequestId })
+    return started({ id: textOf(id), dropped: [...dropped], upstreamRequestId })
   }
 
   #openCall(wireIndex: number, { id, function: called }: WireToolCall, events: ChatEvent[]): void {
-    const given = wireText(called?.arguments)
+    const given = textOf(called?.arguments)
     const state: CallState = { index: this.#called++, begun: given !== '' }
     this.#calls.set(wireIndex, state)
-    const known = wireText(id) || `call_${randomUUID().replaceAll('-', '')}`
-    events.push(toolCallDelta({ index: state.index, id: known, name: wireText(called?.name), argumentsJson: given }))
+    const known = textOf(id) || `call_${randomUUID().replaceAll('-', '')}`
+    events.push(toolCallDelta({ index: state.index, id: known, name: textOf(called?.name), argumentsJson: given }))
   }
 
   #readCall(wireIndex: number, wire: WireToolCall, events: ChatEvent[]): void {
@@ -168,7 +168,7 @@ export class AnswerDecoder implements ChatDecoder {
       this.#openCall(wireIndex, wire, events)
       return
     }
-    const argumentsJson = wireText(wire.function?.arguments)
+    const argumentsJson = textOf(wire.function?.arguments)
     if (argumentsJson === '') return
     state.begun = true
     events.push(toolCallDelta({ index: state.index, argumentsJson }))
@@ -184,8 +184,8 @@ export class AnswerDecoder implements ChatDecoder {
 
   #finish(word: string, error: string | undefined, wireUsage: WireUsage | null | undefined): void {
     this.#finishWord ??= word
-    if (wireUsage) this.#usage = usageOf(wireUsage)
-    if (finishReasonOf(word, false) === FinishReason.ERROR) this.#failure ??= refused(wireText(error) || word)
+    if (isObject(wireUsage)) this.#usage = usageOf(wireUsage)
+    if (finishReasonOf(word, false) === FinishReason.ERROR) this.#failure ??= refused(textOf(error) || word)
   }
 }
 
@@ -199,9 +199,12 @@ function contentOf({ text, thinking }: WireContent): ChatEvent[] {
   return typeof text === 'string' && text !== '' ? [textDelta(text)] : []
 }
 
+function planOf(plan: unknown): ChatEvent[] {
+  return textOf(plan) === '' ? [] : [reasoningDelta({ text: textOf(plan) })]
+}
+
 function citationsIn(value: WireCitation | readonly WireCitation[] | undefined): readonly WireCitation[] {
-  if (value === undefined || value === null) return []
-  return Array.isArray(value) ? (value as readonly WireCitation[]) : [value as WireCitation]
+  return objectsOf(Array.isArray(value) ? (value as readonly WireCitation[]) : [value as WireCitation])
 }
 
 /** Notes on reasoning and plans have offsets in those, and no place. */
@@ -210,17 +213,16 @@ function isOfText({ type }: WireCitation): boolean {
 }
 
 function citationOf(wire: WireCitation): ChatEvent {
-  const sources = (wire.sources ?? []).map(({ document, tool_output: output }) => document ?? output ?? {})
+  const sources = objectsOf(wire.sources).map(({ document, tool_output: output }) => document ?? output ?? {})
   const word = (key: string): string =>
     sources.map((source) => source[key]).find((value) => typeof value === 'string') ?? ''
-  const offset = (value: number | undefined): number => (value !== undefined && value > 0 ? Math.trunc(value) : 0)
   return annotation({
     $typeName: 'switchyard.v1.Annotation',
     type: 'citation',
     url: word('url'),
     title: word('title'),
-    startIndex: offset(wire.start),
-    endIndex: offset(wire.end),
-    raw: wire as JsonObject,
+    startIndex: countOf(wire.start),
+    endIndex: countOf(wire.end),
+    raw: rawOf(wire),
   })
 }

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { isObject, rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
 /**
@@ -9,14 +9,14 @@ import type { WireUsage } from './types.ts'
  */
 export function usageOf(wire: WireUsage): Usage | undefined {
   const counted = wire.tokens ?? wire.billed_units
-  if (counted === undefined || counted === null) return undefined
+  if (!isObject(counted)) return undefined
   const imageInputTokens = tokenCount(wire.tokens?.image_tokens)
-  const inputTokens = tokenCount(counted.input_tokens) + imageInputTokens
+  const inputTokens = tokenCount(tokenCount(counted.input_tokens) + imageInputTokens)
   return usage({
     inputTokens,
     outputTokens: tokenCount(counted.output_tokens),
     cacheReadTokens: tokenCount(wire.cached_tokens, inputTokens),
     imageInputTokens,
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }

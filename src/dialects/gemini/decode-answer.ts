@@ -18,6 +18,7 @@ import {
   usageEvent,
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { countOf, isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { citationsOf, logprobsOf, Sources } from './decode-sources.ts'
 import { PartialArguments } from './partial-args.ts'
@@ -72,6 +73,14 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   whole(text: string): ChatEvent[] {
+    try {
+      return this.#whole(text)
+    } catch (error) {
+      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
+    }
+  }
+
+  #whole(text: string): ChatEvent[] {
     const events: ChatEvent[] = []
     const value = parse(text, 'provider_error')
     const chunks = Array.isArray(value) ? (value as unknown[]) : [value]
@@ -106,11 +115,14 @@ export class AnswerDecoder implements ChatDecoder {
     const failure = this.#failure ?? this.#incomplete()
     if (failure !== undefined) return { events: counted, failure }
     const events: ChatEvent[] = []
-    for (const [choice, state] of [...this.#candidates].toSorted(([one], [other]) => one - other)) {
+    const candidates = [...this.#candidates].toSorted(([one], [other]) => one - other)
+    for (const [choice, state] of candidates) {
       closeCall(state, choice, events)
       events.push(...state.sources.annotations(choice))
-      const reason = finishReasonOf(state.finishWord, state.calls > 0)
-      events.push(finished({ reason, upstreamReason: state.finishWord }, choice))
+    }
+    for (const [choice, { finishWord, calls }] of candidates) {
+      const reason = finishReasonOf(finishWord, calls > 0)
+      events.push(finished({ reason, upstreamReason: finishWord }, choice))
     }
     if (this.#candidates.size === 0)
       events.push(finished({ reason: FinishReason.CONTENT_FILTER, upstreamReason: this.#blockWord }))
@@ -134,9 +146,9 @@ export class AnswerDecoder implements ChatDecoder {
     const first = events.length
     if (!this.#begun) events.push(this.#start(answer))
     const { usageMetadata } = answer
-    if (usageMetadata != null && hasCounts(usageMetadata)) this.#usage = usageOf(usageMetadata)
+    if (isObject(usageMetadata) && hasCounts(usageMetadata)) this.#usage = usageOf(usageMetadata)
     this.#blockWord ||= blockWordOf(answer.promptFeedback?.blockReason)
-    for (const candidate of answer.candidates ?? []) if (candidate != null) this.#readCandidate(candidate, events)
+    for (const candidate of objectsOf(answer.candidates)) this.#readCandidate(candidate, events)
     if (raw === '') return
     const head = events[first]
     if (head === undefined) events.push(rawOnly(raw))
@@ -146,11 +158,11 @@ export class AnswerDecoder implements ChatDecoder {
   #start(answer: WireAnswer): ChatEvent {
     this.#begun = true
     const { passThrough, dropped, upstreamRequestId } = this.#facts
-    const made = Date.parse(answer.createTime ?? '')
+    const made = Date.parse(textOf(answer.createTime))
     return started({
-      id: answer.responseId ?? '',
-      model: answer.modelVersion ?? '',
-      created: Number.isNaN(made) ? 0n : BigInt(Math.floor(made / 1000)),
+      id: textOf(answer.responseId),
+      model: textOf(answer.modelVersion),
+      created: secondsOf(made / 1000),
       rawDialect: passThrough ? 'gemini' : '',
       dropped: [...dropped],
       upstreamRequestId,
@@ -158,12 +170,12 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #readCandidate(wire: WireCandidate, events: ChatEvent[]): void {
-    const choice = wire.index ?? 0
+    const choice = countOf(wire.index)
     const state = this.#candidate(choice)
-    for (const part of wire.content?.parts ?? []) if (part != null) this.#readPart(part, choice, state, events)
+    for (const part of objectsOf(wire.content?.parts)) this.#readPart(part, choice, state, events)
     const probabilities = logprobsOf(wire.logprobsResult)
     if (probabilities !== undefined) events.push(logprobs(probabilities, choice))
-    if (wire.groundingMetadata != null) state.sources.ground(wire.groundingMetadata)
+    if (isObject(wire.groundingMetadata)) state.sources.ground(wire.groundingMetadata)
     state.sources.cite(citationsOf(wire.citationMetadata))
     const word = finishWordOf(wire.finishReason)
     if (word !== '') state.finishWord = word
@@ -182,13 +194,14 @@ export class AnswerDecoder implements ChatDecoder {
     const { thoughtSignature, ...rest } = part
     const sealed = typeof thoughtSignature === 'string' && thoughtSignature !== ''
     const seal = sealed ? { signature: signature(vendor, thoughtSignature) } : {}
-    if (part.functionCall != null) {
+    if (isObject(part.functionCall)) {
       readCall(part.functionCall, seal, choice, state, events)
       return
     }
     const { inlineData, fileData } = part
-    if (inlineData != null && part.thought !== true) {
-      const { mimeType = '', data = '' } = inlineData
+    if (isObject(inlineData) && part.thought !== true) {
+      const mimeType = textOf(inlineData.mimeType)
+      const data = textOf(inlineData.data)
       const bytes = (): Uint8Array => new Uint8Array(Buffer.from(data, 'base64'))
       if (mimeType.startsWith('image/')) {
         events.push(image(imageOf({ case: 'data', value: bytes() }, mimeType, seal), choice))
@@ -200,9 +213,9 @@ export class AnswerDecoder implements ChatDecoder {
         return
       }
     }
-    if (fileData?.fileUri !== undefined && part.thought !== true && (fileData.mimeType ?? '').startsWith('image/')) {
-      const source = { case: 'url' as const, value: fileData.fileUri }
-      events.push(image(imageOf(source, fileData.mimeType ?? '', seal), choice))
+    const linked = { url: textOf(fileData?.fileUri), mimeType: textOf(fileData?.mimeType) }
+    if (linked.url !== '' && part.thought !== true && linked.mimeType.startsWith('image/')) {
+      events.push(image(imageOf({ case: 'url', value: linked.url }, linked.mimeType, seal), choice))
       return
     }
     const type = Object.keys(rest).find(
@@ -242,8 +255,8 @@ function readCall(
   state: CandidateState,
   events: ChatEvent[],
 ): void {
-  const pieces = wire.partialArgs ?? []
-  const name = wire.name ?? ''
+  const pieces = objectsOf(wire.partialArgs)
+  const name = textOf(wire.name)
   if (name === '' && state.open !== undefined) {
     for (const piece of pieces) state.open.values.add(piece)
     if (wire.willContinue !== true) closeCall(state, choice, events)

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { ChatEvent, Logprobs, TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
 import { annotation } from '../../model/events.ts'
+import { isObject, listOf, numberOf, objectsOf, textOf } from '../scalars.ts'
 import type { WireCandidate, WireCitation, WireGrounding, WireLogprob } from './types.ts'
 
 /** Where a candidate's text comes from, told in full with each chunk or once at the end: the last word holds. */
@@ -16,7 +17,7 @@ export class Sources {
 
   /** Takes in what a search found. */
   ground(wire: WireGrounding): void {
-    if ((wire.groundingChunks ?? []).length > 0) this.#grounding = wire
+    if (listOf(wire.groundingChunks).length > 0) this.#grounding = wire
   }
 
   /** Takes in citations; one that is repeated counts once. */
@@ -36,8 +37,8 @@ export class Sources {
         {
           $typeName: 'switchyard.v1.Annotation',
           type: 'url_citation',
-          url: uri ?? '',
-          title: title ?? '',
+          url: textOf(uri),
+          title: textOf(title),
           startIndex: place(startIndex),
           endIndex: place(endIndex),
         },
@@ -49,43 +50,43 @@ export class Sources {
 
 /** One citation for each text that rests on a source; one without a place for a source that no text names. */
 function groundedCitations({ groundingChunks, groundingSupports }: WireGrounding): WireCitation[] {
-  const chunks = groundingChunks ?? []
+  const chunks = listOf(groundingChunks).map((chunk) => (isObject(chunk?.web) ? chunk.web : undefined))
   const named = new Set<number>()
-  const placed = (groundingSupports ?? []).flatMap(({ segment, groundingChunkIndices }) =>
-    (groundingChunkIndices ?? []).flatMap((index) => {
-      const web = chunks[index]?.web
-      if (web == null) return []
+  const placed = objectsOf(groundingSupports).flatMap(({ segment, groundingChunkIndices }) =>
+    listOf(groundingChunkIndices).flatMap((index) => {
+      const web = chunks[index]
+      if (web === undefined) return []
       named.add(index)
       return [{ ...web, startIndex: segment?.startIndex ?? 0, endIndex: segment?.endIndex ?? 0 }]
     }),
   )
-  const others = chunks.flatMap(({ web }, index) => (web == null || named.has(index) ? [] : [web]))
+  const others = chunks.flatMap((web, index) => (web === undefined || named.has(index) ? [] : [web]))
   return [...placed, ...others]
 }
 
 /** Citations under either of the names that Google's two APIs have for them. */
 export function citationsOf(wire: WireCandidate['citationMetadata']): readonly WireCitation[] {
-  return wire?.citationSources ?? wire?.citations ?? []
+  return objectsOf(wire?.citationSources ?? wire?.citations)
 }
 
 /** Log probabilities, where there are any. */
 export function logprobsOf(wire: WireCandidate['logprobsResult']): Logprobs | undefined {
-  const chosen = wire?.chosenCandidates ?? []
+  const chosen = objectsOf(wire?.chosenCandidates)
   if (chosen.length === 0) return undefined
-  const tops = wire?.topCandidates ?? []
+  const tops = listOf(wire?.topCandidates)
   const content = chosen.map((token, index) => ({
     ...tokenOf(token),
-    top: (tops[index]?.candidates ?? []).map(tokenOf),
+    top: objectsOf(tops[index]?.candidates).map(tokenOf),
   }))
   return { $typeName: 'switchyard.v1.Logprobs', content, refusal: [] }
 }
 
 function tokenOf(wire: WireLogprob): TokenLogprob {
-  const token = wire.token ?? ''
+  const token = textOf(wire.token)
   return {
     $typeName: 'switchyard.v1.TokenLogprob',
     token,
-    logprob: wire.logProbability ?? 0,
+    logprob: numberOf(wire.logProbability),
     utf8: new Uint8Array(Buffer.from(token)),
     top: [],
   }

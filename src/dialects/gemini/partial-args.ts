@@ -1,3 +1,4 @@
+import { textOf } from '../scalars.ts'
 import type { WirePartialArg } from './types.ts'
 
 type Node = Record<string, unknown> | unknown[]
@@ -13,7 +14,7 @@ export class PartialArguments {
 
   /** Takes one value in. */
   add(piece: WirePartialArg): void {
-    const path = piece.jsonPath ?? ''
+    const path = textOf(piece.jsonPath)
     const steps = stepsOf(path)
     const last = steps?.pop()
     if (steps === undefined || last === undefined) return
@@ -39,6 +40,9 @@ function valueOf({ stringValue, numberValue, boolValue }: WirePartialArg): unkno
   return stringValue ?? numberValue ?? boolValue ?? null
 }
 
+/** Steps of a path at most: nobody nests arguments deeper, and what is too deep cannot be written. */
+const mostSteps = 100
+
 /** The names and indices of a path; undefined when it is not one of members alone. */
 function stepsOf(path: string): (string | number)[] | undefined {
   const steps: (string | number)[] = []
@@ -46,7 +50,7 @@ function stepsOf(path: string): (string | number)[] | undefined {
   step.lastIndex = path.startsWith('$') ? 1 : path.length
   while (step.lastIndex < path.length) {
     const found = step.exec(path)
-    if (found === null) return undefined
+    if (found === null || steps.length === mostSteps) return undefined
     const [, name, index, single, double] = found
     if (index !== undefined) steps.push(Number(index))
     else steps.push(name ?? (single ?? double ?? '').replaceAll(/\\(.)/g, '$1'))

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { rawOf } from '../scalars.ts'
 import type { WireModality, WireUsage } from './types.ts'
 import { modalityOf } from './words.ts'
 
@@ -37,7 +37,7 @@ export function usageOf(wire: WireUsage): Usage {
     cacheReadImageTokens: tokenCount(cached(...pictures), Math.min(cacheReadTokens, imageInputTokens)),
     videoInputTokens: tokenCount(given('VIDEO'), imageInputTokens),
     videoOutputTokens: tokenCount(made('VIDEO'), imageOutputTokens),
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }
 

@@ -12,8 +12,9 @@ import {
   usageEvent,
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { listOf, numberOf, objectsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
-import { parseObject, readingError, wireText } from '../wire-object.ts'
+import { parseObject, readingError } from '../wire-object.ts'
 import type { WireAnswer, WireLogprob, WireToolCall } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
@@ -91,13 +92,13 @@ export class AnswerDecoder implements ChatDecoder {
     const { thinking, content, tool_calls: calls } = wire.message ?? {}
     if (typeof thinking === 'string' && thinking !== '') events.push(reasoningDelta({ text: thinking }))
     if (typeof content === 'string' && content !== '') events.push(textDelta(content))
-    for (const call of calls ?? []) events.push(this.#call(call))
-    if (wire.logprobs?.length) {
-      const tokens = wire.logprobs.map(tokenOf)
+    for (const call of objectsOf(calls)) events.push(this.#call(call))
+    const tokens = objectsOf(wire.logprobs).map(ratedToken)
+    if (tokens.length > 0) {
       events.push(logprobs({ $typeName: 'switchyard.v1.Logprobs', content: tokens, refusal: [] }))
     }
     if (wire.done !== true) return
-    this.#doneWord = wireText(wire.done_reason)
+    this.#doneWord = textOf(wire.done_reason)
     this.#usage = usageOf(wire)
     this.#done = true
   }
@@ -105,9 +106,9 @@ export class AnswerDecoder implements ChatDecoder {
   #start({ model, created_at: created }: WireAnswer): ChatEvent {
     this.#begun = true
     const { dropped, upstreamRequestId } = this.#facts
-    const seconds = Math.trunc(Date.parse(wireText(created)) / 1000) || 0
+    const seconds = Math.trunc(Date.parse(textOf(created)) / 1000) || 0
     return started({
-      model: wireText(model),
+      model: textOf(model),
       created: BigInt(Math.max(0, seconds)),
       dropped: [...dropped],
       upstreamRequestId,
@@ -119,14 +120,24 @@ export class AnswerDecoder implements ChatDecoder {
     const given = called?.arguments ?? {}
     return toolCallDelta({
       index: this.#calls++,
-      id: wireText(id) || `call_${randomUUID().replaceAll('-', '')}`,
-      name: wireText(called?.name),
+      id: textOf(id) || `call_${randomUUID().replaceAll('-', '')}`,
+      name: textOf(called?.name),
       argumentsJson: typeof given === 'string' ? given : JSON.stringify(given),
     })
   }
 }
 
-function tokenOf({ token = '', logprob = 0, bytes, top_logprobs: rivals }: WireLogprob): TokenLogprob {
-  const utf8 = new Uint8Array(bytes ?? [])
-  return { $typeName: 'switchyard.v1.TokenLogprob', token, logprob, utf8, top: (rivals ?? []).map(tokenOf) }
+function ratedToken(wire: WireLogprob): TokenLogprob {
+  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
+}
+
+function tokenOf({ token, logprob, bytes }: WireLogprob): TokenLogprob {
+  const utf8 = new Uint8Array(listOf(bytes))
+  return {
+    $typeName: 'switchyard.v1.TokenLogprob',
+    token: textOf(token),
+    logprob: numberOf(logprob),
+    utf8,
+    top: [],
+  }
 }

@@ -1,5 +1,6 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { rawOf } from '../scalars.ts'
 import type { WireAnswer } from './types.ts'
 
 /** Reads the counts that the last line of an answer has; a prompt that was all in the cache has no count. Undefined without any. */
@@ -8,9 +9,9 @@ export function usageOf({ prompt_eval_count: prompt, eval_count: made }: WireAns
   return usage({
     inputTokens: tokenCount(prompt),
     outputTokens: tokenCount(made),
-    raw: {
+    raw: rawOf({
       ...(prompt !== undefined && { prompt_eval_count: prompt }),
       ...(made !== undefined && { eval_count: made }),
-    },
+    }),
   })
 }

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import type { JsonObject } from '@bufbuild/protobuf'
 import { FinishReason, type ChatEvent, type Logprobs, type TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, GatewayError } from '../../error/index.ts'
@@ -19,7 +18,7 @@ import {
 } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
-import { countOf, isObject, listOf, secondsOf, textOf } from './scalars.ts'
+import { countOf, isObject, listOf, numberOf, objectsOf, rawOf, secondsOf, textOf } from '../scalars.ts'
 import type {
   WireAnswer,
   WireChoice,
@@ -350,7 +349,7 @@ function readAnnotation(note: Record<string, unknown>, choice: number): ChatEven
       title: textOf(inner['title']),
       startIndex: countOf(inner['start_index']),
       endIndex: countOf(inner['end_index']),
-      raw: note as JsonObject,
+      raw: rawOf(note),
     },
     choice,
   )
@@ -359,17 +358,21 @@ function readAnnotation(note: Record<string, unknown>, choice: number): ChatEven
 function logprobsOf(content: WireLogprob[] | null | undefined, refusal: WireLogprob[] | null | undefined): Logprobs {
   return {
     $typeName: 'switchyard.v1.Logprobs',
-    content: listOf(content).map(tokenOf),
-    refusal: listOf(refusal).map(tokenOf),
+    content: objectsOf(content).map(ratedToken),
+    refusal: objectsOf(refusal).map(ratedToken),
   }
+}
+
+function ratedToken(wire: WireLogprob): TokenLogprob {
+  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
 }
 
 function tokenOf(wire: WireLogprob): TokenLogprob {
   return {
     $typeName: 'switchyard.v1.TokenLogprob',
     token: textOf(wire.token),
-    logprob: typeof wire.logprob === 'number' ? wire.logprob : 0,
+    logprob: numberOf(wire.logprob),
     utf8: new Uint8Array(listOf(wire.bytes)),
-    top: listOf(wire.top_logprobs).map(tokenOf),
+    top: [],
   }
 }

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
 /**
@@ -42,7 +42,7 @@ export function usageOf(wire: WireUsage): Usage {
     imageOutputTokens: tokenCount(made['image_tokens'], outputTokens),
     acceptedPredictionTokens: tokenCount(made['accepted_prediction_tokens'], outputTokens),
     rejectedPredictionTokens: tokenCount(made['rejected_prediction_tokens'], outputTokens),
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }
 

@@ -1,5 +1,5 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Annotation } from '#gen/switchyard/v1/chat_pb.ts'
+import { countOf, rawOf, textOf } from '../scalars.ts'
 
 /** Members of a `url_citation` that the contract has fields for. */
 const told: ReadonlySet<string> = new Set(['type', 'url', 'title', 'start_index', 'end_index'])
@@ -9,19 +9,17 @@ const told: ReadonlySet<string> = new Set(['type', 'url', 'title', 'start_index'
  * do not tell stays in `raw`.
  */
 export function annotationOf(wire: Record<string, unknown>, start = 0): Annotation {
-  const word = (key: string): string => (typeof wire[key] === 'string' ? wire[key] : '')
-  const offset = (key: string): number =>
-    typeof wire[key] === 'number' && wire[key] >= 0 ? Math.min(Math.trunc(wire[key]) + start, 0xffff_ffff) : 0
-  const type = word('type')
+  const offset = (value: unknown): number => (typeof value === 'number' && value >= 0 ? countOf(value + start) : 0)
+  const type = textOf(wire['type'])
   const whole = type === 'url_citation' && Object.keys(wire).every((key) => told.has(key))
   return {
     $typeName: 'switchyard.v1.Annotation',
     type,
-    url: word('url'),
-    title: word('title'),
-    startIndex: offset('start_index'),
-    endIndex: offset('end_index'),
-    ...(!whole && { raw: wire as JsonObject }),
+    url: textOf(wire['url']),
+    title: textOf(wire['title']),
+    startIndex: offset(wire['start_index']),
+    endIndex: offset(wire['end_index']),
+    raw: whole ? undefined : rawOf(wire),
   }
 }
 

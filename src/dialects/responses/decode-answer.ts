@@ -4,6 +4,7 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, GatewayError } from '../../error/index.ts'
 import { finished, rawOnly, started, usageEvent } from '../../model/events.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { OutputReader } from './read-output.ts'
 import type { WireEvent, WireResponse } from './types.ts'
@@ -49,6 +50,14 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   whole(text: string): ChatEvent[] {
+    try {
+      return this.#whole(text)
+    } catch (error) {
+      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
+    }
+  }
+
+  #whole(text: string): ChatEvent[] {
     const answer = parseObject(text, 'provider_error') as WireResponse
     if (answer.error != null || answer.status === 'failed') throw upstreamError(problemOf(answer))
     if (answer.status === 'queued' || answer.status === 'in_progress')
@@ -72,10 +81,10 @@ export class AnswerDecoder implements ChatDecoder {
     const events: ChatEvent[] = []
     try {
       const wire = parseObject(data, 'provider_interrupted') as WireEvent
-      const type = wire.type ?? message.event ?? ''
+      const type = textOf(wire.type) || (message.event ?? '')
       if (type === 'error' || (wire.type === undefined && wire.error != null))
         this.#failure ??= upstreamError(problemOf(wire))
-      else this.#read(type, wire, events, this.#facts.passThrough ? data : '')
+      else this.#read(type, wire, events, this.#facts.passThrough ? typed(wire, type, data) : '')
     } catch (error) {
       this.#failure ??= error instanceof GatewayError ? error : unreadable('provider_error', error)
       this.#done = true
@@ -91,7 +100,7 @@ export class AnswerDecoder implements ChatDecoder {
         ? undefined
         : fail('provider_interrupted', "the provider's stream ended before the answer was complete"))
     if (failure !== undefined) return { events: counted, failure }
-    const word = this.#last?.incomplete_details?.reason ?? this.#last?.status ?? ''
+    const word = textOf(this.#last?.incomplete_details?.reason) || textOf(this.#last?.status)
     return { events: [finished({ reason: this.#reason(word), upstreamReason: word }), ...counted] }
   }
 
@@ -136,27 +145,32 @@ export class AnswerDecoder implements ChatDecoder {
     this.#begun = true
     const { passThrough, dropped, upstreamRequestId } = this.#facts
     return started({
-      id: answer.id ?? '',
-      model: answer.model ?? '',
-      created: BigInt(Math.trunc(answer.created_at ?? 0) || 0),
+      id: textOf(answer.id),
+      model: textOf(answer.model),
+      created: secondsOf(answer.created_at),
       rawDialect: passThrough ? 'responses' : '',
       dropped: [...dropped],
       upstreamRequestId,
-      serviceTier: answer.service_tier ?? '',
+      serviceTier: textOf(answer.service_tier),
     })
   }
 
   /** The end of the answer, with what no earlier event told of it. */
   #finish(answer: WireResponse, events: ChatEvent[]): void {
-    for (const [index, item] of (answer.output ?? []).entries()) this.#output.item(item, index, true, events)
+    for (const [index, item] of objectsOf(answer.output).entries()) this.#output.item(item, index, true, events)
     this.#count(answer)
     this.#last = answer
     this.#done = true
   }
 
   #count(answer: WireResponse | null | undefined): void {
-    if (answer?.usage != null) this.#usage = usageOf(answer.usage)
+    if (isObject(answer?.usage)) this.#usage = usageOf(answer.usage)
   }
+}
+
+/** An event that names its type beside its data alone, with it inside, where clients look. */
+function typed(wire: WireEvent, type: string, data: string): string {
+  return wire.type === undefined && type !== '' ? JSON.stringify({ ...wire, type }) : data
 }
 
 function parseObject(text: string, reason: 'provider_error' | 'provider_interrupted'): object {

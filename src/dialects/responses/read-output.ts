@@ -9,6 +9,7 @@ import {
   textDelta,
   toolCallDelta,
 } from '../../model/events.ts'
+import { isObject, listOf, numberOf, objectsOf, textOf } from '../scalars.ts'
 import { annotationOf } from './annotation.ts'
 import { openSeal, isWrapped } from './seal.ts'
 import type { WireEvent, WireItem, WireLogprob, WirePart } from './types.ts'
@@ -55,7 +56,7 @@ export class OutputReader {
   event(type: string, wire: WireEvent, events: ChatEvent[]): void {
     const index = wire.output_index ?? this.#indexOf(wire.item_id) ?? this.#byIndex.size
     if (type === 'response.output_item.added' || type === 'response.output_item.done') {
-      if (wire.item != null) this.item(wire.item, index, type.endsWith('.done'), events)
+      if (isObject(wire.item)) this.item(wire.item, index, type.endsWith('.done'), events)
       return
     }
     const part = wire.content_index ?? wire.summary_index ?? 0
@@ -80,7 +81,7 @@ export class OutputReader {
       case 'response.reasoning_text.done':
         return this.#complete(state(), `content ${part}`, wire.text, events)
       case 'response.output_text.annotation.added':
-        if (wire.annotation == null) return
+        if (!isObject(wire.annotation)) return
         state().annotations++
         events.push(annotation(annotationOf(wire.annotation, state().starts.get(`text ${part}`))))
         return
@@ -117,7 +118,7 @@ export class OutputReader {
           providerPart({
             $typeName: 'switchyard.v1.ProviderPart',
             vendor: this.#vendor,
-            type: item.type,
+            type: textOf(item.type),
             json: JSON.stringify(item),
           }),
         )
@@ -133,10 +134,10 @@ export class OutputReader {
     }
     if (!done) return
     const notes = parts.flatMap(({ annotations }, at) =>
-      (annotations ?? []).map((note) => annotationOf(note, state.starts.get(`text ${first + at}`))),
+      objectsOf(annotations).map((note) => annotationOf(note, state.starts.get(`text ${first + at}`))),
     )
     for (const note of notes.slice(state.annotations)) events.push(annotation(note))
-    const tokens = parts.flatMap((piece) => piece.logprobs ?? [])
+    const tokens = parts.flatMap((piece) => listOf(piece.logprobs))
     if (!state.probabilities) this.#probabilities(state, tokens, events, false)
   }
 
@@ -163,7 +164,7 @@ export class OutputReader {
     if (state.call === undefined) {
       state.call = this.#calls++
       const id = [item.call_id, item.id].find((one) => typeof one === 'string' && one !== '')
-      const name = item.name ?? ''
+      const name = textOf(item.name)
       events.push(
         toolCallDelta({ index: state.call, id: id ?? `call_${randomUUID().replaceAll('-', '')}`, name, custom }),
       )
@@ -219,13 +220,14 @@ export class OutputReader {
 
   #probabilities(
     state: ItemState,
-    wire: WireLogprob[] | null | undefined,
+    wire: readonly WireLogprob[] | null | undefined,
     events: ChatEvent[],
     streamed: boolean,
   ): void {
-    if (!Array.isArray(wire) || wire.length === 0) return
+    const tokens = objectsOf(wire)
+    if (tokens.length === 0) return
     state.probabilities ||= streamed
-    const value: Logprobs = { $typeName: 'switchyard.v1.Logprobs', content: wire.map(tokenOf), refusal: [] }
+    const value: Logprobs = { $typeName: 'switchyard.v1.Logprobs', content: tokens.map(ratedToken), refusal: [] }
     events.push(logprobs(value))
   }
 
@@ -265,16 +267,20 @@ function firstOf({ texts }: ItemState, kinds: readonly string[], count: number):
   return Math.max(0, ...beyond)
 }
 
-function partsOf(value: WirePart[] | null | undefined): WirePart[] {
-  return Array.isArray(value) ? value.filter((piece) => piece !== null && typeof piece === 'object') : []
+function partsOf(value: WirePart[] | null | undefined): readonly WirePart[] {
+  return objectsOf(value)
+}
+
+function ratedToken(wire: WireLogprob): TokenLogprob {
+  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
 }
 
 function tokenOf(wire: WireLogprob): TokenLogprob {
   return {
     $typeName: 'switchyard.v1.TokenLogprob',
-    token: wire.token ?? '',
-    logprob: wire.logprob ?? 0,
-    utf8: new Uint8Array(wire.bytes ?? []),
-    top: (wire.top_logprobs ?? []).map(tokenOf),
+    token: textOf(wire.token),
+    logprob: numberOf(wire.logprob),
+    utf8: new Uint8Array(listOf(wire.bytes)),
+    top: [],
   }
 }

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { tokenCount, usage } from '../../model/usage.ts'
+import { rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
 /** Reads a `usage` object of the Responses API. Negative and impossible numbers, which do occur, are clamped. */
@@ -20,7 +20,7 @@ export function usageOf(wire: WireUsage): Usage {
     audioOutputTokens: tokenCount(made['audio_tokens'], outputTokens),
     imageInputTokens: tokenCount(given['image_tokens'], inputTokens),
     imageOutputTokens: tokenCount(made['image_tokens'], outputTokens),
-    raw: wire as JsonObject,
+    raw: rawOf(wire),
   })
 }
 
