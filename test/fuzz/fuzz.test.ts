@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { targetNames } from './targets.ts'
+
+/** Seconds for each decoder: a minute where the project is proved, a moment while somebody works on it. */
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? (process.env['CI'] === 'true' ? 60 : 2))
+
+/** Each decoder has a process of its own. Five at a time share the processors, so that all of them take three times as long as one. */
+describe.concurrent('fuzzing', () => {
+  test.each(targetNames)(
+    'finds no input for which %s breaks a promise',
+    async (name) => {
+      const { output, code } = await fuzz(name)
+      process.stdout.write(output)
+      expect(code, output).toBe(0)
+    },
+    (seconds + 240) * 1000,
+  )
+})
+
+async function fuzz(name: string): Promise<{ readonly output: string; readonly code: number | null }> {
+  const script = join(import.meta.dirname, 'fuzz.ts')
+  const child = spawn(process.execPath, [script, name, '--seconds', String(seconds)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
+  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { output, code }
+}

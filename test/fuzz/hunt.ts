@@ -1,0 +1,109 @@
+import fc from 'fast-check'
+import { Fault, thrownFault } from './fault.ts'
+import { simplest } from './simpler.ts'
+import type { Target } from './target.ts'
+
+/** How a target is fuzzed. */
+export interface HuntOptions {
+  /** Where the random numbers begin; a hunt with the same seed makes the same inputs. */
+  readonly seed: number
+  readonly seconds: number
+  /** Go on after a finding, and tell each kind of fault once. */
+  readonly keepGoing: boolean
+  /** Is told of every input before it is checked. */
+  readonly before: (batchSeed: number, input: unknown) => void
+}
+
+/** An input for which a promise does not hold, as simple as it could be made. */
+export interface Finding {
+  readonly fault: Fault
+  /** As a file of the corpus. */
+  readonly written: object
+  /** A hunt that begins with it makes this input among its first. */
+  readonly seed: number
+}
+
+/** What a hunt did. */
+export interface Hunt {
+  readonly runs: number
+  readonly findings: readonly Finding[]
+}
+
+const batchRuns = 3000
+const strays: unknown[] = []
+
+/** Errors that nobody caught belong to the input that is being checked. */
+export function catchStrays(): void {
+  process.on('uncaughtException', (error) => strays.push(error))
+  process.on('unhandledRejection', (error) => strays.push(error))
+}
+
+/** Fuzzes a target until its time is up, or until something is found. */
+export async function hunt<Input>(target: Target<Input>, options: HuntOptions): Promise<Hunt> {
+  const end = performance.now() + options.seconds * 1000
+  const findings: Finding[] = []
+  const known = new Set<string>()
+  let runs = 0
+  for (let seed = options.seed; performance.now() < end; seed++) {
+    const check = async (input: Input): Promise<void> => {
+      runs++
+      options.before(seed, input)
+      const fault = await faultOf(target, input)
+      if (fault !== undefined && !known.has(fault.kind)) throw fault
+    }
+    for (let found = true; found && performance.now() < end;) {
+      const finding = await batch(target, seed, check, end)
+      found = finding !== undefined
+      if (finding === undefined) continue
+      findings.push(finding)
+      known.add(finding.fault.kind)
+      if (!options.keepGoing) return { runs, findings }
+    }
+  }
+  return { runs, findings }
+}
+
+async function batch<Input>(
+  target: Target<Input>,
+  seed: number,
+  check: (input: Input) => Promise<void>,
+  end: number,
+): Promise<Finding | undefined> {
+  const result = await fc.check(fc.asyncProperty(target.inputs, check), {
+    seed,
+    numRuns: batchRuns,
+    interruptAfterTimeLimit: Math.max(1, end - performance.now()),
+    markInterruptAsFailure: false,
+  })
+  const [input] = result.counterexample ?? []
+  const error = result.errorInstance
+  if (input !== undefined && error instanceof Fault) return findingOf(target, input, error, seed)
+  if (result.failed && error !== null) throw error
+  const late = await target.after?.()
+  return late && { fault: late.fault, written: target.write(late.input), seed }
+}
+
+async function findingOf<Input>(target: Target<Input>, input: Input, fault: Fault, seed: number): Promise<Finding> {
+  const best = await simplest(
+    input,
+    (from) => target.simpler(from),
+    async (candidate) => {
+      const other = await faultOf(target, candidate)
+      return other?.kind === fault.kind
+    },
+  )
+  return { fault: (await faultOf(target, best)) ?? fault, written: target.write(best), seed }
+}
+
+/** The promise that an input breaks, if it does. Anything else that is thrown is one too: the check itself never fails. */
+export async function faultOf<Input>(target: Target<Input>, input: Input): Promise<Fault | undefined> {
+  strays.length = 0
+  let fault: Fault | undefined
+  try {
+    await target.check(input)
+  } catch (thrown) {
+    fault = thrown instanceof Fault ? thrown : thrownFault('uncaught', thrown)
+  }
+  const [stray] = strays
+  return stray === undefined ? fault : thrownFault('uncaught', stray)
+}

@@ -1,0 +1,35 @@
+import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatAsk, Served } from '../../../src/dialects/contract.ts'
+import { fail } from '../../../src/error/index.ts'
+import { Fold } from '../../../src/model/collect.ts'
+import * as events from '../../../src/model/events.ts'
+import { usage } from '../../../src/model/usage.ts'
+import { never } from '../fault.ts'
+
+const served: Served = { requestId: 'req-1', provider: 'upstream', model: 'm', alias: 'upstream/m', elapsed: () => 1 }
+
+/** An answer with a little of everything. */
+const batches = (): ChatEvent[][] => [
+  [events.started({ id: 'a', model: 'm' }), events.reasoningDelta({ text: 'Hm' })],
+  [events.textDelta('Yes'), events.refusalDelta('No', 1)],
+  [events.toolCallDelta({ id: 'c', name: 'weather', argumentsJson: '{"a":' })],
+  [events.finished({ reason: FinishReason.LENGTH }), events.usageEvent(usage({ inputTokens: 1, outputTokens: 2 }))],
+]
+
+/** Whatever the request asked for, its answer can be written. */
+export function requireAnswers({ answer, streaming }: ChatAsk): void {
+  const text = streaming ? streamed(answer) : never('encode whole', () => answer.whole(folded(), served))
+  if (!streaming) never('whole is no JSON', () => JSON.parse(text) as unknown)
+}
+
+function streamed(answer: ChatAsk['answer']): string {
+  const told = batches().map((batch) => never('encode events', () => answer.events(batch, served)))
+  const error = fail('provider_interrupted', 'the answer ended before it was complete')
+  return told.join('') + never('encode end', () => answer.end()) + never('encode failure', () => answer.fail(error))
+}
+
+function folded(): ReturnType<Fold['response']> {
+  const fold = new Fold()
+  for (const batch of batches()) fold.add(batch)
+  return fold.response()
+}
