@@ -18,10 +18,12 @@ export interface BlockOptions {
   readonly vendor: string
   /** Take reasoning back that nobody signed, as vendors do that are compatible with the format. */
   readonly unsignedReasoning: boolean
+  /** Take instructions amid a conversation, of the models that know them there; not every place that runs those models does. */
+  readonly instructionsInPlace: boolean
 }
 
 /** Models that take instructions amid a conversation. Others refuse them, or take them and do not obey. */
-const instructed = /claude-(?:opus-(?:4-[89]|[5-9])|(?:fable|mythos)-[5-9])/
+const instructed = /claude-(?:opus-(?:4[-.][89]|[5-9])|(?:fable|mythos)-[5-9])/
 
 /** A content block on its way out. */
 type Block = Record<string, unknown> & { readonly type: string }
@@ -43,7 +45,7 @@ export function encodeMessages(
   options: BlockOptions,
   dropped: string[],
 ): EncodedMessages {
-  const inPlace = instructed.test(model)
+  const inPlace = options.instructionsInPlace && instructed.test(model)
   const system: Block[] = []
   const messages: EncodedMessages['messages'] = []
   let afterResults = false

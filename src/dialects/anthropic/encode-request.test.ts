@@ -120,6 +120,14 @@ describe('a request of another format', () => {
     expect(before(older)).toEqual(['first', 'amid', 'too', 'after an answer', 'last'])
   })
 
+  test('has all instructions before the conversation where the provider takes no others', () => {
+    const request = emptyChatRequest('claude-opus-4-8')
+    request.messages = [message(Role.USER, [textPart('hi')]), message(Role.SYSTEM, [textPart('amid')])]
+    const options = { ...anthropicClient.defaults, instructionsInPlace: false }
+    const { body } = anthropicClient.encodeChat(request, false, options)
+    expect(JSON.parse(body)).toMatchObject({ system: [{ type: 'text', text: 'amid' }], messages: [{ role: 'user' }] })
+  })
+
   test('leaves thinking out where there is no room for it, and says so', () => {
     const { body, dropped } = encode((request) => {
       request.reasoning = { $typeName: 'switchyard.v1.ReasoningOptions', effort: 'high' }
