@@ -9,7 +9,13 @@ import { ownVendor } from './signatures.ts'
 export const anthropicClient: ClientDialect<MessagesOptions> = {
   name: 'anthropic',
   chatPath: '/v1/messages',
-  defaults: { vendor: ownVendor, version: '2023-06-01', maxTokens: 4096, unsignedReasoning: false, instructionsInPlace: true },
+  defaults: {
+    vendor: ownVendor,
+    version: '2023-06-01',
+    maxTokens: 4096,
+    unsignedReasoning: false,
+    instructionsInPlace: true,
+  },
 
   encodeChat: encodeRequest,
 

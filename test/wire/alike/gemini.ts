@@ -87,13 +87,20 @@ function turns(contents: unknown): Body[] {
   for (const { role: given, parts: all } of objects(Array.isArray(contents) ? contents : [contents])) {
     const role = usersOwn.has(given ?? '') ? 'user' : String(given)
     const parts = objects(all)
-      .map((part) => (Object.keys(part).join() === 'thoughtSignature' ? { text: '', ...part } : part))
+      .map((part) => (isOnlySigned(part) ? { text: '', ...part } : part))
       .filter((part) => part['text'] !== '' || part['thoughtSignature'] !== undefined)
     const last = merged.at(-1)
     if (last?.role === role) last.parts.push(...parts)
     else if (parts.length > 0) merged.push({ role, parts })
   }
   return merged
+}
+
+/** A signature, of a thought or not, that stands alone: the text it is on is empty. */
+function isOnlySigned(part: Body): boolean {
+  return (
+    part['thoughtSignature'] !== undefined && Object.keys(without(part, ['thought', 'thoughtSignature'])).length === 0
+  )
 }
 
 function plainPart(part: Body): Body {
