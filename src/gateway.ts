@@ -79,20 +79,22 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     baseDir: process.cwd(),
   })
   const sources = { config, env, plugins: loaded, egress, log }
+  const workshop = workshopOf(sources)
   const providers = await Providers.open({
-    workshop: workshopOf(sources),
+    workshop,
     ...declaredProviders(sources),
     aliases: config.aliases,
   })
   await mirror.follow(providers)
   requireTargets(providers, mirror)
+  const registry = { live: providers, store: store.registry, workshop, refresh: () => mirror.refresh() }
   const metrics = createMetrics()
   const live = new LiveStats()
   const traces = await openTracing(env, version)
   const core = createCore({
     keys,
     surface: (principal) => ({
-      registry: registryOperations(providers, principal),
+      registry: registryOperations(registry, principal),
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
       usage: usageOperations({ store: store.ledger, flush: async () => {}, live }, principal),
     }),

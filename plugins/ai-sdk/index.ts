@@ -45,6 +45,8 @@ export default definePlugin({
     title: 'AI SDK bridge',
     models: [],
     settings,
+    // To load a package is to run it.
+    operatorOnly: ['package', 'export'],
   },
   async create({ baseUrl, own }: ProviderSettings<Own>, { egress }: Host): Promise<Provider> {
     const make = await loadProvider(own.package, own.export)

@@ -22,6 +22,7 @@ export default definePlugin({
     title: 'Remote provider (gRPC)',
     models: [],
     settings,
+    placedBy: ['address'],
   },
   create({ baseUrl, own }): Provider {
     const address = own.address ?? baseUrl
@@ -34,6 +35,6 @@ export default definePlugin({
 function tokenFrom(variable: string | undefined) {
   if (variable === undefined) return {}
   const token = env[variable]?.trim() ?? ''
-  if (token === '') throw fail('invalid_request', `the environment variable ${variable} is not set`)
+  if (token === '') throw fail('provider_credential', `the environment variable ${variable} is not set`)
   return { credential: { id: variable, secret: new Secret(token) } }
 }

@@ -44,6 +44,8 @@ export default definePlugin<z.infer<typeof settings>>({
     catalog: 'google',
     models: [],
     settings,
+    // Tokens of the gateway's own account are sent there, and files are read.
+    operatorOnly: ['base_url', 'credentials_file', 'credentials', 'access_token', 'token_url'],
     baseUrlVariable: { name: 'GOOGLE_VERTEX_BASE_URL' },
   },
   create({ baseUrl, own }, host) {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { permissions } from '../dialects/permissions.ts'
+import { isBaseUrl, providerName } from '../registry/spec.ts'
 import { isAllowedVariable } from '../registry/variables.ts'
 import { aliasesSchema } from './aliases.ts'
 import { duration } from './duration.ts'
@@ -80,12 +81,6 @@ const keySchema = section({
   accounts: z.array(text()).default([]).describe('Accounts (tenants) the key may act for.'),
 })
 
-function isBaseUrl(value: string): boolean {
-  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false
-  const { username, password, search, hash } = new URL(value)
-  return username + password + search + hash === ''
-}
-
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: 'must be the name of an environment variable that holds the key, not the key itself',
 })
@@ -93,7 +88,7 @@ const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
 const providerSchema = section({
   name: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, { error: 'must be 1 to 128 letters, digits, ".", "_" or "-"' })
+    .regex(providerName, { error: 'must be 1 to 128 letters, digits, ".", "_" or "-"' })
     .describe('Name of the provider in this gateway; the part before the slash in "name/model".'),
   type: text().describe('Type of a loaded plugin.'),
   default_model: text()

@@ -43,8 +43,6 @@ export interface RegistryOperations {
   updateProvider(request: UpdateProviderRequest): Promise<Provider>
   /** Gives the id of what is gone. */
   deleteProvider(idOrName: string): Promise<string>
-  /** Asks the provider for its models and stores them. `provider_unreachable` and its like change nothing. */
-  syncModels(provider: string): Promise<readonly Model[]>
   aliases(): readonly Alias[]
   setAlias(alias: Alias): Promise<Alias>
   deleteAlias(name: string): Promise<void>
@@ -73,7 +71,7 @@ export interface UsageOperations {
 
 /** Everything of that, bound to one caller. */
 export interface Surface {
-  readonly registry: Pick<RegistryOperations, 'models' | 'providers'> & Partial<RegistryOperations>
+  readonly registry: RegistryOperations
   readonly keys: KeyOperations
   readonly usage: UsageOperations
 }

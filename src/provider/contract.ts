@@ -100,6 +100,13 @@ export interface Manifest<Settings> {
   readonly defaultModel?: string
   /** What the catalog of models and prices calls this vendor; `type` unless said otherwise. */
   readonly catalog?: string
+  /**
+   * What only the configuration may set, and nobody who registers providers over the API: `base_url`, and settings that name files or
+   * packages, hold secrets, or lead the gateway's own credentials somewhere.
+   */
+  readonly operatorOnly?: readonly string[]
+  /** Settings that decide which host is shown the key; a change of them over the API needs the key again. */
+  readonly placedBy?: readonly string[]
 }
 
 /** What every provider has beside the settings of its own plugin. */

@@ -151,6 +151,8 @@ const pluginShape = z.looseObject({
     models: z.array(z.string().regex(/^([^*\s]+\*?|\*)$/, 'must be a model name, or a prefix that ends in "*"')),
     settings: z.custom(isSchema, 'must be a schema, with parse and safeParse'),
     catalog: z.string().min(1).optional(),
+    operatorOnly: z.array(z.string()).optional(),
+    placedBy: z.array(z.string()).optional(),
   }),
   create: z.custom(isFunction, 'must be a function'),
 })

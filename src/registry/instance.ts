@@ -45,6 +45,7 @@ export interface Instance {
  */
 export async function makeInstance(spec: ProviderSpec, workshop: Workshop): Promise<Instance> {
   const plugin = pluginOf(spec.type, workshop.plugins)
+  if (spec.origin === 'stored') requireRegistrable(spec, plugin)
   const own = plugin.manifest.settings.safeParse(spec.settings)
   if (!own.success) throw badSettings(own.error)
   const baseUrl = baseUrlOf(spec, plugin, workshop.env)
@@ -93,6 +94,21 @@ export function pluginOf(type: string, plugins: LoadedPlugins): Plugin<unknown> 
   throw fail('invalid_request', `there is no plugin of type "${type.slice(0, 64)}"; loaded are: ${loaded}`, {
     param: 'type',
   })
+}
+
+/** Refuses what only the configuration may say. */
+function requireRegistrable({ baseUrl, settings }: ProviderSpec, { manifest }: Plugin<unknown>): void {
+  for (const name of manifest.operatorOnly ?? []) {
+    const param = name === 'base_url' ? name : `settings.${name}`
+    if (name === 'base_url' ? baseUrl === '' : settings[name] === undefined) continue
+    throw fail(
+      'invalid_request',
+      `${param}: for a provider of type ${manifest.type}, only the configuration may set this`,
+      {
+        param,
+      },
+    )
+  }
 }
 
 function badSettings({ issues: [issue] }: ZodError): GatewayError {

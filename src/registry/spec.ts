@@ -1,5 +1,15 @@
 import type { ProviderRow, SecretSource } from '../store/contract.ts'
 
+/** Names that providers may have. */
+export const providerName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+/** True for an http or https URL without user, password, query or fragment. */
+export function isBaseUrl(value: string): boolean {
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, hash } = new URL(value)
+  return username + password + search + hash === ''
+}
+
 /** What a provider is made from, wherever it was declared: in the configuration, by the environment alone, or through the API. */
 export interface ProviderSpec {
   readonly origin: 'configured' | 'implied' | 'stored'

@@ -86,7 +86,16 @@ export const policy: Policy = {
 /** The methods that this version has. All others answer UNIMPLEMENTED and are in no document. */
 export const offered = {
   InferenceService: ['listModels', 'chat', 'streamChat', 'countTokens'],
-  RegistryService: ['listProviders', 'getProvider'],
+  RegistryService: [
+    'listProviders',
+    'getProvider',
+    'createProvider',
+    'updateProvider',
+    'deleteProvider',
+    'listAliases',
+    'setAlias',
+    'deleteAlias',
+  ],
   KeyService: ['createAccount', 'updateAccount', 'listAccounts', 'createKey', 'listKeys', 'revokeKey'],
   UsageService: ['queryUsage', 'getRequest', 'listRequests', 'tailRequests', 'getLiveStats'],
   BatchService: [],

@@ -136,8 +136,8 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
   })
   return {
     listModels: ({ provider }, context) => {
-      const { models } = surfaceOf(core, context).registry
-      return { models: [...models(provider === '' ? undefined : provider)] }
+      const { registry } = surfaceOf(core, context)
+      return { models: [...registry.models(provider === '' ? undefined : provider)] }
     },
     chat: (request, context) => chat(edge, request, context),
     streamChat: (request, context) => streamChat(edge, request, context),

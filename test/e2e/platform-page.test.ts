@@ -25,6 +25,15 @@ const streamCommand = `curl -X POST http://localhost:3000/api/v1/inference/chat/
 "messages": [{"role": "user", "content": "Hello"}]
 }'`
 
+const registerCommand = `curl -X POST http://localhost:3000/api/v1/inference/providers \\
+-H "Content-Type: application/json" \\
+-d '{
+"name": "openai",
+"type": "openai",
+"defaultModel": "gpt-4o",
+"envVar": "OPENAI_API_KEY"
+}'`
+
 /** True when nobody answers on a port of this machine, by whichever address "localhost" is. */
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -154,6 +163,54 @@ describe('the page, answered by recordings of a real provider', () => {
         usage: { inputTokens: counted?.prompt_tokens, outputTokens: counted?.completion_tokens },
       },
     ])
+  })
+})
+
+describe.each<[what: string, env: Record<string, string>]>([
+  ['while the environment implies a provider of that name', { OPENAI_API_KEY: 'k-openai' }],
+  ['where the variable is not set', {}],
+])('the page, registering a provider %s', (_, env) => {
+  let gateway: FaultyGateway
+  beforeAll(async () => {
+    gateway = await openOnPagePort({ env, alone: true })
+  })
+  afterAll(() => gateway[Symbol.asyncDispose]())
+  const list = async (): Promise<{ name: string; configured?: boolean }[]> => {
+    const answer = await fetch(`${gateway.url}/api/v1/inference/providers`)
+    return ((await answer.json()) as { data: { name: string; configured?: boolean }[] }).data
+  }
+
+  test('answers as shown, and with nothing else', async () => {
+    const before = (await list()).filter(({ name }) => name === 'openai')
+    expect(before).toHaveLength('OPENAI_API_KEY' in env ? 1 : 0)
+    const { data, ...rest } = JSON.parse(await run(registerCommand, gateway)) as { data: Record<string, string> }
+    expect(rest).toEqual({ success: true })
+    expect(data).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{8}$/),
+      name: 'openai',
+      type: 'openai',
+      defaultModel: 'gpt-4o',
+      envVar: 'OPENAI_API_KEY',
+      created: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      updated: data['created'],
+    })
+    const after = (await list()).filter(({ name }) => name === 'openai')
+    expect(after).toHaveLength(1)
+    expect(after[0]).not.toHaveProperty('configured')
+    expect(JSON.parse(await run(registerCommand, gateway))).toEqual({
+      success: false,
+      error: { code: 'CONFLICT', message: 'there is a provider "openai" already' },
+    })
+  })
+
+  test.skipIf('OPENAI_API_KEY' in env)('and its calls say what is missing', async () => {
+    expect(JSON.parse(await run(streamCommand, gateway))).toEqual({
+      success: false,
+      error: {
+        code: 'PROVIDER_ERROR',
+        message: 'the provider "openai" cannot be used: the environment variable OPENAI_API_KEY is not set',
+      },
+    })
   })
 })
 

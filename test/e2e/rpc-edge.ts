@@ -6,7 +6,7 @@ import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { createKeys, type KeyRule } from '../../src/core/admit.ts'
 import type { CallRecord, LoadedProvider } from '../../src/core/contract.ts'
 import { createCore } from '../../src/core/core.ts'
-import { registryOperations } from '../../src/registry/operations.ts'
+import { registryListing } from '../../src/registry/listing.ts'
 import { fixedRegistry } from '../../src/core/live.ts'
 import { createRegistry } from '../../src/core/resolve.ts'
 import type { Logger, Provider } from '../../src/provider/contract.ts'
@@ -45,6 +45,9 @@ const noEgress: Egress = {
 }
 
 const nothing = () => undefined
+const noStore = (): never => {
+  throw new Error('there is no store here')
+}
 
 /** Starts an edge on free ports of 127.0.0.1. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -66,12 +69,20 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const core = createCore({
     keys: createKeys(options.keys ?? []),
     surface: (principal) => ({
-      registry: registryOperations(registry, principal),
+      registry: {
+        ...registryListing(registry, principal),
+        createProvider: noStore,
+        updateProvider: noStore,
+        deleteProvider: noStore,
+        aliases: noStore,
+        setAlias: noStore,
+        deleteAlias: noStore,
+      },
       get keys(): never {
-        throw new Error('there is no store here')
+        return noStore()
       },
       get usage(): never {
-        throw new Error('there is no store here')
+        return noStore()
       },
     }),
     registry,

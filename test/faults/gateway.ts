@@ -39,13 +39,23 @@ export interface GatewayChoices {
   /** Providers beside `up`, given its base URL. */
   readonly providers?: (url: string) => object[]
   readonly env?: Readonly<Record<string, string>>
+  /** Where it keeps its data, for gateways that come after or beside each other; else a folder of its own. */
+  readonly dataDir?: string
+  /** Without the provider `up`: a vendor's key in the environment then implies that vendor, whatever the type of `up`. */
+  readonly alone?: boolean
 }
 
 /**
  * Starts a gateway from a configuration file, as `switchyard serve` does, on a free port. Nothing is retried unless the test says
  * so. The provider `up` is the faulty upstream, by a key of its own.
  */
-export async function openGateway({ config = {}, providers, env = {} }: GatewayChoices = {}): Promise<FaultyGateway> {
+export async function openGateway({
+  config = {},
+  providers,
+  env = {},
+  dataDir,
+  alone = false,
+}: GatewayChoices = {}): Promise<FaultyGateway> {
   const upstream = await startFaultUpstream()
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-faults-'))
   const path = join(folder, 'config.yaml')
@@ -54,13 +64,13 @@ export async function openGateway({ config = {}, providers, env = {} }: GatewayC
     retries: { per_target: 0 },
     ...config,
     server: { host: '127.0.0.1', port: 0, drain_seconds: 0, ...config['server'] },
-    providers: [up, ...(providers?.(upstream.url) ?? [])],
+    providers: [...(alone ? [] : [up]), ...(providers?.(upstream.url) ?? [])],
   }
   // Every JSON text is YAML.
   writeFileSync(path, JSON.stringify(written))
   const lines: string[] = []
   const gateway = await startGateway({
-    config: loadConfig({ path, env: {}, flags: { dataDir: join(folder, 'data') } }),
+    config: loadConfig({ path, env: {}, flags: { dataDir: dataDir ?? join(folder, 'data') } }),
     env: { UP_API_KEY: canary, ...env },
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
   })

@@ -39,16 +39,25 @@ const models: Model[] = [
   }),
   create(ModelSchema, { id: 'tiny', provider: 'local' }),
 ]
+const notAsked = (): never => {
+  throw new Error('not asked for here')
+}
 const surface: Surface = {
   registry: {
+    createProvider: notAsked,
+    updateProvider: notAsked,
+    deleteProvider: notAsked,
+    aliases: notAsked,
+    setAlias: notAsked,
+    deleteAlias: notAsked,
     providers: () => providers,
     models: (provider) => models.filter((model) => provider === undefined || model.provider === provider),
   },
   get keys(): never {
-    throw new Error('not asked for here')
+    return notAsked()
   },
   get usage(): never {
-    throw new Error('not asked for here')
+    return notAsked()
   },
 }
 
@@ -121,16 +130,21 @@ test.each([
   expect(data.map(({ id }) => id)).toEqual(ids)
 })
 
-test('lets providers be read by those who may, and models by those who may use them', () => {
-  expect(routes.map(({ path, permission }) => [path.split('/')[4], permission])).toEqual([
-    ['providers', 'providers:read'],
-    ['providers', 'providers:read'],
-    ['models', 'models:use'],
-  ])
+test('lets providers be read and changed by those who may, and models be seen by those who may use them', () => {
+  const rights = routes.map(({ method, path, permission }) => `${method} ${path.split('/')[4]} ${permission}`)
+  expect(new Set(rights)).toEqual(
+    new Set([
+      'GET providers providers:read',
+      'POST providers providers:write',
+      'PUT providers providers:write',
+      'DELETE providers providers:write',
+      'GET models models:use',
+    ]),
+  )
 })
 
 test('knows the rest of the page', () => {
-  const rest = ['models/sync', 'embed', 'images', 'transcribe', 'providers/abc']
+  const rest = ['models/sync', 'embed', 'images', 'transcribe']
   const unknown = rest.filter((path) => !absent.some((prefix) => `/api/v1/inference/${path}`.startsWith(prefix)))
   expect(unknown).toEqual([])
 })

@@ -89,7 +89,8 @@ export type RequestToolChoice = z.infer<typeof toolChoice>
 
 // ---------------------------------------------------------------- answers
 
-const envelope = <Data extends z.ZodType>(data: Data) => z.object({ success: z.literal(true), data })
+/** The envelope around every answer. */
+export const envelope = <Data extends z.ZodType>(data: Data) => z.object({ success: z.literal(true), data })
 
 const usage = z.object({ inputTokens: z.number(), outputTokens: z.number() })
 const stopReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'refusal', 'error', 'other'])
@@ -131,37 +132,3 @@ export const chatEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('message_stop'), stopReason: stopReason.optional(), usage: usage.optional() }),
   z.object({ type: z.literal('error'), error: z.object({ code: z.string(), message: z.string() }) }),
 ])
-
-const provider = z.object({
-  id: z.string(),
-  name: z.string(),
-  type: z.string(),
-  defaultModel: z.string(),
-  envVar: z.string().describe('name of the environment variable that holds the key'),
-  baseUrl: z.string().optional(),
-  settings: z.record(z.string(), z.unknown()).optional(),
-  created: z.iso.datetime().optional(),
-  updated: z.iso.datetime().optional(),
-})
-
-/** Body of `GET /api/v1/inference/providers`. */
-export const providerList = envelope(z.array(provider))
-/** Body of `GET /api/v1/inference/providers/:idOrName`. */
-export const oneProvider = envelope(provider)
-
-/** Body of `GET /api/v1/inference/models`. */
-export const modelList = envelope(
-  z.array(
-    z.object({
-      id: z.string(),
-      provider: z.string(),
-      ownedBy: z.string().optional(),
-      operations: z.array(z.string()).optional(),
-      contextTokens: z.number().optional(),
-      maxOutputTokens: z.number().optional(),
-      inputModalities: z.array(z.string()).optional(),
-      outputModalities: z.array(z.string()).optional(),
-      created: z.iso.datetime().optional(),
-    }),
-  ),
-)
