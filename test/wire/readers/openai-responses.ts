@@ -64,6 +64,8 @@ async function responseBySdk(text: string, streamed: boolean): Promise<Ended> {
     if (event.type === 'error' || event.type === 'response.failed') throw new Error('the answer failed')
   }
   if (last === undefined) throw new Error('the answer has no end')
-  for (const [index, item] of last.output.entries()) items[index] ??= item
+  // What the end tells under another index than the stream did is not another item.
+  const known = new Set(items.flatMap((item) => item.id ?? []))
+  for (const [index, item] of last.output.entries()) if (!known.has(item.id ?? '')) items[index] ??= item
   return { ...last, output: items }
 }
