@@ -24,7 +24,7 @@ export function encodeMessage(message: Message, path: string, options: MessageOp
     if (isError) dropped.push(`${path}.is_error`)
     out.push({
       role: 'tool',
-      tool_call_id: toolCallId,
+      ...(toolCallId !== '' && { tool_call_id: toolCallId }),
       content: encodeContent(parts, path, options, dropped) ?? '',
       ...name,
     })

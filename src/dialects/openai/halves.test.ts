@@ -30,6 +30,7 @@ describe('without its source, a request keeps', () => {
         ],
       },
     ],
+    ['a result that does not say whose it is', { messages: [{ role: 'tool', content: 'sunny' }] }],
     [
       'the voice it wants alone',
       { ...user({ type: 'text', text: 'a' }, { type: 'text', text: 'b' }), audio: { voice: 'ash' } },
