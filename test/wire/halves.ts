@@ -104,7 +104,7 @@ function encodeWith(dialect: VendorDialect, request: ChatRequest, streaming: boo
     case 'anthropic':
       return anthropicClient.encodeChat(request, streaming, anthropicClient.defaults)
     case 'gemini':
-      return geminiClient.encodeChat(request, streaming, geminiClient.defaults)
+      return geminiClient.encodeChat(request, streaming, { ...geminiClient.defaults, fetchesUrls: true })
     case 'responses':
       return responsesClient.encodeChat(request, streaming, { ...responsesClient.defaults, unsignedReasoning: true })
     default:

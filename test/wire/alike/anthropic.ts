@@ -27,7 +27,7 @@ export const anthropicAlike: readonly Alike[] = [
         : { ...body, thinking: { type: 'adaptive' } },
   },
   {
-    why: 'a string is one block of text; an empty text is refused; a result is no error unless it says so',
+    why: 'a string is one block of text; an empty text is refused; a result is no error unless it says so, and a call is made by the model itself',
     apply: (body) => ({
       ...each(body, 'messages', blocked),
       ...(body['system'] !== undefined && { system: blocks(body['system']) }),
@@ -60,7 +60,8 @@ function blocks(content: unknown): Body[] {
   const given = typeof content === 'string' ? [{ type: 'text', text: content }] : objects(content)
   return given
     .map((block): Body => {
-      const plain = without(block, ['is_error'], (flag) => flag === false)
+      const silent = without(block, ['is_error'], (flag) => flag === false)
+      const plain = without(silent, ['caller'], (caller) => object(caller)['type'] === 'direct')
       if (plain['type'] !== 'tool_result' || plain['content'] === undefined) return plain
       const inner = blocks(plain['content'])
       return inner.length === 0 ? without(plain, ['content']) : { ...plain, content: inner }

@@ -32,7 +32,10 @@ export function geminiAlike(model: string): readonly Alike[] {
   return [
     { why: 'null is what a field is that is not sent, and a part is no thought unless it says so', apply: said },
     { why: 'the path names the model', apply: (body) => without(body, ['model']) },
-    { why: 'instructions have no role', apply: instructions },
+    {
+      why: 'instructions have no role, empty ones say nothing, and one part needs no list',
+      apply: instructions,
+    },
     {
       why: 'turns of one role that follow each other are one, a turn without a role is the user’s, and empty text says nothing but what it is signed with',
       apply: (body) => ({ ...body, contents: turns(body['contents']) }),
@@ -75,8 +78,14 @@ function saidIn(value: unknown): unknown {
 
 function instructions(body: Body): Body {
   const given = body['systemInstruction']
-  if (typeof given === 'string') return { ...body, systemInstruction: { parts: [{ text: given }] } }
-  return inside(body, 'systemInstruction', (content) => without(content, ['role']))
+  const content = typeof given === 'string' ? { parts: { text: given } } : object(given)
+  const parts = partsOf(content['parts']).filter(({ text }) => text !== '')
+  return { ...body, systemInstruction: parts.length === 0 ? {} : { ...without(content, ['role']), parts } }
+}
+
+/** A list of one may be written without its brackets. */
+function partsOf(parts: unknown): Body[] {
+  return objects(Array.isArray(parts) || parts === undefined ? parts : [parts])
 }
 
 /** What results of functions are said by, and what need not be said. */
@@ -86,7 +95,7 @@ function turns(contents: unknown): Body[] {
   const merged: { role: string; parts: Body[] }[] = []
   for (const { role: given, parts: all } of objects(Array.isArray(contents) ? contents : [contents])) {
     const role = usersOwn.has(given ?? '') ? 'user' : String(given)
-    const parts = objects(all)
+    const parts = partsOf(all)
       .map((part) => (isOnlySigned(part) ? { text: '', ...part } : part))
       .filter((part) => part['text'] !== '' || part['thoughtSignature'] !== undefined)
     const last = merged.at(-1)
@@ -149,7 +158,7 @@ function jsonSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(jsonSchema)
   if (schema === null || typeof schema !== 'object') return schema
   const { nullable, ...members } = schema as Body
-  const entries = Object.entries(members).map(([name, member]) => [name, memberOf(name, member)] as const)
+  const entries = Object.entries(camelNames(members)).map(([name, member]) => [name, memberOf(name, member)] as const)
   const written = Object.fromEntries(entries)
   if (nullable !== true) return written
   return {
@@ -159,7 +168,21 @@ function jsonSchema(schema: unknown): unknown {
   }
 }
 
+/** Google's names for the fields of a schema, in either spelling. */
+function camelNames(members: Body): Body {
+  return Object.fromEntries(
+    Object.entries(members).map(([name, member]) => [
+      name.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
+      member,
+    ]),
+  )
+}
+
+/** Types by their number in Google's definition of the messages. */
+const types = ['', 'string', 'number', 'integer', 'boolean', 'array', 'object', 'null']
+
 function memberOf(name: string, member: unknown): unknown {
+  if (name === 'type' && typeof member === 'number') return types[member]
   if (name === 'type' && typeof member === 'string') return member.toLowerCase()
   if (name === 'properties')
     return Object.fromEntries(Object.entries(object(member)).map(([key, one]) => [key, jsonSchema(one)]))

@@ -9,7 +9,14 @@ export const openaiAlike: readonly Alike[] = [
     why: 'no list and an empty one ask for the same, and so do no description and an empty one',
     apply: (body) =>
       each(without(body, ['tools', 'functions', 'stop', 'metadata', 'logit_bias'], isNothing), 'tools', (tool) =>
-        inside(tool, 'function', (definition) => without(definition, ['description'], (text) => text === '')),
+        inside(tool, 'function', undescribed),
+      ),
+  },
+  {
+    why: 'a schema for the answer has a name, which the contract gives it where the client did not, and no description where that is empty',
+    apply: (body) =>
+      inside(body, 'response_format', (format) =>
+        inside(format, 'json_schema', (schema) => ({ name: 'answer', ...undescribed(schema) })),
       ),
   },
   {
@@ -36,6 +43,10 @@ export const openaiAlike: readonly Alike[] = [
     apply: (body) => (body['tool_choice'] === 'any' ? { ...body, tool_choice: 'required' } : body),
   },
   {
+    why: 'a choice of one tool may be as flat as in other formats, as one vendor takes it',
+    apply: (body) => inside(body, 'tool_choice', nestedChoice),
+  },
+  {
     why: 'a URL is an image, a string of bytes is sound in the commonest format, as vendors have it who take no object there',
     apply: (body) => each(body, 'messages', (message) => each(message, 'content', plainMedia)),
   },
@@ -45,6 +56,15 @@ export const openaiAlike: readonly Alike[] = [
     apply: (body) => each(body, 'messages', plainReasoning),
   },
 ]
+
+function undescribed(one: Body): Body {
+  return without(one, ['description'], (text) => text === '')
+}
+
+function nestedChoice({ type, name, ...choice }: Body): Body {
+  if (name === undefined) return { type, ...choice }
+  return { type: 'function', function: { name } }
+}
 
 function listed(body: Body, name: string): Body {
   return typeof body[name] === 'string' ? { ...body, [name]: [body[name]] } : body

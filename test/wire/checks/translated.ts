@@ -13,7 +13,8 @@ import { type Line, modelName, type Probe } from './probe.ts'
  */
 export function translatedProbes(wireCase: WireCase, streaming: boolean, answered: boolean): Probe[] {
   const recorded = requestOf(wireCase, streaming)
-  if (recorded === undefined) return []
+  // What a prompt that the vendor keeps asks for is not in the request.
+  if (recorded === undefined || (recorded.dialect === 'responses' && recorded.body['input'] == null)) return []
   const pieces = oneDelivery(wireCase.response, seedOf(`translated ${wireCase.id}`))
   return [
     {
@@ -56,9 +57,9 @@ async function live(recorded: RecordedRequest, decoded: DecodedRequest, line: Li
   const dropped = await droppedBy(line, decoded.request, streaming)
   const written = asMap(line.received[0]?.body)
   if (written === undefined) return ['live: never reached the upstream']
-  // Where the path names the model, the body need not.
+  // Where the path names the model, the body need not, or says what nobody reads.
   const { model: _named, ...unnamed } = recorded.body
-  const body = written['model'] === undefined ? unnamed : recorded.body
+  const body = written['model'] === undefined ? unnamed : { ...recorded.body, model }
   const expected =
     dropped.length === 0 ? { body, dropped: decoded.untranslated } : withoutDropped(recorded, decoded, dropped)
   return translationProblems(dialect, { recorded: expected.body, written, dropped: expected.dropped, model }).map(
