@@ -3,15 +3,18 @@ import { BlockList, isIP } from 'node:net'
 import type { Logger as Pino } from 'pino'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
+import type { Pricing } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
 import { createFirstKey } from './keys/first.ts'
 import { keyOperations } from './keys/operations.ts'
 import { KeyTable } from './keys/table.ts'
+import { type OpenLedger, openLedger } from './ledger/ledger.ts'
+import { catalogPricing } from './ledger/pricing.ts'
 import { LiveStats } from './observe/live-stats.ts'
 import { callLog, tell } from './observe/log.ts'
-import { createMetrics } from './observe/metrics.ts'
+import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { openTracing } from './observe/tracing.ts'
 import { usageOperations } from './observe/usage-operations.ts'
 import { createEgress } from './provider/egress.ts'
@@ -59,13 +62,28 @@ const plugins = new URL('../plugins/', import.meta.url)
 /** Time for the last error frames to leave after the drain time is over, in milliseconds. */
 const lastWordsMs = 1000
 
+/** Time for what is in the spool to reach the store at the end, in milliseconds; what does not is moved after the next start. */
+const lastRowsMs = 5000
+
+/** Time for the calls of this process to reach the store before somebody who asks for them is answered without, in milliseconds. */
+const flushMs = 2000
+
+const dayMs = 86_400_000
+
 /**
  * Puts a gateway together and opens its port. This file alone knows every part. Rejects with a one-line message for a bad
  * plugin or provider, for a store that cannot be used, and for a port in use. On an address that is not loopback, a gateway that
  * never had a key makes its first one.
  */
 export async function startGateway({ config, env, log }: GatewayOptions): Promise<RunningGateway> {
+  // What is open already is closed again when something later fails.
+  await using opened = new AsyncDisposableStack()
   const store = await openStoreOf({ config, env, log })
+  opened.defer(() => store.close())
+  const metrics = createMetrics()
+  const pricing = catalogPricing()
+  const ledger = await openLedgerOf({ config, env, log }, store, metrics, pricing)
+  opened.defer(() => ledger?.close(lastRowsMs))
   const mirror = await Mirror.open({ store, folder: config.data_dir, log })
   const configured = config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) }))
   const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
@@ -73,6 +91,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const firstKey = keys.required || isLocal(config.server.host) ? undefined : await createFirstKey(store.accounts)
   if (firstKey !== undefined) await mirror.refresh()
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
+  opened.defer(() => egress.close())
   const loaded = await loadPlugins({
     builtIn: plugins,
     named: config.plugins,
@@ -85,24 +104,29 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     ...declaredProviders(sources),
     aliases: config.aliases,
   })
+  opened.defer(() => providers.close())
+  opened.defer(() => mirror.close())
   await mirror.follow(providers)
   requireTargets(providers, mirror)
   const registry = { live: providers, store: store.registry, workshop, refresh: () => mirror.refresh() }
-  const metrics = createMetrics()
   const live = new LiveStats()
   const traces = await openTracing(env, version)
+  opened.defer(() => traces.close())
   const core = createCore({
     keys,
     surface: (principal) => ({
       registry: registryOperations(registry, principal),
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
-      usage: usageOperations({ store: store.ledger, flush: async () => {}, live }, principal),
+      usage: usageOperations({ store: store.ledger, flush: () => flush(ledger), live }, principal),
     }),
     registry: providers,
     egress,
     log,
     recorder: tell([metrics, live, callLog(log)]),
     tracing: traces.tracing,
+    ...(ledger !== undefined && { ledger }),
+    pricing,
+    keepsContent: (account) => keys.keepsContent(account),
     timeouts: {
       connect: config.timeouts.connect,
       firstEvent: config.timeouts.first_event,
@@ -163,6 +187,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const names = providers.current.providers.map(({ record }) => record.name)
   log.info({ host: port.host, port: port.port, providers: names }, 'listening')
 
+  const parts = opened.move()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     health.draining()
@@ -177,11 +202,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     await port.drain(graceMs + lastWordsMs)
     clearTimeout(lastCall)
     await rest.close()
-    await traces.close()
-    await mirror.close()
-    await providers.close()
-    await egress.close()
-    await store.close()
+    await parts.disposeAsync()
     log.info({}, 'stopped')
   }
   return {
@@ -207,6 +228,38 @@ loopback.addAddress('::1', 'ipv6')
 function isLocal(host: string): boolean {
   const family = isIP(host)
   return host === 'localhost' || (family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6'))
+}
+
+/** The request log, unless it is turned off. */
+async function openLedgerOf(
+  { config, log }: GatewayOptions,
+  store: Store,
+  metrics: Metrics,
+  pricing: Pricing,
+): Promise<OpenLedger | undefined> {
+  const { enabled, max_spool_bytes: maxSpoolBytes, content_days: contentDays, retention_days: days } = config.ledger
+  if (!enabled) return undefined
+  const ledger = await openLedger({
+    folder: config.data_dir,
+    maxSpoolBytes,
+    store: store.ledger,
+    pricing,
+    keptMs: days === 0 ? Infinity : days * dayMs,
+    contentMs: contentDays * dayMs,
+    log,
+    watch: metrics.ledger,
+  })
+  metrics.ledger.watch(() => ledger.state)
+  return ledger
+}
+
+/** Brings what this process has settled into the store, if that is possible soon. */
+async function flush(ledger: OpenLedger | undefined): Promise<void> {
+  try {
+    await ledger?.flush(AbortSignal.timeout(flushMs))
+  } catch {
+    // Then what is asked is answered without: a store that is gone says so itself.
+  }
 }
 
 /** A file has to be there; a server may come later. */

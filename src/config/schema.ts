@@ -156,6 +156,24 @@ const storeSchema = section({
     .describe('How long keys of the store are still let in while the store does not answer.'),
 })
 
+const ledgerSchema = section({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('False: calls are not written down, and neither usage nor requests can be asked for.'),
+  max_spool_bytes: wholeNumber(1024 * 1024, 1024 ** 4)
+    .default(1024 ** 3)
+    .describe(
+      'Most bytes of calls on this machine that wait for the store; with no room left, calls are refused with 503.',
+    ),
+  retention_days: wholeNumber(0, 36_500)
+    .default(90)
+    .describe('Days that each call is kept; sums of usage are kept for ever. 0: for ever, too.'),
+  content_days: wholeNumber(1, 36_500)
+    .default(30)
+    .describe('Days that prompts and answers are kept, of accounts that want them kept.'),
+})
+
 const secretsSchema = section({
   allowed_env: z
     .array(z.string().regex(/^\*?[A-Za-z0-9_]+\*?$/, { error: 'must be a variable name, or one with "*" at an end' }))
@@ -224,6 +242,9 @@ export const configSchema = section({
   store: storeSchema
     .prefault({})
     .describe('Where registry, keys and the request log are: a file in data_dir, or SWITCHYARD_DATABASE_URL.'),
+  ledger: ledgerSchema
+    .prefault({})
+    .describe('The request log: a row for every call, written down before its client sees the end of it.'),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {

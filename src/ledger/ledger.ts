@@ -3,6 +3,7 @@ import { usage } from '../model/usage.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { LedgerStore } from '../store/contract.ts'
 import { Mover } from './mover.ts'
+import { startRetention } from './retention.ts'
 import { decodeIntent, encodeContent, encodeIntent, encodeRow, type Settlement } from './row.ts'
 import { Spool } from './spool.ts'
 import type { SpoolState } from './spool-messages.ts'
@@ -14,9 +15,11 @@ export interface LedgerOptions {
   /** Bytes the spool may take. */
   readonly maxSpoolBytes: number
   /** Where rows are kept in the end. */
-  readonly store: Pick<LedgerStore, 'append'>
+  readonly store: Pick<LedgerStore, 'append' | 'retain'>
   /** For calls of a process that ended before they did. */
   readonly pricing: Pricing
+  /** Milliseconds that rows are kept; Infinity: for ever. */
+  readonly keptMs: number
   /** Milliseconds that prompts and answers are kept, where they are. */
   readonly contentMs: number
   readonly log: Logger
@@ -54,7 +57,7 @@ const retryAfter = 1000
  * settled as lost, priced by what they were about to have read. Rejects with `store_unavailable` when the folder cannot be written.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
-  const { folder, maxSpoolBytes: maxBytes, log, watch, contentMs, store } = options
+  const { folder, maxSpoolBytes: maxBytes, log, watch, contentMs, keptMs, store } = options
   const spool = await Spool.open({
     folder,
     maxBytes,
@@ -63,6 +66,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   })
   const mover = new Mover({ spool, store, log, ...(watch !== undefined && { moved: (rows) => watch.moved(rows) }) })
   const recovery = new Recovery(spool, options)
+  const endRetention = startRetention({ store, keptMs, log })
   const changed = (): void => {
     mover.wake()
     recovery.wake()
@@ -87,6 +91,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     },
     flush,
     async close(milliseconds) {
+      endRetention()
       await flush(AbortSignal.timeout(milliseconds)).catch(() => undefined)
       await mover.stop()
       await spool.close()

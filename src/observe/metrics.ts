@@ -1,13 +1,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { CallRecord, Recorder } from '../core/contract.ts'
+import { type LedgerMetrics, ledgerMetrics } from './ledger-metrics.ts'
 
 /** The gateway's metrics, and what a scraper gets. */
 export interface Metrics extends Recorder {
   /** Text in the Prometheus exposition format, and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
+  readonly ledger: LedgerMetrics
 }
 
 const durationBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+/** Billionths of a US dollar. */
+const nanoUsd = 1e9
 const firstEventBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** The series of one provider and model, bound once: finding them by label values on every call would cost more than counting. */
@@ -18,6 +22,8 @@ interface Bound {
   readonly output: Counter.Internal
   readonly cacheRead: Counter.Internal
   readonly reasoning: Counter.Internal
+  readonly cost: Counter.Internal
+  readonly unpriced: Counter.Internal
 }
 
 /**
@@ -67,6 +73,18 @@ export function createMetrics(): Metrics {
     labelNames: ['provider', 'model', 'class'],
     registers,
   })
+  const cost = new Counter({
+    name: 'switchyard_cost_usd_total',
+    help: 'What calls cost, in US dollars, as far as their prices are known.',
+    labelNames: labels,
+    registers,
+  })
+  const unpriced = new Counter({
+    name: 'switchyard_unpriced_requests_total',
+    help: 'Calls whose price is not known.',
+    labelNames: labels,
+    registers,
+  })
   const inFlight = new Gauge({
     name: 'switchyard_requests_in_flight',
     help: 'Calls that are open.',
@@ -86,6 +104,8 @@ export function createMetrics(): Metrics {
       output: tokens.labels(provider, model, 'output'),
       cacheRead: tokens.labels(provider, model, 'cache_read'),
       reasoning: tokens.labels(provider, model, 'reasoning'),
+      cost: cost.labels(provider, model),
+      unpriced: unpriced.labels(provider, model),
     }
     bound.set(key, made)
     return made
@@ -128,7 +148,10 @@ export function createMetrics(): Metrics {
       series.output.inc(usage.outputTokens)
       if (usage.cacheReadTokens > 0) series.cacheRead.inc(usage.cacheReadTokens)
       if (usage.reasoningTokens > 0) series.reasoning.inc(usage.reasoningTokens)
+      if (record.cost === undefined) series.unpriced.inc()
+      else if (record.cost.nanoUsd > 0n) series.cost.inc(Number(record.cost.nanoUsd) / nanoUsd)
     },
+    ledger: ledgerMetrics(registry),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 }

@@ -30,6 +30,7 @@ const store = {
     pass('stored')
     return Promise.resolve()
   },
+  retain: () => Promise.resolve(),
 }
 const say = (fields: object, message: string): void => note('#', message, JSON.stringify(fields))
 const ledger = await openLedger({
@@ -37,6 +38,7 @@ const ledger = await openLedger({
   maxSpoolBytes: 1 << 30,
   store,
   pricing: { cost: (_vendor, _model, { inputTokens }) => ({ nanoUsd: BigInt(inputTokens), version: 'test' }) },
+  keptMs: Infinity,
   contentMs: 1000,
   log: { debug: say, info: say, warn: say, error: say },
   watch: { committed: () => pass('committed'), moved: () => pass('moved'), dropped: () => undefined },

@@ -87,8 +87,10 @@ async function aftermath(): Promise<ReadonlyMap<string, Stored>> {
           take({ id, inputTokens, reason })
         return Promise.resolve()
       },
+      retain: () => Promise.resolve(),
     },
     pricing: { cost: () => undefined },
+    keptMs: Infinity,
     contentMs: 1,
     log,
   })
@@ -156,8 +158,9 @@ test('a store that is gone when the ledger closes gets its rows from the next on
   const down = await openLedger({
     folder: join(folder, 'data'),
     maxSpoolBytes: 1 << 30,
-    store: { append: () => Promise.reject(fail('store_unavailable', 'gone')) },
+    store: { append: () => Promise.reject(fail('store_unavailable', 'gone')), retain: () => Promise.resolve() },
     pricing: { cost: () => undefined },
+    keptMs: Infinity,
     contentMs: 1,
     log,
   })
