@@ -57,6 +57,7 @@ describe('what is read', () => {
       retries: { per_target: 2, budget: 0.2, max_retry_after: 10_000 },
       log: { level: 'info' },
       store: { keys_without_store: 300_000 },
+      ledger: { enabled: true, max_spool_bytes: 1_073_741_824, retention_days: 90, content_days: 30 },
       secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })
   })

@@ -17,7 +17,8 @@ function open(): DatabaseSync {
     const database = new DatabaseSync(path, { readOnly, timeout: busyMs })
     try {
       if (!readOnly) database.exec('pragma journal_mode = wal')
-      database.exec('pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = memory')
+      // What the request log was given is forgotten elsewhere: it has to survive the machine's own end.
+      database.exec('pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory')
       return database
     } catch (error) {
       database.close()
