@@ -3,25 +3,37 @@ import { createParser, type ParseError } from 'eventsource-parser'
 import { fail } from '../error/index.ts'
 import type { MessageReader, SseMessage } from './contract.ts'
 
-/** Characters of one event: an upstream that never ends its line must not fill the memory. */
-const largestEvent = 32 * 1024 * 1024
+/** Characters of one event, however it is framed: an upstream that never ends its line must not fill the memory. */
+export const largestEvent = 32 * 1024 * 1024
+/** Characters between the events that may turn out to be an error. */
+const largestStray = 1024 * 1024
 
-/** All other faults are comments in disguise, which the specification has readers pass over. */
-function refuseEndless({ type }: ParseError): void {
-  if (type === 'max-buffer-size-exceeded')
-    throw fail('provider_error', "an event of the provider's answer is too large")
+/** Throws `provider_error` for an event that is too large. */
+export function refuseEndless(): never {
+  throw fail('provider_error', "an event of the provider's answer is too large")
+}
+
+/** What a reader of server-sent events can be told. */
+export interface SseOptions {
+  /** The provider writes an error in the middle of a stream as bare JSON, which is read as a last event. */
+  readonly bareError?: boolean
 }
 
 /**
  * Reads server-sent events: any line ends, comments and split characters, as their specification says. The end completes a last
  * event that no empty line follows. Throws `provider_error` for an event that is larger than 32 Mi characters.
  */
-export function sseReader(): MessageReader {
+export function sseReader({ bareError = false }: SseOptions = {}): MessageReader {
   let messages: SseMessage[] = []
+  let stray = ''
   const parser = createParser({
     maxBufferSize: largestEvent,
     onEvent: (message) => messages.push(message),
-    onError: refuseEndless,
+    // All other faults are comments in disguise, which the specification has readers pass over.
+    onError: ({ type, line = '' }: ParseError) => {
+      if (type === 'max-buffer-size-exceeded') refuseEndless()
+      if (bareError && type === 'unknown-field' && stray.length + line.length < largestStray) stray += `${line}\n`
+    },
   })
   const decoder = new StringDecoder('utf8')
   const take = (text: string): SseMessage[] => {
@@ -33,6 +45,10 @@ export function sseReader(): MessageReader {
   }
   return {
     read: (bytes) => take(decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
-    end: () => take(`${decoder.end()}\n\n`),
+    end: () => {
+      const rest = take(`${decoder.end()}\n\n`)
+      const text = stray.trim()
+      return /^[[{]/.test(text) ? [...rest, { data: text }] : rest
+    },
   }
 }

@@ -18,26 +18,36 @@ export function frameReader(): MessageReader {
     (bytes) => (typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes)),
     (text) => new TextEncoder().encode(text),
   )
-  let rest = Buffer.alloc(0)
+  /** What no frame was made of yet, in the pieces it came in: put together only when a frame is complete. */
+  let pieces: Buffer[] = []
+  let size = 0
+  let wanted = smallestFrame
   let broken = false
-  const take = (messages: SseMessage[]): boolean => {
-    if (rest.length < 4) return false
-    const length = rest.readUInt32BE(0)
-    if (length < smallestFrame || length > largestFrame) throw new Error('a frame has an impossible length')
-    if (rest.length < length) return false
-    messages.push(messageOf(codec, rest.subarray(0, length)))
-    rest = rest.subarray(length)
-    return true
+  /** The frames that are complete. Leaves what follows them. */
+  const take = (messages: SseMessage[]): void => {
+    let rest = Buffer.concat(pieces)
+    for (;;) {
+      wanted = rest.length < smallestFrame ? smallestFrame : rest.readUInt32BE(0)
+      if (wanted < smallestFrame || wanted > largestFrame) throw new Error('a frame has an impossible length')
+      if (rest.length < wanted) break
+      messages.push(messageOf(codec, rest.subarray(0, wanted)))
+      rest = rest.subarray(wanted)
+    }
+    pieces = [rest]
+    size = rest.length
   }
   return {
     read(bytes) {
       const messages: SseMessage[] = []
       if (broken) return messages
-      rest = rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([rest, bytes])
+      pieces.push(Buffer.from(bytes))
+      size += bytes.length
+      if (size < wanted) return messages
       try {
-        while (take(messages));
+        take(messages)
       } catch {
         broken = true
+        pieces = []
         messages.push(exception('', 'the frames of the stream are broken'))
       }
       return messages

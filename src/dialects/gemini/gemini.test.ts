@@ -304,6 +304,20 @@ describe('answers of Google', () => {
   })
 })
 
+describe('an upstream that never ends', () => {
+  test.each([
+    ['text/event-stream', 'data: '],
+    ['application/json', '[{"candidates":"'],
+  ])('is given up before it fills the memory: %s', (type, start) => {
+    const reader = answerReader(type)
+    const piece = Buffer.alloc(1024 * 1024, 'x')
+    reader.read(Buffer.from(start))
+    expect(() => {
+      for (let count = 0; count < 64; count++) reader.read(piece)
+    }).toThrow(expect.objectContaining({ reason: 'provider_error' }))
+  })
+})
+
 describe('answers to clients', () => {
   const whole = (events: ChatEvent[]) => {
     const answer = new AnswerEncoder('array')

@@ -1,44 +1,15 @@
-import { createParser } from 'eventsource-parser'
 import type { MessageReader, SseMessage } from '../contract.ts'
+import { largestEvent, refuseEndless, sseReader } from '../sse.ts'
 
 /**
  * Cuts a streamed answer into its chunks: server-sent events, or where the provider answers with JSON one array that grows. An
  * error in the middle of a stream of events comes as bare JSON, which is read as a last event.
  */
 export function answerReader(contentType: string): MessageReader {
-  return contentType.includes('json') ? arrayReader() : eventReader()
+  return contentType.includes('json') ? arrayReader() : sseReader({ bareError: true })
 }
 
-function eventReader(): MessageReader {
-  let messages: SseMessage[] = []
-  let stray = ''
-  const parser = createParser({
-    onEvent: (message) => messages.push(message),
-    onError: (error) => {
-      if (error.type === 'unknown-field') stray += `${error.line ?? ''}\n`
-    },
-  })
-  const decoder = new TextDecoder()
-  const take = (): SseMessage[] => {
-    const taken = messages
-    if (taken.length > 0) messages = []
-    return taken
-  }
-  return {
-    read(bytes) {
-      parser.feed(decoder.decode(bytes, { stream: true }))
-      return take()
-    },
-    end() {
-      parser.feed(`${decoder.decode()}\n\n`)
-      const text = stray.trim()
-      if (/^[[{]/.test(text)) messages.push({ data: text })
-      return take()
-    },
-  }
-}
-
-/** Reads `[{…},{…}]` object by object, as they are completed; a single object alone is read too. */
+/** Reads `[{…},{…}]` object by object, as they are completed; a single object alone is read too. Throws `provider_error` for one without end. */
 function arrayReader(): MessageReader {
   const decoder = new TextDecoder()
   let text = ''
@@ -70,6 +41,7 @@ function arrayReader(): MessageReader {
   return {
     read(bytes) {
       text += decoder.decode(bytes, { stream: true })
+      if (text.length > largestEvent) refuseEndless()
       return scan()
     },
     end() {
