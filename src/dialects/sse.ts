@@ -52,3 +52,25 @@ export function sseReader({ bareError = false }: SseOptions = {}): MessageReader
     },
   }
 }
+
+/** Writes the data of one event, whose JSON may hold line breaks, where an upstream spread it over several lines. */
+export function writeData(json: string): string {
+  const broken = json.includes('\n') || json.includes('\r')
+  return `data: ${broken ? json.replaceAll(/\r\n|\r|\n/g, '\ndata: ') : json}\n\n`
+}
+
+const typeInFront = /^\s*\{\s*"type"\s*:\s*"([\w.]+)"/
+
+/** The type of an event as its own data tells it, most often first. One that could break the line it is written on is none. */
+export function typeOfData(json: string): string {
+  const type = typeInFront.exec(json)?.[1] ?? typeWithin(json)
+  return typeof type === 'string' && /^[\w.]+$/.test(type) ? type : 'message'
+}
+
+function typeWithin(json: string): unknown {
+  try {
+    return (JSON.parse(json) as { type?: unknown } | null)?.type
+  } catch {
+    return undefined
+  }
+}

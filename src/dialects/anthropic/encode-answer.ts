@@ -3,6 +3,7 @@ import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
+import { typeOfData, writeData } from '../sse.ts'
 import { BlockWriter } from './block-writer.ts'
 import { citationOf } from './citations.ts'
 import { callerOf, inputOf, objectOf } from './encode-blocks.ts'
@@ -75,17 +76,8 @@ function blocksOf({ kind }: Part): object | object[] {
   }
 }
 
-const typeInFront = /^\s*\{\s*"type"\s*:\s*"([a-z_]+)"/
-
-/** The name of an event, as its own data tells it; one that could break the line it stands on is none. */
-function typeOf(raw: string): string {
-  const type = typeInFront.exec(raw)?.[1] ?? (JSON.parse(raw) as { type?: unknown }).type
-  return typeof type === 'string' && /^\w+$/.test(type) ? type : 'message'
-}
-
-/** An event of a stream. Its data may hold line breaks, where an upstream spread its JSON over several lines. */
 function frame(type: string, data: string): string {
-  return `event: ${type}\ndata: ${data.includes('\n') ? data.replaceAll('\n', '\ndata: ') : data}\n\n`
+  return `event: ${type}\n${writeData(data)}`
 }
 
 const lastEvent = frame('message_stop', '{"type":"message_stop"}')
@@ -149,7 +141,7 @@ export class AnswerEncoder implements ChatAnswer {
   }
 
   #handThrough(raw: string): string {
-    const type = typeOf(raw)
+    const type = typeOfData(raw)
     this.#stopped ||= type === 'message_stop'
     return frame(type, raw)
   }

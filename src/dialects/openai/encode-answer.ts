@@ -11,6 +11,7 @@ import {
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
 import { encodeBase64 } from '../parts.ts'
+import { writeData } from '../sse.ts'
 import { errorObject } from './errors.ts'
 import { encodeUsage } from './usage.ts'
 import { finishWord } from './words.ts'
@@ -24,10 +25,6 @@ export interface AnswerOptions {
   /** Writes one chunk's JSON as a server-sent event; by default as its data alone. */
   readonly frame?: (json: string) => string
 }
-
-/** An event may hold line breaks, where an upstream spread its JSON over several `data:` lines. */
-const dataFrame = (json: string): string =>
-  `data: ${json.includes('\n') ? json.replaceAll('\n', '\ndata: ') : json}\n\n`
 
 /** The completion object of an answer, translated. The gateway's request id stands in for an id the upstream did not give. */
 export function completionOf(response: ChatResponse, served: Served, asked: boolean): object {
@@ -125,7 +122,7 @@ export class AnswerEncoder implements ChatAnswer {
 
   constructor(options: AnswerOptions) {
     this.#options = options
-    this.#frame = options.frame ?? dataFrame
+    this.#frame = options.frame ?? writeData
   }
 
   whole(response: ChatResponse, served: Served): string {

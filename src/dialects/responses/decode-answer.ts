@@ -170,7 +170,7 @@ export class AnswerDecoder implements ChatDecoder {
 
 /** An event that names its type beside its data alone, with it inside, where clients look. */
 function typed(wire: WireEvent, type: string, data: string): string {
-  return wire.type === undefined && type !== '' ? JSON.stringify({ ...wire, type }) : data
+  return typeof wire.type !== 'string' && type !== '' ? JSON.stringify({ ...wire, type }) : data
 }
 
 function parseObject(text: string, reason: 'provider_error' | 'provider_interrupted'): object {

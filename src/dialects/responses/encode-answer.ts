@@ -2,6 +2,7 @@ import { type ChatEvent, type ChatResponse, FinishReason, type Started } from '#
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
+import { typeOfData, writeData } from '../sse.ts'
 import { errorObject } from '../openai/errors.ts'
 import {
   type AnswerHead,
@@ -21,6 +22,8 @@ export class AnswerEncoder implements ChatAnswer {
   readonly #asked: CreateResponse
   #head: AnswerHead | undefined
   #raw = false
+  /** An answer handed through has had its last event. */
+  #ended = false
   #sequence = 0
   #writer: OutputWriter | undefined
   #refused = false
@@ -43,7 +46,7 @@ export class AnswerEncoder implements ChatAnswer {
   }
 
   end(): string {
-    if (this.#raw) return ''
+    if (this.#ended) return ''
     const end = endOf(this.#reason, this.#refused)
     const closed = this.#writer?.end(end.status) ?? ''
     const type = end.status === 'incomplete' ? 'response.incomplete' : 'response.completed'
@@ -64,7 +67,7 @@ export class AnswerEncoder implements ChatAnswer {
       const begun = this.#begin(event.event.value, served)
       if (!this.#raw) return begun
     }
-    if (this.#raw) return event.raw === '' ? '' : this.#rawFrame(event.raw)
+    if (this.#raw) return event.raw === '' ? '' : this.#handThrough(event.raw)
     const out = this.#writer
     if (out === undefined) return ''
     switch (event.event.case) {
@@ -128,20 +131,13 @@ export class AnswerEncoder implements ChatAnswer {
     return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: this.#sequence++, ...fields })}\n\n`
   }
 
-  /** An event may hold line breaks, where an upstream spread its JSON over several `data:` lines. */
-  #rawFrame(raw: string): string {
+  #handThrough(raw: string): string {
     this.#sequence++
-    const data = raw.includes('\n') ? raw.replaceAll('\n', '\ndata: ') : raw
-    return `event: ${typeOf(raw)}\ndata: ${data}\n\n`
+    const type = typeOfData(raw)
+    this.#ended ||= lastTypes.has(type)
+    return `event: ${type}\n${writeData(raw)}`
   }
 }
 
-const typeInFront = /^\s*\{\s*"type"\s*:\s*"([\w.]+)"/
-
-/** The type of an event, which most vendors write first; one that could break the line it stands on is none. */
-function typeOf(raw: string): string {
-  const front = typeInFront.exec(raw)
-  if (front?.[1] !== undefined) return front[1]
-  const { type } = JSON.parse(raw) as { type?: unknown }
-  return typeof type === 'string' && /^[\w.]+$/.test(type) ? type : 'message'
-}
+/** The types of the events that end an answer. */
+const lastTypes: ReadonlySet<string> = new Set(['response.completed', 'response.incomplete', 'response.failed'])

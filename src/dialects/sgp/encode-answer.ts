@@ -4,7 +4,7 @@ import { errorBody } from './errors.ts'
 
 /** Line breaks between the tokens of a chunk would end its `data:` line. */
 function chunkFrame(json: string): string {
-  return `data: {"object":"generic_inference.chunk","response":${json.replaceAll('\n', ' ')}}\n\n`
+  return `data: {"object":"generic_inference.chunk","response":${json.replaceAll('\n', ' ').replaceAll('\r', ' ')}}\n\n`
 }
 
 /**
