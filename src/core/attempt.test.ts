@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { ChatRequestSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
-import { textDelta } from '../model/events.ts'
+import { started, textDelta } from '../model/events.ts'
 import type { CallContext, Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
 import { Secret } from '../provider/secret.ts'
@@ -72,13 +72,27 @@ describe('a provider', () => {
 
   test('may yield single events, batches and literals', async () => {
     const one = attempt(async function* () {
-      yield { event: { case: 'textDelta', value: { text: 'a' } } }
+      yield { event: { case: 'started', value: { id: 'a' } } }
       yield [textDelta('b'), textDelta('c')]
     })
     const first = await one.open(question)
-    expect(first).toMatchObject([{ $typeName: 'switchyard.v1.ChatEvent', event: { value: { text: 'a' } } }])
+    expect(first).toMatchObject([{ $typeName: 'switchyard.v1.ChatEvent', event: { value: { id: 'a' } } }])
     expect(await one.next()).toHaveLength(2)
     expect(await one.next()).toBeUndefined()
+  })
+
+  test.each([
+    ['never', [textDelta('a')], [textDelta('b')]],
+    ['late', [textDelta('a'), started({ id: 'x' })], [started({ id: 'y' }), textDelta('b')]],
+    ['again', [started({}), textDelta('a'), started({ id: 'x' })], [started({ id: 'y' }), textDelta('b')]],
+  ])('that says %s that it starts has started first, and once', async (_when, one, other) => {
+    const asked = attempt(async function* () {
+      yield one
+      yield other
+    })
+    expect(await asked.open(question)).toEqual([started({}), textDelta('a')])
+    expect(await asked.next()).toEqual([textDelta('b')])
+    expect(await asked.next()).toBeUndefined()
   })
 
   test('without chat is unsupported', async () => {

@@ -1,5 +1,6 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
+import { started } from '../model/events.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import { completeBatch } from '../provider/complete.ts'
@@ -70,7 +71,7 @@ export class Attempt {
       for (;;) {
         const batch = await this.#next('first_event', timeouts.firstEvent)
         if (batch === undefined) throw fail('provider_error', 'the provider ended without an answer')
-        if (batch.length > 0) return batch
+        if (batch.length > 0) return begun(batch)
       }
     } catch (error) {
       const failure = providerFault(error)
@@ -82,7 +83,8 @@ export class Attempt {
   /** The next events, or undefined at the end. Throws a `GatewayError`; the try is then over. */
   async next(): Promise<readonly ChatEvent[] | undefined> {
     try {
-      return await this.#next('between_events', this.#surroundings.timeouts.betweenEvents)
+      const batch = await this.#next('between_events', this.#surroundings.timeouts.betweenEvents)
+      return batch && withoutStart(batch)
     } catch (error) {
       throw providerFault(error)
     }
@@ -154,6 +156,20 @@ export class Attempt {
     this.#reject = undefined
     this.#watch.rest()
   }
+}
+
+/** An answer begins with `started`, once, whatever its provider says: clients could not read another. */
+function begun(batch: readonly ChatEvent[]): readonly ChatEvent[] {
+  const [first, ...rest] = batch
+  return first !== undefined && isStart(first) ? [first, ...withoutStart(rest)] : [started({}), ...withoutStart(batch)]
+}
+
+function withoutStart(batch: readonly ChatEvent[]): readonly ChatEvent[] {
+  return batch.some(isStart) ? batch.filter((event) => !isStart(event)) : batch
+}
+
+function isStart({ event }: ChatEvent): boolean {
+  return event.case === 'started'
 }
 
 /** What a provider threw as one of ours: anything undeclared is a fault of the provider's, not of the gateway. */
