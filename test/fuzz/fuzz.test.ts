@@ -6,7 +6,7 @@ import { targetNames } from './targets.ts'
 /** Seconds for each decoder: a minute where the project is proved, a moment while somebody works on it. */
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? (process.env['CI'] === 'true' ? 60 : 2))
 
-/** Each decoder has a process of its own. Five at a time share the processors, so that all of them take three times as long as one. */
+/** Each decoder has a process of its own. Six at a time share the processors, so that all of them take three times as long as one. */
 describe.concurrent('fuzzing', () => {
   test.each(targetNames)(
     'finds no input for which %s breaks a promise',

@@ -12,6 +12,7 @@ export const targetNames = [
   'answer-bedrock',
   'answer-cohere',
   'answer-ollama',
+  'answer-remote',
   'request-openai',
   'request-responses',
   'request-anthropic',

@@ -3,6 +3,9 @@ import type { WireFormat } from '../../wire/format.ts'
 import type { Answer } from './answer.ts'
 import { framesOf } from './units.ts'
 
+/** The formats of answers: those of the vendors, and the contract's own events. */
+export type AnswerFormat = WireFormat | 'contract'
+
 /** One thing that an upstream said: the name of its event, if it has one, and its value. */
 interface Word {
   readonly event: string
@@ -10,7 +13,7 @@ interface Word {
 }
 
 /** Whether an upstream can be said to have ended its answer, judged by no more than the bytes that came. */
-export function saidItsEnd(format: WireFormat, answer: Answer, given: Buffer): boolean {
+export function saidItsEnd(format: AnswerFormat, answer: Answer, given: Buffer): boolean {
   const text = given.toString()
   // A whole answer is complete when it can be read at all.
   if (parsed(text) !== undefined && !Array.isArray(parsed(text))) return true
@@ -49,7 +52,7 @@ function objectsIn(text: string): string[] {
 
 const says = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
 
-const ends: Readonly<Record<WireFormat, (word: Word, answer: Answer) => boolean>> = {
+const ends: Readonly<Record<AnswerFormat, (word: Word, answer: Answer) => boolean>> = {
   completions: ({ value }) =>
     asList(asMap(value)?.['choices']).some((choice) => says(asMap(choice)?.['finish_reason'])),
   anthropic: ({ event, value }) => {
@@ -72,4 +75,5 @@ const ends: Readonly<Record<WireFormat, (word: Word, answer: Answer) => boolean>
   bedrock: ({ event }) => event === 'messageStop',
   cohere: ({ event, value }) => event === 'message-end' || asMap(value)?.['type'] === 'message-end',
   ollama: ({ value }) => asMap(value)?.['done'] === true,
+  contract: ({ value }) => asMap(value)?.['finished'] !== undefined,
 }

@@ -3,6 +3,7 @@ import { Fold } from '../../../src/model/collect.ts'
 import { asMap, asText, parseOrText } from '../../wire/case.ts'
 import { Fault, never } from '../fault.ts'
 import type { Answer } from './answer.ts'
+import type { AnswerFormat } from './ends.ts'
 import type { Outcome } from './outcome.ts'
 
 /** What a client is given that waits for events. */
@@ -12,32 +13,32 @@ interface Line {
 }
 
 /** The client's own dialect can tell whatever came out, as a whole and as a stream; its texts are what they say they are. */
-export function requireWritten({ client, streaming }: Answer, outcome: Outcome): void {
+export function requireWritten(format: AnswerFormat, { client, streaming }: Answer, outcome: Outcome): void {
   const { batches, served, encoder, error } = outcome
   if (encoder === undefined || served === undefined) return
+  const handed = isHandedThrough(outcome)
+  // What a remote provider passes on as another's words is that provider's to answer for.
+  const foreign = handed && format === 'contract'
   const fold = new Fold()
   for (const batch of batches) fold.add(batch)
   if (!streaming) {
-    if (error === undefined)
-      requireJson(
-        'whole',
-        never('encode whole', () => encoder.whole(fold.response(), served)),
-      )
+    const whole = error === undefined ? never('encode whole', () => encoder.whole(fold.response(), served)) : '{}'
+    if (!foreign) requireJson('whole', whole)
     return
   }
   const pieces = batches.map((batch) => never('encode events', () => encoder.events(batch, served)))
   const last = never('encode end', () => (error === undefined ? encoder.end() : encoder.fail(error)))
   const lines = linesOf(pieces.join('') + last)
-  for (const { data } of lines) if (data !== '[DONE]') requireJson('event', data)
+  if (!foreign) for (const { data } of lines) if (data !== '[DONE]') requireJson('event', data)
   const ended = lines.some((line) => isEnd(client, line))
   if (error === undefined && !ended && client !== 'gemini')
     throw new Fault('no end', 'a complete answer has no end for the client')
-  if (error !== undefined && ended && client !== 'scaigrid' && !encodesItself(outcome))
+  if (error !== undefined && ended && client !== 'scaigrid' && !handed)
     throw new Fault('end of a failure', 'an answer that failed looks complete to the client')
 }
 
 /** The upstream's own words are passed on as they came, its end among them, before anyone knows that it fails after that. */
-function encodesItself({ batches }: Outcome): boolean {
+function isHandedThrough({ batches }: Outcome): boolean {
   const [first] = batches.flat()
   return first?.event.case === 'started' && first.event.value.rawDialect !== ''
 }
