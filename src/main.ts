@@ -7,6 +7,7 @@ import type { CreateKeyFlags, StoreFlags } from './cli/keys.ts'
 import type { ServeFlags } from './cli/serve.ts'
 import type { TailFlags } from './cli/tail.ts'
 import type { UsageFlags } from './cli/usage.ts'
+import type { UpkeepFlags } from './cli/store.ts'
 import { version } from './version.ts'
 
 // Whoever reads our words may leave; without a listener that would end the gateway.
@@ -86,6 +87,28 @@ storeOptions(
 })
 storeOptions(accounts.command('list').description('list all accounts')).action(async (flags: StoreFlags) => {
   process.exitCode = await (await import('./cli/keys.ts')).listAccounts(flags, process)
+})
+
+storeOptions(program.command('migrate').description('bring the store up to date, as starting the gateway does')).action(
+  async (flags: UpkeepFlags) => {
+    process.exitCode = await (await import('./cli/store.ts')).migrate(flags, process)
+  },
+)
+storeOptions(
+  program
+    .command('backup')
+    .description('write all of the store to a file, while it is in use')
+    .argument('<file>', 'must not exist; JSON lines, compressed by gzip'),
+).action(async (file: string, flags: UpkeepFlags) => {
+  process.exitCode = await (await import('./cli/store.ts')).backup(file, flags, process)
+})
+storeOptions(
+  program
+    .command('restore')
+    .description('read a backup into an empty store, which may be of the other kind')
+    .argument('<file>', 'what backup wrote'),
+).action(async (file: string, flags: UpkeepFlags) => {
+  process.exitCode = await (await import('./cli/store.ts')).restore(file, flags, process)
 })
 
 program

@@ -322,7 +322,10 @@ export interface Store {
    * goes on. Gives what ends it.
    */
   watch(changed: () => void, failed: (error: unknown) => void): () => void
-  /** Writes a copy of the whole store, taken at one moment, to a file that must not exist. The engine decides the format. */
+  /**
+   * Writes a copy of the whole store, taken at one moment, to a file that must not exist, while the store is in use. The format is the
+   * same for every engine, so that a copy of one can be read into another. `conflict` when the file exists.
+   */
   backup(file: string): Promise<void>
   close(): Promise<void>
 }

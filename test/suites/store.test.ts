@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/contract.ts'
 import { openStore } from '../../src/store/open.ts'
 import { type Postgres, startPostgres } from '../services/postgres.ts'
 import { accountsSuite } from './store/accounts.ts'
+import { backupSuite } from './store/backup.ts'
 import type { Bed } from './store/bed.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
@@ -42,7 +43,13 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
     return store
   }
   const newLocation = engines[engine]
-  const bed: Bed = { engine, newLocation, open, fresh: async () => open(await newLocation()) }
+  const bed: Bed = {
+    engine,
+    newLocation,
+    otherLocation: engines[engine === 'sqlite' ? 'postgres' : 'sqlite'],
+    open,
+    fresh: async () => open(await newLocation()),
+  }
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((store) => store.close()))
   })
@@ -53,4 +60,5 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   accountsSuite(bed)
   ledgerSuite(bed)
   usageSuite(bed)
+  backupSuite(bed)
 })

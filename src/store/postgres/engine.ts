@@ -100,6 +100,23 @@ export class PostgresEngine implements SqlEngine {
     await sql`select pg_notify(${channel}, '')`.execute(transaction)
   }
 
+  async hasTable(db: Kysely<Tables>, name: string): Promise<boolean> {
+    const { rows } = await sql`select 1 from pg_class where oid = to_regclass(${name})`.execute(db)
+    return rows.length > 0
+  }
+
+  async lockMigrations(transaction: Writing): Promise<void> {
+    await sql`select pg_advisory_xact_lock(${locks.migrate})`.execute(transaction)
+  }
+
+  async countOn(transaction: Writing): Promise<void> {
+    await sql`select setval('request_seq', (select coalesce(max(seq), 0) + 1 from request), false)`.execute(transaction)
+  }
+
+  async close(): Promise<void> {
+    await this.writer.destroy()
+  }
+
   faultOf(error: unknown): Fault {
     if (!(error instanceof pg.DatabaseError)) return isLostConnection(error) ? 'unavailable' : 'other'
     const { code = '' } = error

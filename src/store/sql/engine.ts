@@ -42,7 +42,14 @@ export interface SqlEngine {
   dropBefore(started: number): Promise<void>
   /** Tells other processes, when the transaction commits, that the revision changed. */
   announce(transaction: Writing): Promise<void>
+  /** Whether there is a table of that name. */
+  hasTable(db: Kysely<Tables>, name: string): Promise<boolean>
+  /** Keeps every other process from changing the schema, until the transaction ends. */
+  lockMigrations(transaction: Writing): Promise<void>
+  /** Lets `seq` count on from the greatest there is, after rows were written that brought their own. */
+  countOn(transaction: Writing): Promise<void>
   faultOf(error: unknown): Fault
+  close(): Promise<void>
 }
 
 /** Where the store tells of rows that it cannot read and leaves out: which table, which row, and why. */

@@ -1,29 +1,69 @@
-import { fail } from '../../error/index.ts'
 import type { Store } from '../contract.ts'
 import { sqlAccounts } from './accounts.ts'
-import type { Sql } from './engine.ts'
-import { storeError } from './faults.ts'
+import { writeBackup } from './backup.ts'
+import type { SkippedRow, Sql, SqlEngine } from './engine.ts'
+import { storeError, translated } from './faults.ts'
 import { sqlLedger } from './ledger.ts'
+import { migrate } from './migrate.ts'
 import { sqlRegistry } from './registry.ts'
 import { readRevision } from './revision.ts'
+import { type Watch, watchRevision } from './watch.ts'
 
-/** The parts of a store that are the same SQL on both engines. */
-export function sqlStore(store: Sql) {
-  const { engine } = store
+/** What a store is made of. */
+export interface SqlStoreOptions extends Pick<Watch, 'pollMs' | 'hints'> {
+  /** Belongs to the store from here on. */
+  readonly engine: SqlEngine
+  /** The same database on connections of its own, with time for what takes long. */
+  readonly patient: () => SqlEngine
+  readonly skipped: SkippedRow
+}
+
+/** Brings the schema up to date, and gives the store. What is the same SQL on both engines is all there is of it. */
+export async function openSql({ engine, patient, skipped, ...watching }: SqlStoreOptions): Promise<Store> {
+  let from: bigint
+  try {
+    await withEngine(patient(), migrate)
+    await engine.prepareFor([], false)
+    from = await readRevision(engine)
+  } catch (error) {
+    await engine.close()
+    throw storeError(engine, error)
+  }
+  const store: Sql = { engine, skipped }
+  const { revision, backup } = translated(engine, {
+    revision: () => readRevision(engine),
+    backup: async (file: string) => void (await withEngine(patient(), (another) => writeBackup(another, file))),
+  })
+  const watches = new Set<() => void>()
   return {
     engine: engine.name,
     registry: sqlRegistry(store),
     accounts: sqlAccounts(store),
     ledger: sqlLedger(store),
-    async revision(): Promise<bigint> {
-      try {
-        return await readRevision(engine)
-      } catch (error) {
-        throw storeError(engine, error)
-      }
+    revision,
+    watch(changed, failed) {
+      const stop = watchRevision({ ...watching, revision, from, changed, failed })
+      watches.add(stop)
+      return stop
     },
-    async backup(): Promise<void> {
-      throw fail('unsupported_operation', 'this store cannot do this yet')
+    backup,
+    async close() {
+      for (const stop of watches) stop()
+      await engine.close()
     },
-  } satisfies Partial<Record<keyof Store, unknown>>
+  }
+}
+
+/** Does something with an engine, whose connections are closed afterwards. */
+export async function withEngine<Result>(
+  engine: SqlEngine,
+  run: (engine: SqlEngine) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run(engine)
+  } catch (error) {
+    throw storeError(engine, error)
+  } finally {
+    await engine.close()
+  }
 }

@@ -64,6 +64,16 @@ export class SqliteEngine implements SqlEngine {
   /** Other processes look for themselves. */
   async announce(_transaction: Writing): Promise<void> {}
 
+  async hasTable(db: Kysely<Tables>, name: string): Promise<boolean> {
+    const { rows } = await sql`select 1 from sqlite_schema where type = 'table' and name = ${name}`.execute(db)
+    return rows.length > 0
+  }
+
+  async lockMigrations(_transaction: Writing): Promise<void> {}
+
+  /** SQLite does so by itself. */
+  async countOn(_transaction: Writing): Promise<void> {}
+
   faultOf(error: unknown): Fault {
     if (!(error instanceof SqliteError)) return 'other'
     if (error.errcode === undefined) return 'unavailable'

@@ -7,6 +7,8 @@ export interface Bed {
   readonly engine: Store['engine']
   /** A place where no store is yet. */
   readonly newLocation: () => Promise<string>
+  /** A place for a store of the other engine. */
+  readonly otherLocation: () => Promise<string>
   /** Opens a store that is closed after the test. */
   readonly open: (location: string, options?: StoreOptions) => Promise<Store>
   /** Opens a store at a new place. */
