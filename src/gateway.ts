@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import type { Logger as Pino } from 'pino'
+import { openCatalog } from './catalog/index.ts'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
 import type { Pricing } from './core/contract.ts'
@@ -81,7 +82,8 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const store = await openStoreOf({ config, env, log })
   opened.defer(() => store.close())
   const metrics = createMetrics()
-  const pricing = catalogPricing()
+  const catalog = openCatalog()
+  const pricing = catalogPricing(catalog)
   const ledger = await openLedgerOf({ config, env, log }, store, metrics, pricing)
   opened.defer(() => ledger?.close(lastRowsMs))
   const mirror = await Mirror.open({ store, folder: config.data_dir, log })
@@ -108,7 +110,14 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   opened.defer(() => mirror.close())
   await mirror.follow(providers)
   requireTargets(providers, mirror)
-  const registry = { live: providers, store: store.registry, workshop, refresh: () => mirror.refresh() }
+  const registry = {
+    live: providers,
+    store: store.registry,
+    workshop,
+    refresh: () => mirror.refresh(),
+    catalog,
+    timeouts: { firstEvent: config.timeouts.first_event, total: config.timeouts.total },
+  }
   const live = new LiveStats()
   const traces = await openTracing(env, version)
   opened.defer(() => traces.close())

@@ -44,7 +44,7 @@ export default definePlugin({
     }
     if (own.api === 'models') {
       const chatPath = `/models/chat/completions?api-version=${version ?? modelsVersion}`
-      return compatible(openaiClient, { ...vendor, chatPath }).create({ baseUrl, own }, host)
+      return compatible(openaiClient, { ...vendor, chatPath, modelsPath: false }).create({ baseUrl, own }, host)
     }
     const dialect: typeof openaiClient = {
       ...openaiClient,
@@ -60,6 +60,7 @@ export default definePlugin({
     }
     const chatPath = '/openai/v1/chat/completions'
     const options = { limitField: 'max_completion_tokens' as const }
-    return compatible(dialect, { ...vendor, chatPath, options }).create({ baseUrl, own }, host)
+    const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
+    return compatible(dialect, { ...vendor, chatPath, modelsPath, options }).create({ baseUrl, own }, host)
   },
 })

@@ -11,5 +11,6 @@ export default definePlugin(
       toBaseUrl: (account) => `https://api.cloudflare.com/client/v4/accounts/${account}/ai/v1`,
     },
     keyVariable: 'CLOUDFLARE_API_KEY',
+    modelsPath: false,
   }),
 )

@@ -10,6 +10,7 @@ export default definePlugin(
       toBaseUrl: (host) => `${/^https?:/.test(host) ? '' : 'https://'}${host.replace(/\/+$/, '')}/serving-endpoints`,
     },
     keyVariable: 'DATABRICKS_TOKEN',
+    modelsPath: false,
     options: { refuses: ['stream_options'] },
   }),
 )

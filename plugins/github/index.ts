@@ -8,5 +8,6 @@ export default definePlugin(
     catalog: 'github-models',
     baseUrl: 'https://models.github.ai/inference',
     keyVariable: 'GITHUB_TOKEN',
+    modelsPath: false,
   }),
 )

@@ -55,6 +55,6 @@ export default definePlugin<z.infer<typeof settings>>({
     const place = { baseUrl: baseUrl.replace(/\/v1$/, ''), own: { headers: own.headers, options: {} } }
     const made = new Map<Format, Provider>()
     for (const format of formats) made.set(format, await plugins[format].create(place, host))
-    return byModel((model) => made.get(formatFor(model, own.formats, formatOf)) ?? {})
+    return byModel((model) => made.get(formatFor(model, own.formats, formatOf)) ?? {}, made.get('chat'))
   },
 })

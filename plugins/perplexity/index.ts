@@ -7,5 +7,6 @@ export default definePlugin(
     title: 'Perplexity',
     baseUrl: 'https://api.perplexity.ai',
     keyVariable: 'PERPLEXITY_API_KEY',
+    modelsPath: false,
   }),
 )

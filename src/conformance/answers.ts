@@ -135,9 +135,14 @@ async function listsModels({ subject, signal }: Exam): Promise<void> {
   if (subject.provider.listModels === undefined) throw new NotSupported('it lists no models')
   const ids: string[] = []
   const context = { ...subject.surroundings, requestId: 'conformance-models', streaming: false, signal }
-  for await (const { id = '', provider = '' } of subject.provider.listModels(context)) {
-    demand(id !== '', 'a model has no id')
-    ids.push(`${provider}/${id}`)
+  try {
+    for await (const { id = '', provider = '' } of subject.provider.listModels(context)) {
+      demand(id !== '', 'a model has no id')
+      ids.push(`${provider}/${id}`)
+    }
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.reason !== 'unsupported_operation') throw error
+    throw new NotSupported('it lists no models')
   }
   demand(new Set(ids).size === ids.length, 'a model is listed twice')
 }

@@ -1,5 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
+import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf'
 import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
 import type { Permission } from './permissions.ts'
@@ -177,6 +178,28 @@ export interface CountDialect<Options> {
   decodeCount(text: string): number
 }
 
+/** A model as an upstream lists it, in the contract's terms as far as the upstream tells. */
+export type ListedModel = MessageInitShape<typeof ModelSchema>
+
+/** One page of an upstream's list of models. */
+export interface ModelsPage {
+  readonly models: readonly ListedModel[]
+  /** Where the next page begins; absent on the last one. */
+  readonly next?: string
+}
+
+/** How an upstream is asked which models it has. */
+export interface ModelsDialect<Options> {
+  /** Path below the base URL, where a vendor has no other. */
+  path(options: Options): string
+  /** The query of the first page, or of the one that `cursor` begins: empty, or with its question mark. */
+  query?(cursor: string | undefined): string
+  /** Headers beside those of every request. */
+  headers?(options: Options): Readonly<Record<string, string>>
+  /** Reads a page. Throws `provider_error` for a body that is none. */
+  decode(text: string): ModelsPage
+}
+
 /** How an answer ended: what was left to say, and the error if it is not a complete answer. */
 export interface Ending {
   /** `finished` for each choice unless it failed, and the usage that was reported in either case. */
@@ -216,6 +239,8 @@ export interface ClientDialect<Options> {
   decodeChat(encoded: Omit<EncodedChat, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder
   /** Absent where the format has no such question; the gateway then estimates. */
   readonly count?: CountDialect<Options>
+  /** Absent where the format has no list of models. */
+  readonly models?: ModelsDialect<Options>
   /** The error that a failed call means to the caller. */
   decodeError(failure: UpstreamFailure): GatewayError
 }

@@ -43,6 +43,8 @@ export interface RegistryOperations {
   updateProvider(request: UpdateProviderRequest): Promise<Provider>
   /** Gives the id of what is gone. */
   deleteProvider(idOrName: string): Promise<string>
+  /** Asks the provider for its models and stores them. Whatever goes wrong in asking changes nothing. */
+  syncModels(provider: string): Promise<readonly Model[]>
   aliases(): readonly Alias[]
   setAlias(alias: Alias): Promise<Alias>
   deleteAlias(name: string): Promise<void>

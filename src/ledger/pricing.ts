@@ -1,9 +1,9 @@
-import { cost, openCatalog } from '../catalog/index.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { cost } from '../catalog/index.ts'
 import type { Pricing } from '../core/contract.ts'
 
-/** Prices calls by the catalog that is shipped with the gateway. */
-export function catalogPricing(): Pricing {
-  const catalog = openCatalog()
+/** Prices calls by a catalog. */
+export function catalogPricing(catalog: Pick<Catalog, 'price'>): Pricing {
   return {
     cost(vendor, model, usage, at) {
       const price = catalog.price(vendor, model, new Date(at))

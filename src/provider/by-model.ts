@@ -3,13 +3,15 @@ import { fail } from '../error/index.ts'
 
 /**
  * A provider that is one of several by the model asked for, for vendors that serve some models in one format and some in another.
- * `choose` gives the one that answers for a model; what that one does not do is unsupported for its models.
+ * `choose` gives the one that answers for a model; what that one does not do is unsupported for its models. `lists` is the one that
+ * knows them all, if one of them does.
  */
-export function byModel(choose: (model: string) => Provider): Provider {
+export function byModel(choose: (model: string) => Provider, lists?: Provider): Provider {
   return {
     chat: (request, context) => choose(request.model).chat?.(request, context) ?? unsupported(request.model),
     countTokens: (request, context) =>
       choose(request.model).countTokens?.(request, context) ?? unsupported(request.model),
+    ...(lists?.listModels !== undefined && { listModels: lists.listModels.bind(lists) }),
   }
 }
 

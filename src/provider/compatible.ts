@@ -24,6 +24,8 @@ export interface Vendor<Options> {
   readonly baseUrl?: string
   /** Path of the chat endpoint below the base URL. */
   readonly chatPath?: string
+  /** Path of the list of models below the base URL, where it is neither the format's own nor beside the chat; false where there is none. */
+  readonly modelsPath?: string | false
   readonly keyVariable?: string
   readonly baseUrlVariable?: Manifest<unknown>['baseUrlVariable']
   /** Model names the vendor is known by: exact, or a prefix ending in `*`. */
@@ -38,6 +40,13 @@ export interface Vendor<Options> {
 }
 
 const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` })
+
+/** Where a vendor that has its chat in another place has its list of models. */
+function besideChat(chatPath: string | undefined): string | undefined {
+  return chatPath === undefined || (!chatPath.includes('/chat/completions') && !chatPath.includes('/responses'))
+    ? undefined
+    : chatPath.replace(/\/(?:chat\/completions|responses)/, '/models')
+}
 
 /** The whole plugin of a vendor that speaks a known format: `definePlugin(compatible(openaiClient, { … }))`. */
 export function compatible<Options extends object>(
@@ -65,7 +74,15 @@ export function compatible<Options extends object>(
       const fixed = own.headers
       const headers = (credential: Credential | undefined): Record<string, string> =>
         credential === undefined ? fixed : { ...fixed, ...authorization(credential.secret.reveal()) }
-      return upstreamProvider({ dialect, options, baseUrl, chatPath, headers })
+      const modelsPath = vendor.modelsPath ?? besideChat(vendor.chatPath)
+      return upstreamProvider({
+        dialect,
+        options,
+        baseUrl,
+        chatPath,
+        headers,
+        ...(modelsPath !== undefined && { modelsPath }),
+      })
     },
   }
 }

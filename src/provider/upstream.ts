@@ -4,7 +4,9 @@ import type {
   ClientDialect,
   CountDialect,
   EncodedChat,
+  ListedModel,
   MessageReader,
+  ModelsDialect,
   SseMessage,
 } from '../dialects/contract.ts'
 import { scrub } from '../dialects/scrub.ts'
@@ -24,6 +26,8 @@ export interface Upstream<Options> {
   readonly baseUrl: string
   /** Path of the chat endpoint below the base URL, for requests that do not bring their own. */
   readonly chatPath: string
+  /** Path of the list of models below the base URL, where it is not the format's own; false where the vendor has none. */
+  readonly modelsPath?: string | false
   /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
   readonly headers: (
     credential: Credential | undefined,
@@ -40,11 +44,14 @@ export interface Outgoing {
 
 /** A provider that asks an HTTP API through the client half of its dialect. */
 export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider {
-  const { count } = upstream.dialect
+  const { count, models } = upstream.dialect
+  const { modelsPath = models?.path(upstream.options) } = upstream
   return {
     chat: (request, context) => chat(upstream, request, context),
     countTokens: (request, context) =>
       count === undefined ? estimate(upstream, request) : countTokens(upstream, count, request, context),
+    ...(models !== undefined &&
+      typeof modelsPath === 'string' && { listModels: (context) => listModels(upstream, models, modelsPath, context) }),
   }
 }
 
@@ -117,19 +124,57 @@ async function estimate<Options>(
   return { inputTokens: estimateTokens(lengthOf(request)), estimated: true, dropped: [...dropped] }
 }
 
-/** One request to the upstream, with the headers of every request and the credential. */
-async function post<Options>(
-  { baseUrl, headers }: Upstream<Options>,
+/** Pages of a list at most: an upstream whose list does not end is not followed for ever. */
+const mostPages = 100
+
+/** The upstream's own list, page by page. An upstream without one is `unsupported_operation`. */
+async function* listModels<Options>(
+  upstream: Upstream<Options>,
+  models: ModelsDialect<Options>,
+  path: string,
+  context: CallContext,
+): AsyncGenerator<ListedModel, void, void> {
+  const { dialect, options } = upstream
+  const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
+  const headers = { accept: 'application/json', ...models.headers?.(options) }
+  let cursor: string | undefined
+  for (let page = 1; page <= mostPages; page++) {
+    const query = models.query?.(cursor) ?? ''
+    const response = await send(upstream, { method: 'GET', path: path + query, body: '' }, headers, context)
+    if (response.status === 404 || response.status === 405)
+      throw fail('unsupported_operation', `the provider lists no models there: it answered ${response.status}`)
+    if (response.status < 200 || response.status > 299) throw without(secrets, await failureOf(dialect, response))
+    const { models: listed, next } = models.decode(await response.text())
+    yield* listed
+    if (next === undefined || next === cursor) return
+    cursor = next
+  }
+}
+
+/** A request with a body, as most are. */
+function post<Options>(
+  upstream: Upstream<Options>,
   path: string,
   body: string,
   own: Readonly<Record<string, string>>,
   context: CallContext,
 ): Promise<UpstreamResponse> {
-  const outgoing: Outgoing = { method: 'POST', url: baseUrl + path, body }
+  return send(upstream, { method: 'POST', path, body }, { 'content-type': 'application/json', ...own }, context)
+}
+
+/** One request to the upstream, with the headers of every request and the credential. */
+async function send<Options>(
+  { baseUrl, headers }: Upstream<Options>,
+  { method, path, body }: Pick<Outgoing, 'method' | 'body'> & { readonly path: string },
+  own: Readonly<Record<string, string>>,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  const outgoing: Outgoing = { method, url: baseUrl + path, body }
   return context.egress.send({
-    ...outgoing,
+    method,
+    url: outgoing.url,
+    ...(method === 'POST' && { body }),
     headers: {
-      'content-type': 'application/json',
       'x-request-id': context.requestId,
       ...context.trace,
       ...own,

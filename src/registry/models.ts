@@ -1,4 +1,4 @@
-import { fromJson, type JsonValue } from '@bufbuild/protobuf'
+import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Model, ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ModelRow } from '../store/contract.ts'
@@ -29,4 +29,10 @@ function modelOf({ provider, model, facts, firstSeen, lastSeen }: ModelRow): Mod
   } catch {
     return undefined
   }
+}
+
+/** What is stored of a model: everything but its names and times of sight, which the row has, and its upstream's own words. */
+export function factsOf(model: Model): string {
+  const { firstSeen: _first, lastSeen: _last, raw: _raw, ...facts } = model
+  return JSON.stringify(toJson(ModelSchema, { ...facts, id: '', provider: '' }))
 }

@@ -92,6 +92,7 @@ export const offered = {
     'createProvider',
     'updateProvider',
     'deleteProvider',
+    'syncModels',
     'listAliases',
     'setAlias',
     'deleteAlias',

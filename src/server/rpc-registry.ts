@@ -22,6 +22,9 @@ export function registryService(core: Core): Offered<'RegistryService'> {
     deleteProvider: async ({ idOrName }, context) => ({
       id: await registry(context).deleteProvider(idOrName),
     }),
+    syncModels: async ({ provider }, context) => ({
+      models: [...(await registry(context).syncModels(provider))],
+    }),
     listAliases: (_request, context) => ({ aliases: [...registry(context).aliases()] }),
     setAlias: ({ alias }, context) => {
       if (alias === undefined) throw fail('invalid_request', 'alias is required', { param: 'alias' })

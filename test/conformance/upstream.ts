@@ -51,7 +51,16 @@ export function fakeUpstream(simulator: Provider, prefix: string): FakeUpstream 
     return jsonAnswer(200, question.write({ $typeName, inputTokens, estimated: false, dropped: [] }))
   }
 
+  const list = async (asked: URL, context: CallContext): Promise<UpstreamResponse> => {
+    const names: string[] = []
+    for await (const { id = '' } of simulator.listModels?.(context) ?? []) names.push(prefix + id)
+    return jsonAnswer(200, JSON.stringify(listPage(asked, names)))
+  }
+
   const egress = egressTo(async (request) => {
+    const asked = new URL(request.url)
+    const listing = { signal: request.signal, streaming: false, requestId: 'r', egress: noEgress, log: silent }
+    if (request.method === 'GET' && /\/models$|\/api\/tags$/.test(asked.pathname)) return list(asked, listing)
     const endpoint = endpointAt(request.url)
     const played = playedFormats.get(endpoint?.format ?? '')
     if (endpoint === undefined || played === undefined)
@@ -66,6 +75,24 @@ export function fakeUpstream(simulator: Provider, prefix: string): FakeUpstream 
     }
   })
   return { egress, running: () => running }
+}
+
+/** A page of three models after those that were given, in the words of the format that asks for pages like this. */
+function listPage({ pathname, searchParams: query }: URL, names: readonly string[]): object {
+  if (pathname.endsWith('/api/tags')) return { models: names.map((name) => ({ name, model: name })) }
+  const [size, cursor] = [
+    ['limit', 'after_id'],
+    ['pageSize', 'pageToken'],
+    ['page_size', 'page_token'],
+  ].find(([most = '']) => query.has(most)) ?? ['', '']
+  if (size === '') return { object: 'list', data: names.map((id) => ({ id, object: 'model' })) }
+  const from = names.indexOf(query.get(cursor ?? '') ?? '') + 1
+  const page = names.slice(from, from + 3)
+  const last = page.at(-1)
+  const more = from + 3 < names.length
+  if (size === 'limit') return { data: page.map((id) => ({ id, type: 'model' })), has_more: more, last_id: last }
+  if (size === 'page_size') return { models: page.map((name) => ({ name })), ...(more && { next_page_token: last }) }
+  return { models: page.map((name) => ({ name: `models/${name}` })), ...(more && { nextPageToken: last }) }
 }
 
 function chatOf(provider: Provider): NonNullable<Provider['chat']> {

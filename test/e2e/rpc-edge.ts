@@ -74,6 +74,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
         createProvider: noStore,
         updateProvider: noStore,
         deleteProvider: noStore,
+        syncModels: noStore,
         aliases: noStore,
         setAlias: noStore,
         deleteAlias: noStore,

@@ -115,7 +115,7 @@ describe('switchyard conformance', () => {
     [['simulator', '--timeout', 'soon'], /--timeout/],
     [['grpc://127.0.0.1:9', '--key-variable', 'UNSET_API_KEY'], /UNSET_API_KEY is not set/],
     [['databricks', '--model', 'm'], /needs a base_url/],
-    [['groq'], /--model/],
+    [['perplexity'], /--model/],
   ])('tells in one line what is wrong with %j', (args, line) => {
     const { status, stdout, stderr } = conformance(...args)
     expect(stderr).toMatch(line)

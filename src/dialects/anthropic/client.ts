@@ -3,6 +3,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCount, encodeRequest, type MessagesOptions } from './encode-request.ts'
+import { models } from './models.ts'
 import { ownVendor } from './signatures.ts'
 
 /** What we speak to an upstream of Anthropic's messages, or of a vendor compatible with them. */
@@ -32,6 +33,8 @@ export const anthropicClient: ClientDialect<MessagesOptions> = {
       return tokens
     },
   },
+
+  models,
 
   decodeError({ status, header, text }) {
     const problem = problemOf(bodyOf(text), status)

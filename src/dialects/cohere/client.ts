@@ -2,6 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { type CohereOptions, encodeRequest } from './encode-request.ts'
+import { models } from './models.ts'
 
 /** What we speak to an upstream of Cohere's chat, version 2. */
 export const cohereClient: ClientDialect<CohereOptions> = {
@@ -12,6 +13,8 @@ export const cohereClient: ClientDialect<CohereOptions> = {
   encodeChat: encodeRequest,
 
   decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
+
+  models,
 
   decodeError({ status, header, text }) {
     return upstreamError({ ...problemOf(bodyOf(text), status), retryAfterSeconds: retryAfter(header, Date.now()) })

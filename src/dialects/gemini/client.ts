@@ -4,6 +4,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
+import { models } from './models.ts'
 import { answerReader } from './reader.ts'
 import { googleVendor } from './signature.ts'
 
@@ -31,6 +32,8 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
       return tokenCount(totalTokens)
     },
   },
+
+  models,
 
   decodeError({ status, header, text }) {
     const problem = problemOf(bodyOf(text), statusOf(status, text))

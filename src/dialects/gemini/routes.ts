@@ -3,14 +3,15 @@ import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import { modelList, modelObject } from './types.ts'
 
-function encodeModel({ id, contextTokens, maxOutputTokens }: Model): object {
+function encodeModel({ id, contextTokens, maxOutputTokens, operations }: Model): object {
+  const chats = operations.length === 0 || operations.includes('chat')
   return {
     name: `models/${id}`,
     version: '',
     displayName: id,
     ...(contextTokens > 0n && { inputTokenLimit: Number(contextTokens) }),
     ...(maxOutputTokens > 0n && { outputTokenLimit: Number(maxOutputTokens) }),
-    supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens'],
+    supportedGenerationMethods: chats ? ['generateContent', 'streamGenerateContent', 'countTokens'] : [],
   }
 }
 
@@ -19,10 +20,12 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1beta/models',
-    summary: 'The models that may be asked for',
+    summary: 'The models that may be asked for; ?provider= for one provider’s alone',
     permission: 'models:use',
     response: modelList,
-    answer: (_facts, surface) => ({ models: surface.registry.models().map(encodeModel) }),
+    answer: ({ query }, surface) => ({
+      models: surface.registry.models(query.get('provider') || undefined).map(encodeModel),
+    }),
   },
   {
     method: 'GET',

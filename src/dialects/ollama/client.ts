@@ -2,6 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeRequest, type OllamaOptions } from './encode-request.ts'
+import { models } from './models.ts'
 import { lineReader } from './lines.ts'
 
 /** What we speak to an upstream of Ollama's native chat. */
@@ -15,6 +16,8 @@ export const ollamaClient: ClientDialect<OllamaOptions> = {
   reader: (contentType) => (contentType.includes('ndjson') ? lineReader() : undefined),
 
   decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
+
+  models,
 
   decodeError({ status, header, text }) {
     return upstreamError({ ...problemOf(bodyOf(text), status), retryAfterSeconds: retryAfter(header, Date.now()) })

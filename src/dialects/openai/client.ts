@@ -2,6 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
+import { models } from './models.ts'
 
 /** What we speak to an upstream of OpenAI's chat completions, or of a vendor compatible with them. */
 export const openaiClient: ClientDialect<CompatibleOptions> = {
@@ -15,6 +16,8 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     const { passThrough, dropped } = encoded
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
+
+  models,
 
   decodeError({ status, header, text }) {
     const problem = problemOf(bodyOf(text), status)

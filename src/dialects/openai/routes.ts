@@ -14,10 +14,13 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/models',
-    summary: 'The models that may be asked for',
+    summary: 'The models that may be asked for; ?provider= for one provider’s alone',
     permission: 'models:use',
     response: modelList,
-    answer: (_facts, surface) => ({ object: 'list', data: surface.registry.models().map(encodeModel) }),
+    answer: ({ query }, surface) => ({
+      object: 'list',
+      data: surface.registry.models(query.get('provider') || undefined).map(encodeModel),
+    }),
   },
   {
     method: 'GET',

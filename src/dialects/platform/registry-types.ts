@@ -82,6 +82,11 @@ export const modelList = envelope(
       inputModalities: z.array(z.string()).optional(),
       outputModalities: z.array(z.string()).optional(),
       created: z.iso.datetime().optional(),
+      firstSeen: z.iso.datetime().optional().describe('when the provider first listed it'),
+      lastSeen: z.iso.datetime().optional().describe('when the provider last listed it'),
     }),
   ),
 )
+
+/** Body of `POST /api/v1/inference/models/sync`. */
+export const syncRequest = z.strictObject({ provider: z.string().min(1).describe('id or name of the provider to ask') })

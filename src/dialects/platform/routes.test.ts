@@ -47,6 +47,7 @@ const surface: Surface = {
     createProvider: notAsked,
     updateProvider: notAsked,
     deleteProvider: notAsked,
+    syncModels: notAsked,
     aliases: notAsked,
     setAlias: notAsked,
     deleteAlias: notAsked,
@@ -139,12 +140,13 @@ test('lets providers be read and changed by those who may, and models be seen by
       'PUT providers providers:write',
       'DELETE providers providers:write',
       'GET models models:use',
+      'POST models providers:write',
     ]),
   )
 })
 
 test('knows the rest of the page', () => {
-  const rest = ['models/sync', 'embed', 'images', 'transcribe']
+  const rest = ['embed', 'images', 'transcribe']
   const unknown = rest.filter((path) => !absent.some((prefix) => `/api/v1/inference/${path}`.startsWith(prefix)))
   expect(unknown).toEqual([])
 })

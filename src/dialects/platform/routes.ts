@@ -1,7 +1,8 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Route } from '../contract.ts'
 import { isoDate, providerRoutes } from './provider-routes.ts'
-import { modelList } from './registry-types.ts'
+import { check } from '../validate.ts'
+import { modelList, syncRequest } from './registry-types.ts'
 
 /** A model with what is known of it; an empty list or a zero means that it is not. */
 function encodeModel(model: Model): object {
@@ -15,6 +16,8 @@ function encodeModel(model: Model): object {
     inputModalities,
     outputModalities,
     created,
+    firstSeen,
+    lastSeen,
   } = model
   return {
     id,
@@ -26,8 +29,13 @@ function encodeModel(model: Model): object {
     ...(inputModalities.length > 0 && { inputModalities }),
     ...(outputModalities.length > 0 && { outputModalities }),
     ...(created !== undefined && { created: isoDate(created) }),
+    ...(firstSeen !== undefined && { firstSeen: isoDate(firstSeen) }),
+    ...(lastSeen !== undefined && { lastSeen: isoDate(lastSeen) }),
   }
 }
+
+/** Models that a provider listed, with when it did so first and last. */
+const modelsOf = (models: readonly Model[]): object => ({ success: true, data: models.map(encodeModel) })
 
 /** Providers and models. */
 export const routes: readonly Route[] = [
@@ -40,15 +48,25 @@ export const routes: readonly Route[] = [
     response: modelList,
     answer({ query }, surface) {
       const provider = query.get('provider') ?? ''
-      const models = provider === '' ? surface.registry.models() : surface.registry.models(provider)
-      return { success: true, data: models.map(encodeModel) }
+      return modelsOf(provider === '' ? surface.registry.models() : surface.registry.models(provider))
+    },
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/inference/models/sync',
+    summary: 'Asks a provider for its models, and stores them',
+    permission: 'providers:write',
+    request: syncRequest,
+    response: modelList,
+    async answer(_facts, surface, body) {
+      const { provider } = check(syncRequest, body?.value)
+      return modelsOf(await surface.registry.syncModels(provider))
     },
   },
 ]
 
 /** Parts of the API that are not served here. */
 export const absent: readonly string[] = [
-  '/api/v1/inference/models/sync',
   '/api/v1/inference/embed',
   '/api/v1/inference/images',
   '/api/v1/inference/transcribe',

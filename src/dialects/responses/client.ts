@@ -1,5 +1,6 @@
 import type { ClientDialect } from '../contract.ts'
 import { openaiClient } from '../openai/client.ts'
+import { models } from '../openai/models.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeRequest, type ResponsesOptions } from './encode-request.ts'
 
@@ -15,6 +16,8 @@ export const responsesClient: ClientDialect<ResponsesOptions> = {
     const { passThrough, dropped } = encoded
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
+
+  models,
 
   decodeError: (failure) => openaiClient.decodeError(failure),
 }
