@@ -26,11 +26,14 @@ export class CallBook {
     return given
   }
 
-  /** The id of the call that a result belongs to. */
+  /** The id of the call that a result belongs to: the one of that id, else the first of that name which has none. */
   answer(id: string, name: string): string {
-    const at = this.#open.findIndex((open) => (id === '' ? open.name === name : open.id === id))
+    const given = id === '' ? -1 : this.#open.findIndex((open) => open.id === id)
+    const named = (open: { readonly id: string; readonly name: string }): boolean =>
+      open.name === name && (id === '' || open.id.startsWith(namelessCall))
+    const at = given < 0 ? this.#open.findIndex(named) : given
     const [found] = at < 0 ? [] : this.#open.splice(at, 1)
-    return id === '' ? (found?.id ?? this.#missing(name)) : id
+    return found?.id ?? (id === '' ? this.#missing(name) : id)
   }
 
   /** A result without a call keeps its function's name as its id. */
@@ -196,7 +199,9 @@ function decodeResult(wire: RequestFunctionResponse, path: string, untranslated:
       noteUnknown(piece, known.media, at, untranslated)
     }
   }
-  return toolResult(calls.answer(wire.id ?? '', wire.name), parts, isError)
+  const id = calls.answer(wire.id ?? '', wire.name)
+  if (wire.id && wire.id !== id) untranslated.push(`${path}.id`)
+  return toolResult(id, parts, isError)
 }
 
 /**

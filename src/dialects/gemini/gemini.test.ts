@@ -155,6 +155,19 @@ describe('requests of clients', () => {
     expect(request.source?.untranslated.toSorted()).toEqual(['generationConfig.mediaResolution', 'safetySettings'])
   })
 
+  test('find the call of a result by its name where the call has no id, and name the id that is left over', () => {
+    const contents = [
+      { role: 'model', parts: [{ functionCall: { name: 'f', args: {} } }] },
+      { role: 'user', parts: [{ functionResponse: { id: 'own', name: 'f', response: { output: 'x' } } }] },
+    ]
+    const { source, ...request } = decodeRequest(bodyOf({ contents }), 'm')
+    expect(source?.untranslated).toEqual(['contents[1].parts[0].functionResponse.id'])
+    expect(encode(request).body.contents[1]?.parts[0]?.['functionResponse']).toEqual({
+      name: 'f',
+      response: { output: 'x' },
+    })
+  })
+
   test('find the calls of results without ids by name and order', () => {
     const call = (name: string) => ({ functionCall: { name } })
     const result = (name: string, output: string) => ({ functionResponse: { name, response: { output } } })
