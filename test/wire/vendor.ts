@@ -35,7 +35,8 @@ const anyVersion = '2024-10-21'
  */
 export function providerOf(wireCase: WireCase, plugins: LoadedPlugins): VendorProvider {
   const format = formatOf(wireCase) ?? countFormatOf(wireCase) ?? 'completions'
-  const [path = '', query = ''] = (wireCase.request?.path ?? '').split('?')
+  const [asked = '', query = ''] = (wireCase.request?.path ?? '').split('?')
+  const path = asked.replace(/^\/+/, '/')
   return (
     onVertex(path) ??
     onAzure(wireCase, format, path, new URLSearchParams(query)) ??

@@ -32,6 +32,10 @@ export const openaiAlike: readonly Alike[] = [
     apply: ({ max_tokens: older, ...body }) =>
       older === undefined ? body : { ...body, max_completion_tokens: body['max_completion_tokens'] ?? older },
   },
+  {
+    why: 'no calls and an empty list of them are the same',
+    apply: (body) => each(body, 'messages', (message) => without(message, ['tool_calls'], isNothing)),
+  },
   { why: 'one word to stop at is a list of one', apply: (body) => listed(body, 'stop') },
   { why: '`functions` and `function_call` are the older form of `tools` and `tool_choice`', apply: fromFunctions },
   {

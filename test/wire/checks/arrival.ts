@@ -21,7 +21,8 @@ function pathProblems(recorded: string, arrived: string): string[] {
 }
 
 function segmentsOf(path: string): string[] {
-  return (path.split('?')[0] ?? '').split('/').map(decodeURIComponent)
+  const segments = (path.split('?')[0] ?? '').split('/').map(decodeURIComponent)
+  return segments.filter((segment) => segment !== '')
 }
 
 /**
