@@ -127,8 +127,10 @@ function native({ request }: WireCase, format: Exclude<WireFormat, 'completions'
       }
     case 'anthropic':
       return { type: 'anthropic', settings: {}, basePath, shows: 'x-api-key' }
-    case 'gemini':
-      return { type: 'gemini', settings: {}, basePath: '', shows: 'x-goog-api-key' }
+    case 'gemini': {
+      const [, proxied = ''] = /^(.*)\/v1beta\/models\//.exec(path) ?? []
+      return { type: 'gemini', settings: {}, basePath: proxied, shows: 'x-goog-api-key' }
+    }
     case 'bedrock': {
       const [, region = 'us-east-1'] = /^bedrock-runtime\.([a-z0-9-]+)\./.exec(asText(request?.host)) ?? []
       return { type: 'bedrock', settings: { region, access_key_id: accessKeyId }, basePath: '', shows: 'signature' }
