@@ -29,9 +29,9 @@ export class CallBook {
   /** The id of the call that a result belongs to: the one of that id, else the first of that name which has none. */
   answer(id: string, name: string): string {
     const given = id === '' ? -1 : this.#open.findIndex((open) => open.id === id)
-    const named = (open: { readonly id: string; readonly name: string }): boolean =>
+    const ofName = (open: { readonly id: string; readonly name: string }): boolean =>
       open.name === name && (id === '' || open.id.startsWith(namelessCall))
-    const at = given < 0 ? this.#open.findIndex(named) : given
+    const at = given < 0 ? this.#open.findIndex(ofName) : given
     const [found] = at < 0 ? [] : this.#open.splice(at, 1)
     return found?.id ?? (id === '' ? this.#missing(name) : id)
   }
