@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { Store } from '../../src/store/contract.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -10,6 +12,7 @@ import { backupSuite } from './store/backup.ts'
 import type { Bed } from './store/bed.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
+import { poisonSuite } from './store/poison.ts'
 import { registrySuite } from './store/registry.ts'
 import { revisionSuite } from './store/revision.ts'
 import { usageSuite } from './store/usage.ts'
@@ -35,6 +38,20 @@ const engines: Readonly<Record<Store['engine'], () => Promise<string>>> = {
   postgres: () => postgres.database(),
 }
 
+const execute: Readonly<Record<Store['engine'], Bed['execute']>> = {
+  sqlite: async (location, statement) => {
+    const database = new DatabaseSync(location)
+    database.exec(statement)
+    database.close()
+  },
+  postgres: async (location, statement) => {
+    const client = new pg.Client(location)
+    await client.connect()
+    await client.query(statement)
+    await client.end()
+  },
+}
+
 describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   const opened: Store[] = []
   const open: Bed['open'] = async (location, options) => {
@@ -44,6 +61,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   }
   const newLocation = engines[engine]
   const bed: Bed = {
+    execute: execute[engine],
     engine,
     newLocation,
     otherLocation: engines[engine === 'sqlite' ? 'postgres' : 'sqlite'],
@@ -60,5 +78,6 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   accountsSuite(bed)
   ledgerSuite(bed)
   usageSuite(bed)
+  poisonSuite(bed)
   backupSuite(bed)
 })

@@ -9,6 +9,8 @@ export interface Bed {
   readonly newLocation: () => Promise<string>
   /** A place for a store of the other engine. */
   readonly otherLocation: () => Promise<string>
+  /** Runs a statement behind the back of every store. */
+  readonly execute: (location: string, statement: string) => Promise<void>
   /** Opens a store that is closed after the test. */
   readonly open: (location: string, options?: StoreOptions) => Promise<Store>
   /** Opens a store at a new place. */

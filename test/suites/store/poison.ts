@@ -1,0 +1,94 @@
+import { expect, test, vi } from 'vitest'
+import type { StoreOptions } from '../../../src/store/open.ts'
+import { type Bed, reasonOf } from './bed.ts'
+import { keyRow, providerRow, requestRow } from './rows.ts'
+
+const secret = 'hunter2'
+
+/** Statements that spoil a row, each in its own way. */
+const spoiling = [
+  `update provider set name = '' where id = 'blank'`,
+  `update provider set settings = '{"key": "${secret}"' where id = 'broken'`,
+  `update provider set settings = '[1]' where id = 'list'`,
+  `update provider set secret = '{"kind":"stored","secret":"${secret}"}' where id = 'secret'`,
+  `update provider set settings = '{"x":"${'x'.repeat(2 * 1024 * 1024)}"}' where id = 'large'`,
+  `update provider set created = 9223372036854775807 where id = 'late'`,
+  `update model set facts = '' where model = 'bad'`,
+  `update alias set targets = '[]' where name = 'bad'`,
+  `update account set name = '' where id = 'bad'`,
+  `update api_key set sha256 = '${secret}' where id = 'bad'`,
+  `update api_key set permissions = '{}' where id = 'worse'`,
+  `update request set attempts = '${secret}' where id = 'bad'`,
+  `update request set status = '' where id = 'worse'`,
+]
+
+/** One bad row harms only itself. */
+export function poisonSuite({ open, newLocation, execute }: Bed): void {
+  test('a row that cannot be read is left out and told, without what is in it, and all others serve', async () => {
+    const location = await newLocation()
+    const skipped = vi.fn<NonNullable<StoreOptions['skipped']>>()
+    const { registry, accounts, ledger } = await open(location, { skipped })
+    for (const id of ['blank', 'broken', 'list', 'secret', 'large', 'late', 'good'])
+      await registry.createProvider(providerRow({ id, name: id }))
+    await registry.sawModels(
+      'good',
+      [
+        { model: 'bad', facts: '{}' },
+        { model: 'good', facts: '{}' },
+      ],
+      1,
+    )
+    for (const name of ['bad', 'good'])
+      await registry.setAlias({ name, targets: [{ provider: 'good', model: '', order: 0, weight: 1 }], updated: 1 })
+    for (const id of ['bad', 'good']) await accounts.createAccount({ id, name: id, created: 5, logContent: false })
+    for (const [index, id] of ['bad', 'worse', 'good'].entries())
+      await accounts.createKey(keyRow({ id, sha256: String(index).repeat(64), created: index }))
+    const now = Date.now()
+    const rows = ['bad', 'worse', 'good'].map((id, index) => requestRow({ id, started: now - index, costNanoUsd: 1n }))
+    await ledger.append(rows, [])
+    for (const statement of spoiling) await execute(location, statement)
+
+    expect((await registry.providers()).map(({ id }) => id)).toEqual(['good'])
+    expect((await registry.models()).map(({ model }) => model)).toEqual(['good'])
+    expect((await registry.aliases()).map(({ name }) => name)).toEqual(['good'])
+    expect((await accounts.allAccounts()).map(({ id }) => id)).toEqual(['default', 'good'])
+    expect((await accounts.usableKeys(1)).map(({ id }) => id)).toEqual(['good'])
+    expect((await accounts.keys('all', { limit: 10 })).rows.map(({ id }) => id)).toEqual(['good'])
+    // Pages are shorter, and go on behind the bad row.
+    const first = await ledger.requests({}, 'all', { limit: 2 })
+    expect(first.rows).toEqual([])
+    expect((await ledger.requests({}, 'all', { limit: 2, cursor: first.nextCursor })).rows).toEqual([rows[2]])
+    const followed = await ledger.follow('0', {}, 'all', 10)
+    expect(followed.rows).toEqual([rows[2]])
+    expect((await ledger.follow(followed.position, {}, 'all', 10)).rows).toEqual([])
+    expect(await reasonOf(ledger.request('bad', 'all'))).toBe('not_found')
+    const rated = await ledger.rerate(0, () => ({ costNanoUsd: 3n, priceVersion: 'new' }))
+    expect(rated).toEqual({ looked: 1, changed: 1 })
+
+    const told = skipped.mock.calls.map(([row]) => row)
+    expect(new Set(told.map(({ table, id }) => `${table} ${id}`))).toEqual(
+      new Set([
+        ...['blank', 'broken', 'list', 'secret', 'large', 'late'].map((id) => `provider ${id}`),
+        'model good/bad',
+        'alias bad',
+        'account bad',
+        'api_key bad',
+        'api_key worse',
+        'request bad',
+        'request worse',
+      ]),
+    )
+    expect(JSON.stringify(told)).not.toContain(secret)
+  })
+
+  test('a bad row can be put right by those who can write it', async () => {
+    const location = await newLocation()
+    const { registry } = await open(location)
+    await registry.createProvider(providerRow())
+    await execute(location, `update provider set settings = 'nothing'`)
+    expect(await registry.providers()).toEqual([])
+    await registry.deleteProvider(providerRow().id)
+    await registry.createProvider(providerRow())
+    expect(await registry.providers()).toEqual([providerRow()])
+  })
+}
