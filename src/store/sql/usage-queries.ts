@@ -37,25 +37,27 @@ export async function readBuckets(db: Kysely<Tables>, question: Question, parts:
   for (const source of sourcesOf(question, { ...parts, rows: [] }, 'histograms'))
     found.push(...(await select<BlockRow>(source, question, blocks, counts).execute(db)).rows.flatMap(bucketsOf))
   if (parts.rows.length === 0) return found
+  const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
   const source = rowsSource(question, parts.rows)
-  for (const [metric, column] of bucketColumns) {
-    const bucket = sql`part.${sql.ref(column)}`
-    const { rows } = await select<Key & Record<string, bigint | null>>(
-      source,
-      question,
-      [bucket],
-      [sql`count(*) as calls`],
-    ).execute(db)
-    for (const row of rows)
-      if (row[column] !== null) found.push({ ...row, metric, bucket: Number(row[column]), calls: Number(row['calls']) })
-  }
-  return found
+  const { rows } = await select<PairRow>(source, question, pair, [sql`count(*) as calls`]).execute(db)
+  return [...found, ...rows.flatMap(bucketsOfPair)]
 }
 
-const bucketColumns = [
-  [metrics.duration, 'duration_bucket'],
-  [metrics.firstEvent, 'first_event_bucket'],
-] as const
+type PairRow = Key & {
+  readonly duration_bucket: bigint
+  readonly first_event_bucket: bigint | null
+  readonly calls: bigint
+}
+
+function bucketsOfPair({
+  duration_bucket: duration,
+  first_event_bucket: first,
+  calls,
+  ...key
+}: PairRow): readonly BucketRow[] {
+  const row = { ...key, metric: metrics.duration, bucket: Number(duration), calls: Number(calls) }
+  return first === null ? [row] : [row, { ...row, metric: metrics.firstEvent, bucket: Number(first) }]
+}
 
 type BlockRow = Key & { readonly metric: bigint; readonly block: bigint } & Readonly<Record<string, bigint>>
 

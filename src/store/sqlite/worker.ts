@@ -18,7 +18,9 @@ function open(): DatabaseSync {
     try {
       if (!readOnly) database.exec('pragma journal_mode = wal')
       // What the request log was given is forgotten elsewhere: it has to survive the machine's own end.
-      database.exec('pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory')
+      database.exec(
+        'pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; pragma cache_size = -32000',
+      )
       return database
     } catch (error) {
       database.close()
