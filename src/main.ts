@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ConformanceFlags } from './cli/conformance.ts'
 import type { CreateKeyFlags, StoreFlags } from './cli/keys.ts'
+import type { RerateFlags } from './cli/rerate.ts'
 import type { ServeFlags } from './cli/serve.ts'
 import type { TailFlags } from './cli/tail.ts'
 import type { UsageFlags } from './cli/usage.ts'
@@ -19,6 +20,8 @@ enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/switchyard'
 const program = new Command('switchyard')
   .description('An inference gateway: one typed contract between your services and every model provider')
   .version(version)
+  // What stands after a command is that command's, also where the one above it has an option of that name.
+  .enablePositionalOptions()
 
 program
   .command('serve')
@@ -111,7 +114,7 @@ storeOptions(
   process.exitCode = await (await import('./cli/store.ts')).restore(file, flags, process)
 })
 
-program
+const usage = program
   .command('usage')
   .description('show what was used, by any dimension, of a running gateway (key: SWITCHYARD_API_KEY)')
   .option('--since <time>', 'a date, a time, or how long ago: 2026-03-01, 24h, 7d', '7d')
@@ -125,6 +128,15 @@ program
   .option('--url <url>', 'the gateway (SWITCHYARD_URL; default: http://127.0.0.1:3000)')
   .action(async (flags: UsageFlags) => {
     process.exitCode = await (await import('./cli/usage.ts')).usage(flags, process)
+  })
+
+storeOptions(
+  usage.command('rerate').description('compute costs anew by the price list of this version, in the store itself'),
+)
+  .option('--since <time>', 'only calls since: a date, a time, or how long ago (default: all)')
+  .option('--as-of <date>', "by the prices of that time (default: of each call's own)")
+  .action(async (flags: RerateFlags) => {
+    process.exitCode = await (await import('./cli/rerate.ts')).rerate(flags, process)
   })
 
 program

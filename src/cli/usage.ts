@@ -3,6 +3,7 @@ import { toJson } from '@bufbuild/protobuf'
 import { QueryUsageResponseSchema, UsageDimension, type UsageRow, UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { explainFailure, type GatewayFlags, gatewayClient } from './rpc-client.ts'
 import { bar, type Column, csv, table } from './table.ts'
+import { timeOf } from './time.ts'
 
 /** What `switchyard usage` takes on the command line. */
 export interface UsageFlags extends GatewayFlags {
@@ -57,16 +58,6 @@ export async function usage(flags: UsageFlags, { env, stdout, stderr }: AskingPr
     stderr.write(`switchyard: ${explainFailure(error)}\n`)
     return 1
   }
-}
-
-const dayMs = 24 * 60 * 60 * 1000
-const ago = /^(\d{1,4})([hd])$/
-
-/** Milliseconds since the epoch of a date, a time with its zone, or "7d" and "24h" ago. */
-function timeOf(text: string): number {
-  const [, amount, unit] = ago.exec(text) ?? []
-  if (amount !== undefined) return Date.now() - Number(amount) * (unit === 'd' ? dayMs : dayMs / 24)
-  return /^\d{4}-\d\d-\d\d(?:T.+(?:Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN
 }
 
 function badTime(flag: string, text: string | undefined): string | undefined {

@@ -1,0 +1,10 @@
+const hourMs = 60 * 60 * 1000
+const ago = /^(\d{1,4})([hd])$/
+const written = /^\d{4}-\d\d-\d\d(?:T.+(?:Z|[+-]\d\d:\d\d))?$/
+
+/** Milliseconds since the epoch of a date (midnight in UTC), a time with its zone, or "7d" and "24h" ago; NaN for what is none. */
+export function timeOf(text: string): number {
+  const [, amount, unit] = ago.exec(text) ?? []
+  if (amount !== undefined) return Date.now() - Number(amount) * (unit === 'd' ? 24 * hourMs : hourMs)
+  return written.test(text) ? Date.parse(text) : Number.NaN
+}
