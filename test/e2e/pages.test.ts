@@ -7,7 +7,13 @@ import { bearer, keyEntry, saying, sharedGateway } from './gateway.ts'
 
 const key = bearer('sk-user')
 const gateway = await sharedGateway({
-  config: { keys: [keyEntry('user', 'sk-user', { permissions: ['models:use', 'providers:read'] })] },
+  config: {
+    keys: [
+      keyEntry('user', 'sk-user', {
+        permissions: ['models:use', 'providers:read', 'providers:write', 'usage:read', 'requests:read'],
+      }),
+    ],
+  },
 })
 const { url } = gateway
 
@@ -25,6 +31,14 @@ test('the metrics are in the text format, and count the calls of every dialect',
   for (const line of lines) if (!line.startsWith('# ')) expect(line).toMatch(sample)
   for (const { name } of ways)
     expect(lines.some((line) => line.includes(`"${name}"`) && / [1-9]/.test(line))).toBe(true)
+})
+
+test('a call can be looked up by the id that its client gave it', async () => {
+  const body = { model: 'simulator/echo', messages: saying('Hello') }
+  await ask(`${url}/v1/chat/completions`, body, { ...key, 'x-request-id': 'logged' })
+  const answer = await fetch(`${url}/api/v1/inference/requests/logged`, { headers: key })
+  const { data } = (await answer.json()) as { data: object }
+  expect(data).toMatchObject({ clientRequestId: 'logged', key: 'user', requestedModel: 'simulator/echo', status: 'ok' })
 })
 
 test('the documentation is a page whose parts are all there, and which shows the document', async () => {
@@ -80,14 +94,27 @@ describe('the OpenAPI document', () => {
         Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
       )
 
-  const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'simulator' }
+  const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'made', id: 'logged' }
   const real = (path: string): string => path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => values[name] ?? name)
   const body = (path: string): object => {
     if (path.startsWith('/v5')) return { model: 'simulator/echo', args: { messages: saying('Hello') } }
     if (path.startsWith('/v1/responses')) return { model: 'simulator/echo', input: 'Hello' }
     if (path.includes('{path}:')) return { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }
+    if (path.endsWith('/providers')) return { name: `made-${made++}`, type: 'simulator' }
+    if (path.includes('/providers/')) return { defaultModel: 'lorem' }
+    if (path.endsWith('/sync')) return { provider: 'simulator' }
     return { model: 'simulator/echo', messages: saying('Hello'), max_tokens: 100 }
   }
+  let made = 0
+  const send = (method: string, value: object): RequestInit => ({
+    method,
+    headers: { ...key, 'content-type': 'application/json' },
+    ...(method !== 'DELETE' && { body: JSON.stringify(value) }),
+  })
+  beforeAll(async () => {
+    const provider = { name: values['idOrName'], type: 'simulator' }
+    await fetch(`${url}/api/v1/inference/providers`, send('POST', provider))
+  })
 
   test('is of this gateway', () => {
     expect(document.openapi).toMatch(/^3\.1\./)
@@ -98,6 +125,8 @@ describe('the OpenAPI document', () => {
     for (const { path, method } of operations()) {
       const open = await fetch(url + real(path), { method })
       expect([path, open.status]).toEqual([path, 401])
+      // It has no body to be of another type.
+      if (method === 'DELETE') continue
       const answer = await fetch(url + real(path), { method, headers: key })
       expect([path, answer.status]).toEqual([path, method === 'GET' ? 200 : 415])
     }
@@ -112,15 +141,11 @@ describe('the OpenAPI document', () => {
   test('says what is answered, and in which form', async () => {
     const wrong = { object: 0, type: 0, candidates: 0, totalTokens: '', models: 0, name: 0, input_tokens: '' }
     for (const { path, method, operation } of operations()) {
-      const content = operation.responses['200']?.content ?? {}
+      const [[good, { content = {} }] = ['', {}]] = Object.entries(operation.responses)
       const schema = schemaOf(content['application/json']?.schema ?? {})
-      const init =
-        method === 'GET'
-          ? { headers: key }
-          : { method, headers: { ...key, 'content-type': 'application/json' }, body: JSON.stringify(body(path)) }
-      const answer = await fetch(url + real(path), init)
+      const answer = await fetch(url + real(path), method === 'GET' ? { headers: key } : send(method, body(path)))
       const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
-      expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, 200, true])
+      expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, Number(good), true])
       const text = await answer.text()
       const told =
         type === 'text/event-stream' ? streamValues(text).map(({ value }) => value) : [JSON.parse(text)].flat()
@@ -134,7 +159,9 @@ describe('the OpenAPI document', () => {
       const schema = operation.requestBody?.content['application/json']?.schema
       if (schema === undefined) continue
       expect([path, schemaOf(schema).safeParse(body(path)).error]).toEqual([path, undefined])
-      const wrong = path.includes('{path}:') ? { contents: 7 } : { ...body(path), model: 7 }
+      const wrong = path.includes('{path}:')
+        ? { contents: 7 }
+        : { ...body(path), model: 7, defaultModel: 7, provider: 7 }
       expect([path, schemaOf(schema).safeParse(wrong).success]).toEqual([path, false])
     }
   })
