@@ -44,9 +44,9 @@ export function openCalls(dataDir: string): string[] {
     try {
       return ['intents', 'settlements'].flatMap((table) =>
         database
-          .prepare(`select id from ${table}`)
+          .prepare(`select * from ${table}`)
           .all()
-          .map(({ id }) => `${table} of ${name}: ${String(id)}`),
+          .map((row) => `${table} of ${name}: ${Object.values(row).map(String).join(' ').slice(0, 200)}`),
       )
     } finally {
       database.close()
@@ -61,20 +61,7 @@ export function audit({ clients, upstream, rows, charged, open }: Books): string
   for (const [id, outcome] of clients) {
     const own = byCall.get(id) ?? []
     if (own.length > 1) wrong.push(`I1: ${id} has ${own.length} rows`)
-    if (outcome.kind === 'broken') continue
-    const [row] = own
-    if (row === undefined) wrong.push(`I1: ${id} was told ${outcome.kind}, and has no row`)
-    else if (outcome.kind === 'refused' && row.status === 'ok') wrong.push(`I1: ${id} was refused, its row is ok`)
-    else if (outcome.kind === 'acknowledged') {
-      const { input, output } = outcome.tokens
-      const { inputTokens = 0, outputTokens = 0 } = row.usage ?? {}
-      if (row.status !== 'ok') wrong.push(`I1: ${id} was acknowledged, its row says ${row.status} ${row.reason}`)
-      if (input !== inputTokens || output !== outputTokens)
-        wrong.push(`I1: ${id} was told ${input}+${output} tokens, its row has ${inputTokens}+${outputTokens}`)
-      const counted = upstream.get(id)
-      if (counted?.input !== input || counted.output !== output)
-        wrong.push(`I1: ${id} was told other tokens than the upstream counted`)
-    }
+    wrong.push(...wrongWith(id, outcome, own[0], upstream.get(id)))
   }
   for (const id of upstream.keys())
     if (!byCall.has(id)) wrong.push(`I2: the upstream was called for ${id}, which has no row`)
@@ -85,4 +72,27 @@ export function audit({ clients, upstream, rows, charged, open }: Books): string
   if (costs === 0n && rows.length > 0) wrong.push('I4: no row has a cost, so nothing was compared')
   wrong.push(...open.map((call) => `I5: left open: ${call}`))
   return wrong
+}
+
+/** What a client was told beside the row of its call. What was refused before a provider was asked need not survive: that is I2. */
+function wrongWith(
+  id: string,
+  outcome: Outcome,
+  row: RequestRecord | undefined,
+  counted: Tokens | undefined,
+): string[] {
+  if (outcome.kind === 'refused') return row?.status === 'ok' ? [`I1: ${id} was refused, its row is ok`] : []
+  if (outcome.kind === 'broken') return []
+  if (row === undefined) return [`I1: ${id} was acknowledged, and has no row`]
+  const { input, output } = outcome.tokens
+  const { inputTokens = 0, outputTokens = 0 } = row.usage ?? {}
+  return [
+    ...(row.status === 'ok' ? [] : [`I1: ${id} was acknowledged, its row says ${row.status} ${row.reason}`]),
+    ...(input === inputTokens && output === outputTokens
+      ? []
+      : [`I1: ${id} was told ${input}+${output} tokens, its row has ${inputTokens}+${outputTokens}`]),
+    ...(counted?.input === input && counted.output === output
+      ? []
+      : [`I1: ${id} was told other tokens than the upstream counted`]),
+  ]
 }

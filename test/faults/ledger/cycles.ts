@@ -37,7 +37,7 @@ export interface CyclesResult {
 }
 
 /** What is asked for: a model with a price, most of the time. */
-const models = ['gpt-4o', 'gpt-4o', 'gpt-4o-mini', 'gpt-4o', 'no-price-known']
+const models = ['up/gpt-4o', 'gpt-4o', 'gpt-4o-mini', 'up/gpt-4o', 'up/no-price-known']
 
 /**
  * Kills a gateway under load, again and again, at random and at named moments, each time starts it on the same data, and in the end
