@@ -16,13 +16,20 @@ interface Word {
 export function saidItsEnd(format: AnswerFormat, answer: Answer, given: Buffer): boolean {
   const text = given.toString()
   // A whole answer is complete when it can be read at all.
-  if (parsed(text) !== undefined && !Array.isArray(parsed(text))) return true
+  const whole = parsed(text)
+  if (!isStream(format, answer) && whole !== undefined && !Array.isArray(whole)) return true
   if (text.includes('[DONE]') && (format === 'completions' || format === 'cohere')) return true
   const words = [
     ...framesOf(given).map(({ frame = '', data }) => ({ event: frame, value: parseOrText(data) })),
     ...wordsIn(text),
   ]
   return words.some((word) => ends[format](word, answer))
+}
+
+/** One event of a stream may be all that is left of it, and can be read as well. */
+function isStream(format: AnswerFormat, { headers }: Answer): boolean {
+  const type = headers['content-type'] ?? ''
+  return format === 'ollama' || format === 'contract' || type.includes('text/event-stream')
 }
 
 function parsed(text: string): unknown {
