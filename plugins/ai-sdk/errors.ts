@@ -19,12 +19,12 @@ export function failureOf(thrown: unknown, { signal }: CallContext): unknown {
   }
   switch (name) {
     case 'AI_UnsupportedFunctionalityError':
-      return fail('unsupported_field', message, { cause: thrown })
+      return fail('unsupported_field', message, { cause: thrown, quotes: true })
     case 'AI_InvalidPromptError':
     case 'AI_InvalidArgumentError':
-      return fail('invalid_request', message, { cause: thrown })
+      return fail('invalid_request', message, { cause: thrown, quotes: true })
     case 'AI_NoSuchModelError':
-      return fail('model_not_found', message, { cause: thrown, param: 'model' })
+      return fail('model_not_found', message, { cause: thrown, quotes: true, param: 'model' })
     case 'AI_LoadAPIKeyError':
     case 'AI_LoadSettingError':
       return fail('provider_credential', 'the provider has no key, or a setting is missing', { cause: thrown })

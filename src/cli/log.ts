@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { errorSerializers } from '../error/index.ts'
 
 /** The process's log. */
 export interface Log {
@@ -51,6 +52,7 @@ export function openLog(level: string, onFault: (fault: Error) => void, destinat
     base: null,
     timestamp: timestamps(),
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: errorSerializers,
   }
   return { logger: pino(options, lines), close: () => (closing ??= close()) }
 }

@@ -39,6 +39,7 @@ export function upstreamError(problem: UpstreamProblem): GatewayError {
   if (reason !== undefined) {
     return fail(reason, message || `the provider refused the request with status ${status}`, {
       upstream,
+      quotes: message !== '',
       ...(param !== undefined && { param }),
       ...(status === 408 || status === 409 ? {} : { retryable: false }),
     })
@@ -52,6 +53,7 @@ export function upstreamError(problem: UpstreamProblem): GatewayError {
       const spent = code === 'insufficient_quota' || type === 'insufficient_quota'
       return fail('rate_limited', message || 'the provider limits the rate of requests', {
         upstream,
+        quotes: message !== '',
         ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
         ...(spent && { retryable: false }),
       })

@@ -1,7 +1,10 @@
 import { type Reason, reasons } from './reasons.ts'
 
 /** The timers a call can run into, as an error names them. */
-export type TimerName = 'connect' | 'first_event' | 'between_events' | 'request_body' | 'write' | 'total'
+export const timerNames = ['connect', 'first_event', 'between_events', 'request_body', 'write', 'total'] as const
+
+/** One of {@link timerNames}. */
+export type TimerName = (typeof timerNames)[number]
 
 /** What an error says besides its reason and message. */
 export interface ErrorDetails {
@@ -17,6 +20,8 @@ export interface ErrorDetails {
   readonly upstream?: { readonly status: number; readonly type?: string; readonly code?: string }
   /** The validation problems one by one, for dialects that list them. */
   readonly issues?: readonly Issue[]
+  /** True when the message has words of a provider's, which may quote the request: they are for its caller, and not for the log. */
+  readonly quotes?: boolean
   /** What was thrown beneath. Kept for the log, never shown. */
   readonly cause?: unknown
 }

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
-import { asGatewayError, type ErrorDetails, fail, GatewayError, type TimerName } from './error.ts'
+import { asGatewayError, type ErrorDetails, fail, GatewayError, timerNames } from './error.ts'
 import { type Reason, reasons } from './reasons.ts'
 
 const domain = 'switchyard'
@@ -55,10 +55,12 @@ export function fromConnectError(thrown: unknown): GatewayError {
   const named = info !== undefined && Object.hasOwn(reasons, info.reason) ? (info.reason as Reason) : byCode[error.code]
   const reason = named === 'unauthenticated' || named === 'permission_denied' ? 'provider_credential' : named
   const retryAfter = Number(info?.metadata['retry_after_seconds'])
+  const timer = timerNames.find((name) => name === info?.metadata['timer'])
   const details: ErrorDetails = {
     cause: thrown,
+    quotes: true,
     ...(info?.metadata['param'] !== undefined && { param: info.metadata['param'] }),
-    ...(info?.metadata['timer'] !== undefined && { timer: info.metadata['timer'] as TimerName }),
+    ...(timer !== undefined && { timer }),
     ...(Number.isFinite(retryAfter) && { retryAfterSeconds: retryAfter }),
     ...(info?.metadata['should_retry'] === 'false' && { retryable: false }),
   }

@@ -1,4 +1,5 @@
 import type { CallRecord, Recorder } from '../core/contract.ts'
+import { loggedWords } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 
 /** Longest text of a client's own that a log line repeats. */
@@ -14,7 +15,10 @@ export function callLog(log: Logger): Recorder {
     settled(record) {
       const fields = lineOf(record)
       if (record.status === 'error' && record.httpStatus >= 500)
-        log[record.reason === 'internal' ? 'error' : 'warn']({ ...fields, error: causeOf(record.error) }, 'call failed')
+        log[record.reason === 'internal' ? 'error' : 'warn'](
+          { ...fields, error: loggedWords(record.error) },
+          'call failed',
+        )
       else log.info(fields, record.status === 'ok' ? 'call' : 'call failed')
     },
   }
@@ -53,16 +57,6 @@ function lineOf(record: CallRecord): object {
 
 function round(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10
-}
-
-/** The chain of what was thrown, for the operator: names and codes, and messages only of the gateway and the system. */
-function causeOf(error: unknown): string {
-  const words: string[] = []
-  for (let cause = error; cause instanceof Error && words.length < 5; cause = cause.cause) {
-    const code = 'code' in cause && typeof cause.code === 'string' ? ` (${cause.code})` : ''
-    words.push(`${cause.name}: ${cause.message.slice(0, longest)}${code}`)
-  }
-  return words.join(' < ')
 }
 
 /** One recorder that tells several. */

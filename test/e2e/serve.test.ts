@@ -256,7 +256,7 @@ describe('stopping', { timeout: 30_000 }, () => {
       const { code: exitCode, stdout, stderr } = await command.ended
       expect(exitCode).toBe(1)
       expect(stderr).toContain('ended by an unexpected error')
-      expect(logged(stdout).at(-1)).toMatchObject({ level: 'fatal', err: { message: 'boom' } })
+      expect(logged(stdout).at(-1)).toMatchObject({ level: 'fatal', err: { type: 'Error' } })
     },
   )
 })

@@ -7,6 +7,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node'
 import { pino } from 'pino'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { errorSerializers } from '../../src/error/index.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { type FaultUpstream, startFaultUpstream } from './upstream.ts'
 
@@ -72,7 +73,7 @@ export async function openGateway({
   const gateway = await startGateway({
     config: loadConfig({ path, env: {}, flags: { dataDir: dataDir ?? join(folder, 'data') } }),
     env: { UP_API_KEY: canary, ...env },
-    log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
+    log: pino({ level: 'debug', serializers: errorSerializers }, { write: (line: string) => void lines.push(line) }),
   })
   const settled = (): LogLine[] => lines.map(parseLine).filter((line) => 'request_id' in line && 'http_status' in line)
   return {

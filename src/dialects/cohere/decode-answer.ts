@@ -191,7 +191,7 @@ export class AnswerDecoder implements ChatDecoder {
 
 /** The vendor gave up an answer it had begun. */
 function refused(message: string): GatewayError {
-  return fail('provider_error', `the provider ended the answer with an error: ${scrub(message)}`)
+  return fail('provider_error', `the provider ended the answer with an error: ${scrub(message)}`, { quotes: true })
 }
 
 function contentOf({ text, thinking }: WireContent): ChatEvent[] {
