@@ -54,6 +54,17 @@ const odd = (iterator: Partial<AsyncIterator<unknown>>): Chat =>
   (() => ({ [Symbol.asyncIterator]: () => iterator })) as unknown as Chat
 
 describe('a provider', () => {
+  test('whose error or id quotes any of its keys is not believed in that', async () => {
+    const quoting = attempt(async function* () {
+      yield started({ id: 'a', upstreamRequestId: 'req second' })
+      throw fail('invalid_request', 'the key second is not the key first', { param: 'first' })
+    })
+    const [head] = await quoting.open(question)
+    expect(head?.event).toMatchObject({ case: 'started', value: { id: 'a', upstreamRequestId: '' } })
+    const error = await thrown(quoting.next())
+    expect([error.message, error.details]).toEqual(['the key [credential] is not the key [credential]', {}])
+  })
+
   test('is asked for its own model, and told what it needs', async () => {
     let told: { model: string; provider: string; context: CallContext } | undefined
     const one = attempt(async function* (request, context) {

@@ -4,6 +4,8 @@ import { started } from '../model/events.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import { completeBatch } from '../provider/complete.ts'
+import { conceal, concealId, secretsOf } from '../provider/conceal.ts'
+import type { Secret } from '../provider/secret.ts'
 import type { AttemptRecord, Target, Timeouts, TraceHeaders } from './contract.ts'
 import { Watch } from './deadline.ts'
 
@@ -71,10 +73,10 @@ export class Attempt {
       for (;;) {
         const batch = await this.#next('first_event', timeouts.firstEvent)
         if (batch === undefined) throw fail('provider_error', 'the provider ended without an answer')
-        if (batch.length > 0) return begun(batch)
+        if (batch.length > 0) return this.#discreet(begun(batch))
       }
     } catch (error) {
-      const failure = providerFault(error)
+      const failure = this.#fault(error)
       this.close()
       throw failure
     }
@@ -86,7 +88,7 @@ export class Attempt {
       const batch = await this.#next('between_events', this.#surroundings.timeouts.betweenEvents)
       return batch && withoutStart(batch)
     } catch (error) {
-      throw providerFault(error)
+      throw this.#fault(error)
     }
   }
 
@@ -144,7 +146,7 @@ export class Attempt {
           (error: unknown) => {
             this.#rest()
             this.#over = true
-            reject(providerFault(error))
+            reject(this.#fault(error))
           },
         )
         // What is no event is thrown here.
@@ -155,6 +157,24 @@ export class Attempt {
   #rest(): void {
     this.#reject = undefined
     this.#watch.rest()
+  }
+
+  get #secrets(): readonly Secret[] {
+    return secretsOf(this.target.provider.credentials)
+  }
+
+  /** What a provider threw as one of ours: anything undeclared is a fault of the provider's, not of the gateway. */
+  #fault(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return conceal(this.#secrets, error)
+    return fail('provider_error', 'the provider failed', { cause: error })
+  }
+
+  /** The first events, as they came; but no id of the other side's that is a key. */
+  #discreet(batch: readonly ChatEvent[]): readonly ChatEvent[] {
+    const { event } = batch[0] ?? {}
+    if (event?.case === 'started' && event.value.upstreamRequestId !== '')
+      event.value.upstreamRequestId = concealId(this.#secrets, event.value.upstreamRequestId)
+    return batch
   }
 }
 
@@ -170,10 +190,4 @@ function withoutStart(batch: readonly ChatEvent[]): readonly ChatEvent[] {
 
 function isStart({ event }: ChatEvent): boolean {
   return event.case === 'started'
-}
-
-/** What a provider threw as one of ours: anything undeclared is a fault of the provider's, not of the gateway. */
-function providerFault(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error
-  return fail('provider_error', 'the provider failed', { cause: error })
 }

@@ -2,6 +2,7 @@ import type { CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
+import { conceal, secretsOf } from '../provider/conceal.ts'
 import type { CountTokensInit } from '../provider/contract.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import type { CallSharing } from './call.ts'
@@ -128,7 +129,7 @@ async function ask(
   } catch (error) {
     // A remote provider tells only by its answer that it does not count.
     if (error instanceof GatewayError && error.reason === 'unsupported_operation') return undefined
-    throw error
+    throw error instanceof GatewayError ? conceal(secretsOf(credentials), error) : error
   } finally {
     signal.removeEventListener('abort', abort)
   }

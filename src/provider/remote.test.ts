@@ -2,11 +2,14 @@ import { once } from 'node:events'
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { describe, expect, test } from 'vitest'
 import { ChatResponseSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { ask, chat, contextFor, failureOf, textOf, until } from '../../test/suites/asking.ts'
+import type { GatewayError } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
 import { finished, started, textDelta } from '../model/events.ts'
 import type { CallContext, Provider } from './contract.ts'
@@ -156,6 +159,43 @@ describe('a remote provider', () => {
     for await (const batch of chat(remote, ask('m', 'hi'), { streaming: false })) batches.push(batch)
     expect(batches).toMatchObject([[{ event: { case: 'started' } }, { event: { case: 'usage' }, rawResponse: '{}' }]])
     await remote.close?.()
+  })
+
+  test.each([
+    ['of the call', { credential: { id: 'K', secret: new Secret('the~key') } }, {}],
+    ['of its own', {}, { credential: { id: 'K', secret: new Secret('the~key') } }],
+  ])('hears no key %s again, whatever the other side says', async (_whose, given, options) => {
+    const tell = ({ requestHeader }: HandlerContext) => requestHeader.get('authorization') ?? ''
+    const failure = (context: HandlerContext): ConnectError => {
+      const metadata = { param: tell(context), timer: tell(context) }
+      const value = { reason: 'invalid_request', domain: 'switchyard', metadata }
+      return new ConnectError(`no ${tell(context)} at http://10.1.2.3`, Code.InvalidArgument, {}, [
+        { desc: ErrorInfoSchema, value },
+      ])
+    }
+    await using server = createServer(
+      connectNodeAdapter({
+        routes: (router) =>
+          router.service(InferenceService, {
+            chat: (_request, context) => ({ id: 'r', upstreamRequestId: tell(context) }),
+            async *streamChat(_request, context) {
+              yield { event: { case: 'started' as const, value: { id: 'r', upstreamRequestId: tell(context) } } }
+              throw failure(context)
+            },
+            countTokens: (_request, context) => Promise.reject(failure(context)),
+          }),
+      }),
+    )
+    const remote = remoteProvider(await listen(server), options)
+    await using _closing = { [Symbol.asyncDispose]: async () => remote.close?.() }
+    const { events, error } = await failureOf(chat(remote, ask('m', 'hi'), given))
+    const counted = await remote.countTokens?.(ask('m', 'hi'), contextFor(given)).catch((thrown: unknown) => thrown)
+    for (const thrown of [error, counted]) {
+      expect(thrown).toMatchObject({ reason: 'invalid_request', message: 'no [credential] at [url]' })
+      expect((thrown as GatewayError).details).toEqual({ quotes: true })
+    }
+    const whole = await collect(chat(remote, ask('m', 'hi'), { ...given, streaming: false }))
+    expect([events[0]?.event.value, whole]).toMatchObject([{ upstreamRequestId: '' }, { upstreamRequestId: '' }])
   })
 
   test('ends its connection when it is closed, and takes no more calls', async () => {

@@ -3,8 +3,10 @@ import { createGrpcTransport } from '@connectrpc/connect-node'
 import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import { scrub } from '../dialects/scrub.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
 import { spell } from '../model/collect.ts'
+import { conceal, concealId, secretsOf } from './conceal.ts'
 import type { CallContext, Credential, Provider } from './contract.ts'
 import { Session } from './session.ts'
 
@@ -32,13 +34,13 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
   const sessionManager = new Session(address)
   const readMaxBytes = options.maxMessageBytes ?? 64 * 1024 * 1024
   const client = createClient(InferenceService, createGrpcTransport({ baseUrl: address, sessionManager, readMaxBytes }))
+  const credential = options.credential
+  const own = (context: CallContext): CallContext =>
+    context.credential === undefined && credential !== undefined ? { ...context, credential } : context
   return {
-    chat: (request, context) =>
-      context.streaming
-        ? stream(client, forOtherSide(request), context, options)
-        : whole(client, forOtherSide(request), context, options),
-    countTokens: (request, context) => countTokens(client, forOtherSide(request), context, options),
-    listModels: (context) => listModels(client, context, options),
+    chat: (request, context) => (context.streaming ? stream : whole)(client, forOtherSide(request), own(context)),
+    countTokens: (request, context) => countTokens(client, forOtherSide(request), own(context)),
+    listModels: (context) => listModels(client, own(context)),
     close: async () => sessionManager.close(),
   }
 }
@@ -58,13 +60,13 @@ async function* stream(
   client: InferenceClient,
   request: ChatRequest,
   context: CallContext,
-  options: RemoteOptions,
 ): AsyncGenerator<ChatEvent, void, void> {
   using call = cancellable(context.signal)
   let begun = false
   try {
-    for await (const event of client.streamChat(request, { ...callOptions(context, options), signal: call.signal })) {
+    for await (const event of client.streamChat(request, { ...callOptions(context), signal: call.signal })) {
       begun = true
+      if (event.event.case === 'started') hideKey(event.event.value, context)
       yield event
     }
     call.end()
@@ -95,11 +97,11 @@ async function* whole(
   client: InferenceClient,
   request: ChatRequest,
   context: CallContext,
-  options: RemoteOptions,
 ): AsyncGenerator<readonly ChatEvent[], void, void> {
-  const response = await client.chat(request, callOptions(context, options)).catch((thrown: unknown) => {
+  const response = await client.chat(request, callOptions(context)).catch((thrown: unknown) => {
     throw asThrown(thrown, context, false)
   })
+  hideKey(response, context)
   yield spell(response)
 }
 
@@ -107,26 +109,21 @@ async function countTokens(
   client: InferenceClient,
   request: ChatRequest,
   context: CallContext,
-  options: RemoteOptions,
 ): Promise<CountTokensResponse> {
-  return client.countTokens(request, callOptions(context, options)).catch((thrown: unknown) => {
+  return client.countTokens(request, callOptions(context)).catch((thrown: unknown) => {
     throw asThrown(thrown, context, false)
   })
 }
 
-async function* listModels(
-  client: InferenceClient,
-  context: CallContext,
-  options: RemoteOptions,
-): AsyncGenerator<Model, void, void> {
-  const { models } = await client.listModels({}, callOptions(context, options)).catch((thrown: unknown) => {
+async function* listModels(client: InferenceClient, context: CallContext): AsyncGenerator<Model, void, void> {
+  const { models } = await client.listModels({}, callOptions(context)).catch((thrown: unknown) => {
     throw asThrown(thrown, context, false)
   })
   yield* models
 }
 
-function callOptions(context: CallContext, options: RemoteOptions) {
-  const credential = context.credential ?? options.credential
+function callOptions(context: CallContext) {
+  const { credential } = context
   const headers: Record<string, string> = {
     'x-request-id': context.requestId,
     ...context.trace,
@@ -140,7 +137,7 @@ function asThrown(thrown: unknown, context: CallContext, begun: boolean): unknow
   if (context.signal.aborted) return context.signal.reason
   const error = ConnectError.from(thrown)
   if (error.cause instanceof GatewayError) return error.cause
-  if (answered(error, begun)) return fromConnectError(error)
+  if (answered(error, begun)) return told(fromConnectError(error), context)
   if (error.code === Code.ResourceExhausted) {
     return fail('provider_error', 'the answer of the provider is too large', { cause: thrown })
   }
@@ -148,6 +145,16 @@ function asThrown(thrown: unknown, context: CallContext, begun: boolean): unknow
     return fail('provider_unreachable', 'no connection to the provider', { cause: thrown })
   }
   return fail('provider_interrupted', 'the connection to the provider broke', { cause: thrown })
+}
+
+/** The other side's own error, made safe to show as a vendor's is: its words, and its id of the call, may hold our key. */
+function told(error: GatewayError, { credential }: CallContext): GatewayError {
+  const { reason, message, details } = conceal(secretsOf([credential]), error)
+  return fail(reason, scrub(message), details)
+}
+
+function hideKey(head: { upstreamRequestId: string }, { credential }: CallContext): void {
+  if (head.upstreamRequestId !== '') head.upstreamRequestId = concealId(secretsOf([credential]), head.upstreamRequestId)
 }
 
 /** Whether the other side, or a proxy before it, said what is wrong. A broken connection has no metadata of its own. */

@@ -17,10 +17,11 @@ interface Answer {
   readonly status?: number
   readonly type?: string | undefined
   readonly pieces: readonly (string | Error)[]
+  readonly requestId?: string
 }
 
 /** An egress that answers with these pieces, and keeps what it was asked. */
-function answering({ status = 200, type, pieces }: Answer): Egress & { readonly asked: UpstreamRequest[] } {
+function answering({ status = 200, type, pieces, requestId }: Answer): Egress & { readonly asked: UpstreamRequest[] } {
   const asked: UpstreamRequest[] = []
   async function* body(): AsyncGenerator<Buffer, void, void> {
     for (const piece of pieces) {
@@ -33,7 +34,11 @@ function answering({ status = 200, type, pieces }: Answer): Egress & { readonly 
     send: async (sent) => {
       asked.push(sent)
       const text = async (): Promise<string> => (await Array.fromAsync(body())).join('')
-      return { status, header: (name) => (name === 'content-type' ? type : undefined), body: body(), text }
+      const headers = new Map([
+        ['content-type', type],
+        ['x-request-id', requestId],
+      ])
+      return { status, header: (name) => headers.get(name), body: body(), text }
     },
     sendGuarded: () => Promise.reject(new Error('not asked for')),
     close: () => Promise.resolve(),
@@ -143,6 +148,18 @@ describe('a request', () => {
       },
     ])
     expect(JSON.stringify(egress.asked[0]?.body)).not.toContain('hush')
+  })
+
+  test("is known by the upstream's id of it, but for one that is the key itself", async () => {
+    const idOf = async (requestId: string): Promise<unknown> => {
+      const egress = answering({ type, pieces: [text + stop + done], requestId })
+      const context = { signal: new AbortController().signal, streaming: true, requestId: 'r1', egress, log }
+      const credential = { id: 'KEY', secret: new Secret('hush-hush') }
+      const batches = await Array.fromAsync(provider.chat?.(request, { ...context, credential }) ?? [])
+      return (batches as ChatEvent[][])[0]?.[0]?.event.value
+    }
+    expect(await idOf('req_1')).toMatchObject({ upstreamRequestId: 'req_1' })
+    expect(await idOf('Bearer hush-hush')).toMatchObject({ upstreamRequestId: '' })
   })
 
   test('that is strict is refused before it is sent when a field would be dropped', async () => {

@@ -9,13 +9,14 @@ import type {
   ModelsDialect,
   SseMessage,
 } from '../dialects/contract.ts'
-import { scrub } from '../dialects/scrub.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
+import { conceal, concealId, secretsOf } from './conceal.ts'
 import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
+import type { Secret } from './secret.ts'
 import { HalfPairs } from './half-pairs.ts'
 
 /** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
@@ -65,12 +66,12 @@ async function* chat<Options>(
 ): AsyncGenerator<readonly ChatEvent[]> {
   const { dialect, options } = upstream
   const { response, encoded } = await ask(upstream, request, context)
-  const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
-  if (response.status < 200 || response.status > 299) throw without(secrets, await failureOf(dialect, response))
+  const secrets = secretsOf([context.credential])
+  if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
   const reader = dialect.reader?.(response.header('content-type') ?? '', context.streaming)
   const streamed = reader !== undefined || isEventStream(response, context.streaming)
   const passThrough = encoded.passThrough && streamed === context.streaming
-  const upstreamRequestId = requestIdHeaders.map((name) => response.header(name)).find((id) => id !== undefined) ?? ''
+  const upstreamRequestId = idOf(response, secrets)
   const decoder = dialect.decodeChat({ ...encoded, passThrough }, options, upstreamRequestId)
   try {
     if (!streamed) {
@@ -80,8 +81,14 @@ async function* chat<Options>(
     }
     yield* readStream(decoder, response, reader ?? sseReader())
   } catch (error) {
-    throw error instanceof GatewayError ? without(secrets, error) : error
+    throw error instanceof GatewayError ? conceal(secrets, error) : error
   }
+}
+
+/** The upstream's own id of the call. */
+function idOf(response: UpstreamResponse, secrets: readonly Secret[]): string {
+  const id = requestIdHeaders.map((name) => response.header(name)).find((value) => value !== undefined) ?? ''
+  return concealId(secrets, id)
 }
 
 /** Sends the request. Its body is let go of here, and not kept for as long as a stream may last. */
@@ -108,9 +115,9 @@ async function countTokens<Options>(
   const { path, body, headers, dropped } = count.encodeCount(request, upstream.options)
   refuseDropped(request, dropped)
   const response = await post(upstream, path, body, { accept: 'application/json', ...headers }, context)
-  const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
+  const secrets = secretsOf([context.credential])
   if (response.status < 200 || response.status > 299)
-    throw without(secrets, await failureOf(upstream.dialect, response))
+    throw conceal(secrets, await failureOf(upstream.dialect, response))
   return { inputTokens: count.decodeCount(await response.text()), dropped: [...dropped] }
 }
 
@@ -245,24 +252,4 @@ function isEventStream(response: UpstreamResponse, asked: boolean): boolean {
   const type = response.header('content-type')
   if (type === undefined) return asked
   return type.includes('text/event-stream') || (asked && !type.includes('json'))
-}
-
-/** The error with the credential gone from it, should the upstream have quoted it: cut out of the message, other fields left out. */
-function without(secrets: readonly string[], error: GatewayError): GatewayError {
-  const quotes = (text: string | undefined): boolean =>
-    text !== undefined && secrets.some((secret) => text.includes(secret))
-  const { param, upstream, cause: _, ...details } = error.details
-  const { status, type, code } = upstream ?? {}
-  if (![error.message, param, type, code].some(quotes)) return error
-  return fail(error.reason, scrub(error.message, secrets), {
-    ...details,
-    ...(param !== undefined && !quotes(param) && { param }),
-    ...(status !== undefined && {
-      upstream: {
-        status,
-        ...(type !== undefined && !quotes(type) && { type }),
-        ...(code !== undefined && !quotes(code) && { code }),
-      },
-    }),
-  })
 }
