@@ -142,7 +142,7 @@ async function* listModels<Options>(
   context: CallContext,
 ): AsyncGenerator<ListedModel, void, void> {
   const { dialect, options } = upstream
-  const secrets = context.credential === undefined ? [] : [context.credential.secret.reveal()]
+  const secrets = secretsOf([context.credential])
   const headers = { accept: 'application/json', ...models.headers?.(options) }
   let cursor: string | undefined
   for (let page = 1; page <= mostPages; page++) {
@@ -150,7 +150,7 @@ async function* listModels<Options>(
     const response = await send(upstream, { method: 'GET', path: path + query, body: '' }, headers, context)
     if (response.status === 404 || response.status === 405)
       throw fail('unsupported_operation', `the provider lists no models there: it answered ${response.status}`)
-    if (response.status < 200 || response.status > 299) throw without(secrets, await failureOf(dialect, response))
+    if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
     const { models: listed, next } = models.decode(await response.text())
     yield* listed
     if (next === undefined || next === cursor) return
