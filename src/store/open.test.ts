@@ -11,6 +11,14 @@ test('the store is where the variable says, or else in the data folder', () => {
   expect(storeLocation({}, 'data')).toBe(join('data', 'switchyard.db'))
 })
 
+test.each(['mysql://user:hunter2@db/switchyard', 'hunter2', '/var/lib/hunter2.db'])(
+  'no file is named by what is no URL of PostgreSQL: %s',
+  (url) => {
+    const locate = (): string => storeLocation({ SWITCHYARD_DATABASE_URL: url }, 'data')
+    expect(locate).toThrow('SWITCHYARD_DATABASE_URL: must be a URL that begins with postgres://')
+  },
+)
+
 test.each(['postgres://user:hunter2@[bad/db', 'postgres://user:hunter2@127.0.0.1:1/db'])(
   'a database that is not there is told without its password',
   async (url) => {

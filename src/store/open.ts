@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { fail } from '../error/index.ts'
 import type { Store } from './contract.ts'
 import type { SkippedRow } from './sql/engine.ts'
 
@@ -11,10 +12,15 @@ export interface StoreOptions {
 /** The variable that chooses PostgreSQL and says where it is. */
 export const databaseVariable = 'SWITCHYARD_DATABASE_URL'
 
-/** Where the store is: what the variable says, or else a file in the data folder. May hold a password, and is never logged. */
+/**
+ * Where the store is: the database that the variable names, or else a file in the data folder. May hold a password, and is never logged.
+ * Throws `invalid_request` for anything but a URL of PostgreSQL: as the name of a file, it would show its password to whoever lists them.
+ */
 export function storeLocation(env: Readonly<Record<string, string | undefined>>, dataDir: string): string {
   const url = env[databaseVariable]
-  return url === undefined || url === '' ? join(dataDir, 'switchyard.db') : url
+  if (url === undefined || url === '') return join(dataDir, 'switchyard.db')
+  if (!isPostgres(url)) throw fail('invalid_request', `${databaseVariable}: must be a URL that begins with postgres://`)
+  return url
 }
 
 /** Whether a location is a server's URL, rather than a file's path. */
