@@ -1,48 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { loadConfig } from '../../src/config/load.ts'
-import { base, listed, present, top, workload } from './kustomize.ts'
+import { all, image, imageEnvironment, instructions, last, read } from './dockerfile.ts'
+import { top } from './kustomize.ts'
 
-const read = (path: string): string => readFileSync(join(top, path), 'utf8')
-
-interface Instruction {
-  readonly word: string
-  readonly rest: string
-}
-
-/** The instructions of a Dockerfile, continued lines joined. */
-function instructionsOf(source: string): Instruction[] {
-  const lines = source
-    .replaceAll(/^\s*#.*\n/gm, '')
-    .replaceAll(/\\\n\s*/g, '')
-    .split('\n')
-  return lines.flatMap((line) => {
-    const [, word, rest] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? []
-    if (word === undefined || rest === undefined) {
-      if (line.trim() === '') return []
-      throw new Error(`not an instruction: ${line}`)
-    }
-    return [{ word, rest }]
-  })
-}
-
-const instructions = instructionsOf(read('deploy/Dockerfile'))
 const firstStage = instructions.findIndex(({ word }) => word === 'FROM')
-const lastStage = instructions.findLastIndex(({ word }) => word === 'FROM')
-const image = instructions.slice(lastStage)
-
-const all = (word: string, within = instructions): string[] =>
-  within.filter((instruction) => instruction.word === word).map(({ rest }) => rest)
-
-function last(word: string): string {
-  return present(all(word, image).at(-1))
-}
 
 /** What a COPY takes out of the repository: nothing when it copies from another stage. */
 function sourcesOf(copy: string): string[] {
@@ -52,11 +20,6 @@ function sourcesOf(copy: string): string[] {
     .filter((word) => !word.startsWith('--'))
     .slice(0, -1)
 }
-
-/** What the image sets, by name. */
-const imageEnvironment: Readonly<Record<string, string | undefined>> = Object.fromEntries(
-  [...last('ENV').matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
-)
 
 const copied = all('COPY').flatMap(sourcesOf)
 
@@ -132,6 +95,14 @@ describe('the Dockerfile', () => {
     expect(last('ENV')).not.toContain('PATH')
   })
 
+  test('has the command line under its name', () => {
+    const [, target = '', link] = /^ln -s (\S+) (\S+)$/.exec(all('RUN', image).at(-1) ?? '') ?? []
+    expect(link).toBe('/usr/local/bin/switchyard')
+    const entry = join(top, target.replace('/app/', ''))
+    expect(statSync(entry).mode & 0o111).toBe(0o111)
+    expect(read('src/main.ts').split('\n')[0]).toBe('#!/usr/bin/env node')
+  })
+
   test('listens where it says, and keeps its data in the folder that is made for its user', () => {
     const config = loadConfig({ env: imageEnvironment, flags: {} })
     expect(config.server.host).toBe('0.0.0.0')
@@ -171,74 +142,6 @@ describe('the build context', () => {
   test('leaves out tests and whatever may hold keys', () => {
     const after = patterns.slice(patterns.findLastIndex((pattern) => pattern.startsWith('!')) + 1)
     expect(after).toEqual(expect.arrayContaining(['**/*.test.ts', '**/node_modules', '**/*.env', '**/.env*']))
-  })
-})
-
-const composeSchema = z.object({
-  services: z.object({
-    gateway: z.object({
-      build: z.object({ context: z.string(), dockerfile: z.string() }),
-      read_only: z.literal(true),
-      user: z.string(),
-      cap_drop: z.tuple([z.literal('ALL')]),
-      security_opt: z.array(z.string()),
-      stop_grace_period: z.string().regex(/^\d+s$/),
-      environment: z.record(z.string(), z.string()),
-      env_file: z.array(z.strictObject({ path: z.string(), required: z.boolean() })),
-      ports: z.array(z.string()),
-      tmpfs: z.array(z.string()),
-      volumes: z.tuple([
-        z.string(),
-        z.looseObject({ type: z.literal('bind'), source: z.string(), target: z.string(), read_only: z.literal(true) }),
-      ]),
-      healthcheck: z.object({ test: z.array(z.string()) }),
-    }),
-  }),
-  volumes: z.record(z.string(), z.null()),
-})
-
-describe('the compose file', () => {
-  const { services, volumes } = composeSchema.parse(parse(read('deploy/compose.yaml')))
-  const { gateway } = services
-  const [data, mounted] = gateway.volumes
-  const env = { ...imageEnvironment, ...gateway.environment }
-  const config = loadConfig({ path: join(top, 'deploy', mounted.source), env, flags: {} })
-
-  test('builds the image of the Dockerfile and runs it as its user, without rights', () => {
-    expect(existsSync(join(top, 'deploy', gateway.build.context, gateway.build.dockerfile))).toBe(true)
-    expect(gateway.user).toBe(last('USER'))
-    expect(gateway.security_opt).toContain('no-new-privileges:true')
-    expect(workload(listed(base)).pod.securityContext).toMatchObject({
-      runAsUser: Number(gateway.user.split(':')[0]),
-      runAsGroup: Number(gateway.user.split(':')[1]),
-    })
-  })
-
-  test('lets it write to a named volume and to memory only', () => {
-    const [name = '', target] = data.split(':')
-    expect(volumes).toHaveProperty(name)
-    expect(target).toBe(config.data_dir)
-    expect(gateway.tmpfs.map((mount) => mount.split(':')[0])).toEqual(['/tmp'])
-  })
-
-  test('mounts the configuration where the gateway looks for it, and asks for keys', () => {
-    expect(mounted.target).toBe(gateway.environment['SWITCHYARD_CONFIG'])
-    expect(config.keys.length).toBeGreaterThan(0)
-    expect(gateway.env_file).toEqual([{ path: 'providers.env', required: false }])
-  })
-
-  test('publishes the port that the gateway listens on, to this machine only', () => {
-    expect(gateway.ports).toEqual([`127.0.0.1:3000:${config.server.port}`])
-    expect(config.server.host).toBe('0.0.0.0')
-  })
-
-  test('waits longer for a stop than the drain takes', () => {
-    expect(Number.parseInt(gateway.stop_grace_period, 10)).toBeGreaterThan(config.server.drain_seconds)
-  })
-
-  test('asks for health as the image does', () => {
-    const [, command = ''] = last('HEALTHCHECK').split(' CMD ')
-    expect(gateway.healthcheck.test).toEqual(['CMD', ...z.array(z.string()).parse(JSON.parse(command))])
   })
 })
 

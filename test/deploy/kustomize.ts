@@ -1,12 +1,16 @@
+import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
 import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
+import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler'
+import { Job } from 'kubernetes-models/batch/v1/Job'
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
+import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { Service } from 'kubernetes-models/v1/Service'
+import type { IPodSpec as PodSpec } from 'kubernetes-models/v1/PodSpec'
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount'
 import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
@@ -15,17 +19,24 @@ import { z } from 'zod'
 export const top = join(import.meta.dirname, '../..')
 /** The folder of the kustomize base. */
 export const base = join(top, 'deploy/kubernetes/base')
-/** The folder of the production overlay. */
+/** The folder of the overlay with one replica on SQLite. */
+export const small = join(top, 'deploy/kubernetes/overlays/small')
+/** The folder of the overlay with many replicas on PostgreSQL. */
 export const production = join(top, 'deploy/kubernetes/overlays/production')
+/** The folder of the job that comes before a new version. */
+export const migrate = join(production, 'migrate')
 
 /** The kinds that are deployed, each under the path that its package has it at. */
 export const kinds = {
+  'v1/ConfigMap': ConfigMap,
   'v1/Service': Service,
   'v1/ServiceAccount': ServiceAccount,
-  'apps/v1/Deployment': Deployment,
+  'apps/v1/StatefulSet': StatefulSet,
+  'batch/v1/Job': Job,
   'autoscaling/v2/HorizontalPodAutoscaler': HorizontalPodAutoscaler,
   'policy/v1/PodDisruptionBudget': PodDisruptionBudget,
   'networking.k8s.io/v1/NetworkPolicy': NetworkPolicy,
+  'monitoring.coreos.com/v1/PrometheusRule': PrometheusRule,
   'monitoring.coreos.com/v1/ServiceMonitor': ServiceMonitor,
 }
 
@@ -97,13 +108,16 @@ export function validate(document: Document): void {
   new kinds[kindOf(document)](data as never).validate()
 }
 
-/** The only document of a kind. */
+/** The only document of a kind, or of those of a kind the one of that name. */
 export function only<Name extends Kind>(
-  name: Name,
+  kind: Name,
   documents: readonly Document[],
+  name?: string,
 ): InstanceType<(typeof kinds)[Name]> {
-  const [found, ...more] = documents.filter((document) => kindOf(document) === name)
-  if (found === undefined || more.length > 0) throw new Error(`there must be exactly one ${name}`)
+  const [found, ...more] = documents.filter(
+    (document) => kindOf(document) === kind && (name === undefined || document.metadata.name === name),
+  )
+  if (found === undefined || more.length > 0) throw new Error(`there must be exactly one ${kind} ${name ?? ''}`)
   return found as unknown as InstanceType<(typeof kinds)[Name]>
 }
 
@@ -113,12 +127,23 @@ export function present<Value>(value: Value | undefined | null): Value {
   return value
 }
 
-/** The Deployment, its pod and its one container, with the environment that the container gets by value. */
-export function workload(documents: readonly Document[]) {
-  const deployment = only('apps/v1/Deployment', documents)
-  const pod = present(deployment.spec?.template.spec)
+/** What a pod runs and with what: its one container, its environment by value, and by the secret that has the value. */
+export function podOf({ spec }: { readonly spec?: PodSpec | undefined }) {
+  const pod = present(spec)
   const [container, ...more] = pod.containers
   if (container === undefined || more.length > 0) throw new Error('there must be exactly one container')
-  const env = Object.fromEntries(present(container.env).map(({ name, value }) => [name, present(value)]))
-  return { deployment, pod, container, env }
+  const env: Record<string, string> = {}
+  const secrets: Record<string, string> = {}
+  for (const { name, value, valueFrom } of present(container.env)) {
+    const from = valueFrom?.secretKeyRef
+    if (from === undefined) env[name] = present(value)
+    else secrets[name] = `${from.name}/${from.key}${from.optional === true ? '?' : ''}`
+  }
+  return { pod, container, env, secrets }
+}
+
+/** The StatefulSet, and what its pods run. */
+export function workload(documents: readonly Document[]) {
+  const set = only('apps/v1/StatefulSet', documents)
+  return { set: present(set.spec), ...podOf(present(set.spec).template) }
 }
