@@ -60,6 +60,18 @@ const kustomizationSchema = z.strictObject({
   kind: z.literal('Kustomization'),
   namespace: z.string().optional(),
   resources: z.array(z.string()),
+  configMapGenerator: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        files: z.array(z.string()),
+        options: z.strictObject({
+          disableNameSuffixHash: z.literal(true),
+          labels: z.record(z.string(), z.string()),
+        }),
+      }),
+    )
+    .default([]),
   images: z.array(z.strictObject({ name: z.string(), newName: z.string().optional(), newTag: z.string() })),
   patches: z
     .array(z.strictObject({ target: z.strictObject({ kind: z.string(), name: z.string() }), patch: z.string() }))

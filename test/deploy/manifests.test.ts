@@ -257,7 +257,10 @@ describe('the kustomizations', () => {
   test('list resources that exist, and forget none', () => {
     for (const { folder, written } of files) {
       for (const entry of written.resources) expect(existsSync(join(folder, entry)), entry).toBe(true)
-      const known = new Set([...written.resources, 'kustomization.yaml', 'config.example.yaml', 'migrate'])
+      const generated = written.configMapGenerator.flatMap(({ files: made }) => made.map((file) => file.split('=')[1]))
+      for (const file of generated) expect(existsSync(join(folder, present(file)))).toBe(true)
+      const besides = ['kustomization.yaml', 'config.example.yaml', 'migrate']
+      const known = new Set([...written.resources, ...generated, ...besides])
       const others = readdirSync(folder).filter((name) => !known.has(name))
       expect(others).toEqual([])
     }
