@@ -11,14 +11,15 @@ const run = promisify(execFile)
 const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)].map(([, code]) => code ?? '')
 const calls = blocks.filter((code) => code.includes('curl '))
 
+const folder = dataDir()
 let gateway: RunningGateway
 beforeAll(async () => {
-  const config = loadConfig({ env: {}, flags: { port: '0', dataDir: dataDir() } })
+  const config = loadConfig({ env: {}, flags: { port: '0', dataDir: folder } })
   gateway = await startGateway({ config, env: {}, log: pino({ level: 'silent' }) })
 })
 afterAll(() => gateway.stop())
 
-test('the README shows a call for every dialect, for the contract as JSON and for gRPC', () => {
+test('the README shows a call for every dialect, for the contract as JSON and for gRPC, and the first steps with what is kept', () => {
   const all = calls.join('\n')
   for (const path of [
     '/v1/chat/completions',
@@ -30,14 +31,23 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
     '/v5/inference',
     'InferenceService/Chat',
     '--protocol grpc',
+    '/api/v1/inference/providers',
+    '/api/v1/inference/usage',
+    'keys create',
   ]) {
     expect(all).toContain(path)
   }
 })
 
+/** What an answer must say: of a management call that it went well, of any other that the simulator gave it. */
+const expected = (code: string): RegExp =>
+  /inference\/(providers|usage)/.test(code) ? /"success":true,"data":.*"(local|totalRequests":[1-9])/ : /simulated|lorem/i
+
 test.each(calls)('the call of the README answers: %s', async (code) => {
   const command = code.replaceAll('http://127.0.0.1:3000', gateway.url).replace('npx buf', 'node_modules/.bin/buf')
-  const { stdout } = await run('bash', ['-c', command])
-  expect(stdout).toMatch(/simulated|lorem/i)
+  const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
+  const { stdout } = await run('bash', ['-c', command], { env })
+  expect(stdout).toMatch(expected(code))
   expect(stdout).not.toMatch(/"error":\s*[{"]/)
-})
+  if (code.includes('usage --by model')) expect(stdout).toMatch(/^model.*\n.*echo/m)
+}, 30_000)
