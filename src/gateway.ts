@@ -87,6 +87,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const ledger = await openLedgerOf({ config, env, log }, store, metrics, pricing)
   opened.defer(() => ledger?.close(lastRowsMs))
   const mirror = await Mirror.open({ store, folder: config.data_dir, log })
+  metrics.store.watch(() => mirror.fresh)
   const configured = config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) }))
   const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
   await mirror.follow(keys)
@@ -258,7 +259,7 @@ async function openLedgerOf(
     log,
     watch: metrics.ledger,
   })
-  metrics.ledger.watch(() => ledger.state)
+  metrics.ledger.watch(() => ledger.state, maxSpoolBytes)
   return ledger
 }
 

@@ -8,8 +8,8 @@ export interface LedgerMetrics {
   moved(rows: number): void
   /** A refused call could not be kept. */
   dropped(): void
-  /** From now on a scrape tells what lies in the spool. */
-  watch(state: () => SpoolLevels): void
+  /** From now on a scrape tells what lies in the spool, which may take so many bytes. */
+  watch(state: () => SpoolLevels, limitBytes: number): void
 }
 
 /** What lies in the spool. */
@@ -50,6 +50,11 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
     registers,
     collect: (): void => bytes.set(levels?.().bytes ?? 0),
   })
+  const limit = new Gauge({
+    name: 'switchyard_ledger_spool_limit_bytes',
+    help: 'Bytes that the spool may take; before they are used up, calls are refused.',
+    registers,
+  })
   const rows = new Gauge({
     name: 'switchyard_ledger_spool_rows',
     help: 'Calls in the spool: open ones, settled ones that wait for the store, lost ones, and those the store refuses.',
@@ -64,8 +69,9 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
     committed: (seconds) => commits.observe(seconds),
     moved: (count) => moved.inc(count),
     dropped: () => dropped.inc(),
-    watch: (state) => {
+    watch: (state, limitBytes) => {
       levels = state
+      limit.set(limitBytes)
     },
   }
 }

@@ -1,12 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { CallRecord, Recorder } from '../core/contract.ts'
 import { type LedgerMetrics, ledgerMetrics } from './ledger-metrics.ts'
+import { type StoreMetrics, storeMetrics } from './store-metrics.ts'
 
 /** The gateway's metrics, and what a scraper gets. */
 export interface Metrics extends Recorder {
   /** Text in the Prometheus exposition format, and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
   readonly ledger: LedgerMetrics
+  readonly store: StoreMetrics
 }
 
 const durationBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
@@ -152,6 +154,7 @@ export function createMetrics(): Metrics {
       else if (record.cost.nanoUsd > 0n) series.cost.inc(Number(record.cost.nanoUsd) / nanoUsd)
     },
     ledger: ledgerMetrics(registry),
+    store: storeMetrics(registry),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 }

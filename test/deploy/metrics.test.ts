@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parser } from '@prometheus-io/lezer-promql'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { loadConfig } from '../../src/config/load.ts'
 import { reasons } from '../../src/error/index.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
-import { dataDir } from '../data-dir.ts'
+import { type FaultyGateway, openGateway } from '../faults/gateway.ts'
+import { well } from '../faults/upstream.ts'
 import { base, listed, only, present } from './kustomize.ts'
 
 /** Labels that the scrape gives to every series. */
@@ -78,20 +76,20 @@ function series(text: string): Map<string, Set<string>> {
   return found
 }
 
-let gateway: RunningGateway
+let gateway: FaultyGateway
 let known: Map<string, Set<string>>
 beforeAll(async () => {
-  const config = loadConfig({ env: {}, flags: { port: '0', dataDir: dataDir() } })
-  gateway = await startGateway({ config, env: {}, log: pino({ level: 'silent' }) })
-  for (const model of ['simulator/echo', 'simulator/status-503', 'nobody/knows']) {
+  gateway = await openGateway()
+  gateway.upstream.answer('gpt-4o', well)
+  for (const model of ['up/gpt-4o', 'simulator/echo', 'simulator/status-503', 'nobody/knows']) {
     const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] })
     const headers = { 'content-type': 'application/json' }
     await (await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers, body })).text()
   }
-  known = series(await (await fetch(`${gateway.url}/metrics`)).text())
+  known = series(await gateway.metrics())
   for (const [name, labels] of Object.entries(foreign)) known.set(name, new Set(labels))
 })
-afterAll(() => gateway.stop())
+afterAll(() => gateway[Symbol.asyncDispose]())
 
 describe('what alerts and the dashboard ask for', () => {
   test.each(expressions)('%s is there', (_name, expr) => {
@@ -128,6 +126,12 @@ describe('the alerts', () => {
         0,
       )
   })
+})
+
+test('a store that answers is up, and the spool has the room that is configured', async () => {
+  const text = await gateway.metrics()
+  expect(text).toContain('\nswitchyard_store_up 1\n')
+  expect(text).toContain('\nswitchyard_ledger_spool_limit_bytes 1073741824\n')
 })
 
 test('the dashboard shows every metric of the gateway’s own', () => {
