@@ -41,13 +41,19 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
 
 /** What an answer must say: of a management call that it went well, of any other that the simulator gave it. */
 const expected = (code: string): RegExp =>
-  /inference\/(providers|usage)/.test(code) ? /"success":true,"data":.*"(local|totalRequests":[1-9])/ : /simulated|lorem/i
+  /inference\/(providers|usage)/.test(code)
+    ? /"success":true,"data":.*"(local|totalRequests":[1-9])/
+    : /simulated|lorem/i
 
-test.each(calls)('the call of the README answers: %s', async (code) => {
-  const command = code.replaceAll('http://127.0.0.1:3000', gateway.url).replace('npx buf', 'node_modules/.bin/buf')
-  const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
-  const { stdout } = await run('bash', ['-c', command], { env })
-  expect(stdout).toMatch(expected(code))
-  expect(stdout).not.toMatch(/"error":\s*[{"]/)
-  if (code.includes('usage --by model')) expect(stdout).toMatch(/^model.*\n.*echo/m)
-}, 30_000)
+test.each(calls)(
+  'the call of the README answers: %s',
+  async (code) => {
+    const command = code.replaceAll('http://127.0.0.1:3000', gateway.url).replace('npx buf', 'node_modules/.bin/buf')
+    const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
+    const { stdout } = await run('bash', ['-c', command], { env })
+    expect(stdout).toMatch(expected(code))
+    expect(stdout).not.toMatch(/"error":\s*[{"]/)
+    if (code.includes('usage --by model')) expect(stdout).toMatch(/^model.*\n.*echo/m)
+  },
+  30_000,
+)
