@@ -272,7 +272,7 @@ async function onPostgres(): Promise<void> {
   const url = await postgres.database()
   const store = await openStore(url)
   const patience = { connectMs: 5000, statementMs: 3_600_000, idleMs: 3_600_000 }
-  const engine = new PostgresEngine(new Pool(clientConfig(url, patience), 2))
+  const engine = new PostgresEngine(new Pool(clientConfig(url, patience), 2), new Pool(clientConfig(url, patience), 1))
   try {
     await measure(store, engine)
   } finally {

@@ -51,10 +51,10 @@ export async function localServer(from: 'machine' | 'npm'): Promise<RunningPostg
     server = spawn(join(binaries, 'postgres'), ['-D', data, ...flags], { ...who, cwd: folder, stdio: 'ignore' })
     await untilItAnswers(url, server)
   }
-  const halt = async (): Promise<void> => {
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (server === undefined || server.exitCode !== null) return
     const ended = new Promise((resolve) => server?.once('exit', resolve))
-    server.kill('SIGINT')
+    server.kill(signal)
     await ended
   }
   process.once('exit', () => server?.kill('SIGQUIT'))
@@ -63,10 +63,11 @@ export async function localServer(from: 'machine' | 'npm'): Promise<RunningPostg
   return {
     source: `${version}, ${from === 'machine' ? `in ${binaries}` : 'from npm'}`,
     url,
-    halt,
+    halt: () => stop('SIGINT'),
     resume,
     async end() {
-      await halt()
+      // Nobody needs what it would write down before it ends in order.
+      await stop('SIGQUIT')
       rmSync(folder, { recursive: true, force: true })
     },
   }

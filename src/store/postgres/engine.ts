@@ -14,17 +14,20 @@ export class PostgresEngine implements SqlEngine {
   readonly name = 'postgres'
   readonly writer: Kysely<Tables>
   readonly reader: Kysely<Tables>
+  readonly #reports: Kysely<Tables>
   readonly #partitions: Partitions
   readonly #types = new Map<string, ReadonlyMap<string, string>>()
 
-  constructor(pool: Pool) {
+  /** Reports have connections of their own: they may take longer, and do not keep others from theirs. */
+  constructor(pool: Pool, reports: Pool) {
     this.writer = new Kysely({ dialect: new PostgresDialect({ pool }) })
     this.reader = this.writer
+    this.#reports = new Kysely({ dialect: new PostgresDialect({ pool: reports }) })
     this.#partitions = new Partitions(this.writer)
   }
 
   snapshot<Result>(read: (db: Kysely<Tables>) => Promise<Result>): Promise<Result> {
-    return this.reader.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read)
+    return this.#reports.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read)
   }
 
   async insertAll<Returned>(
@@ -115,6 +118,7 @@ export class PostgresEngine implements SqlEngine {
 
   async close(): Promise<void> {
     await this.writer.destroy()
+    await this.#reports.destroy()
   }
 
   faultOf(error: unknown): Fault {

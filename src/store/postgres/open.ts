@@ -5,10 +5,13 @@ import { PostgresEngine } from './engine.ts'
 import { Listener } from './listener.ts'
 import { clientConfig, type Patience, Pool, usualPatience } from './pool.ts'
 
-/** Connections of one process. */
+/** Connections of one process, and those of them that are for sums over calls. */
 const mostConnections = 10
+const mostReports = 2
 /** Should a notification be lost, a change is noticed after this long, in milliseconds. */
 const pollMs = 1000
+/** Sums over years may take a while. */
+const reportPatience: Patience = { connectMs: 5000, statementMs: 15_000, idleMs: 5000 }
 /** For migrating, which may wait for another replica that does so, and for reading and writing all there is. */
 const upkeepPatience: Patience = { connectMs: 5000, statementMs: 600_000, idleMs: 600_000 }
 
@@ -18,7 +21,8 @@ const upkeepPatience: Patience = { connectMs: 5000, statementMs: 600_000, idleMs
  */
 export async function openPostgres(url: string, skipped: SkippedRow): Promise<Store> {
   const config = clientConfig(url, usualPatience)
-  const engine = new PostgresEngine(new Pool(config, mostConnections))
+  const reports = new Pool(clientConfig(url, reportPatience), mostReports)
+  const engine = new PostgresEngine(new Pool(config, mostConnections), reports)
   const listener = new Listener(config)
   const hints = (look: () => void) => listener.add(look)
   return await openSql({ engine, patient: () => connectPostgres(url), skipped, pollMs, hints })
@@ -26,5 +30,7 @@ export async function openPostgres(url: string, skipped: SkippedRow): Promise<St
 
 /** The same database, whatever is in it, for upkeep: with time for what takes long. */
 export function connectPostgres(url: string): PostgresEngine {
-  return new PostgresEngine(new Pool(clientConfig(url, upkeepPatience), 2))
+  const config = clientConfig(url, upkeepPatience)
+  // One for a transaction, and one to make partitions beside it.
+  return new PostgresEngine(new Pool(config, 2), new Pool(config, 1))
 }

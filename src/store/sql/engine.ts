@@ -18,7 +18,7 @@ export interface SqlEngine {
   readonly writer: Kysely<Tables>
   /** For what only reads: one transaction sees one moment. */
   readonly reader: Kysely<Tables>
-  /** Runs `read` on one moment of the store. */
+  /** Runs `read` on one moment of the store: for what reads much, and may take longer than other reading. */
   snapshot<Result>(read: (db: Kysely<Tables>) => Promise<Result>): Promise<Result>
   /**
    * Inserts rows in their order, each with the columns that the first one has; whole numbers may be given as decimal text. `ending` says

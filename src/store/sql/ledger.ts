@@ -62,25 +62,25 @@ export function sqlLedger(store: Sql): LedgerStore {
     },
 
     async follow(position, filter, scope, limit) {
-      return await engine.snapshot(async (db) => {
-        const newest = await db.selectFrom('request').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
-        const before = decodePosition(position)
-        const last = newest?.seq ?? before ?? 0n
-        if (before === undefined) return { rows: [], position: String(last) }
-        const found = await db
-          .selectFrom('request')
-          .selectAll()
-          .where('seq', '>', before)
-          .where(every([...matching(filter), inScope(engine, scope, 'account_id')]))
-          .orderBy('seq')
-          .limit(limit)
-          .execute()
-        const end = found.length === limit ? found.at(-1)?.seq : undefined
-        return {
-          rows: found.map((row) => readRequest(row, skipped)).filter((row) => row !== undefined),
-          position: String(end ?? (last > before ? last : before)),
-        }
-      })
+      const before = decodePosition(position)
+      // What is committed later has a higher number, so the newest one bounds what can be told now.
+      const newest = await reader.selectFrom('request').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+      const last = newest?.seq ?? before ?? 0n
+      if (before === undefined) return { rows: [], position: String(last) }
+      const found = await reader
+        .selectFrom('request')
+        .selectAll()
+        .where('seq', '>', before)
+        .where('seq', '<=', last)
+        .where(every([...matching(filter), inScope(engine, scope, 'account_id')]))
+        .orderBy('seq')
+        .limit(limit)
+        .execute()
+      const end = found.length === limit ? found.at(-1)?.seq : undefined
+      return {
+        rows: found.map((row) => readRequest(row, skipped)).filter((row) => row !== undefined),
+        position: String(end ?? (last > before ? last : before)),
+      }
     },
 
     async content(id, scope) {
