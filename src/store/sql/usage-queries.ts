@@ -23,9 +23,11 @@ interface Source {
 /** Reads the sums of every part of the time. */
 export async function readSums(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly SumRow[]> {
   const values = summed.map((column) => sumOf(column, isSeconds(column)))
+  const read = async (source: Source) => (await select<SumRow>(source, question, [], values).execute(db)).rows
   const found: SumRow[] = []
-  for (const source of sourcesOf(question, parts, 'sums'))
-    found.push(...(await select<SumRow>(source, question, [], values).execute(db)).rows)
+  for (const source of sumsSources(question, parts, 'sums')) found.push(...(await read(source)))
+  if (parts.rows.length > 0) found.push(...(await read(rowsSource(question, parts.rows))))
+  if (parts.rowsLess.length > 0) found.push(...(await read(rowsSource(question, parts.rowsLess))).map(takenOff))
   return found
 }
 
@@ -34,13 +36,23 @@ export async function readBuckets(db: Kysely<Tables>, question: Question, parts:
   const found: BucketRow[] = []
   const blocks = [sql`part.metric`, sql`part.block`]
   const counts = blockColumns.map((column) => sumOf(column, false))
-  for (const source of sourcesOf(question, { ...parts, rows: [] }, 'histograms'))
+  for (const source of sumsSources(question, parts, 'histograms'))
     found.push(...(await select<BlockRow>(source, question, blocks, counts).execute(db)).rows.flatMap(bucketsOf))
-  if (parts.rows.length === 0) return found
   const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
-  const source = rowsSource(question, parts.rows)
-  const { rows } = await select<PairRow>(source, question, pair, [sql`count(*) as calls`]).execute(db)
-  return [...found, ...rows.flatMap(bucketsOfPair)]
+  const read = async (times: readonly Span[], sign: number): Promise<void> => {
+    if (times.length === 0) return
+    const query = select<PairRow>(rowsSource(question, times), question, pair, [sql`count(*) as calls`])
+    found.push(...(await query.execute(db)).rows.flatMap((row) => bucketsOfPair(row, sign)))
+  }
+  await read(parts.rows, 1)
+  await read(parts.rowsLess, -1)
+  return found
+}
+
+/** The same sums below zero. */
+function takenOff(row: SumRow): SumRow {
+  const sums = Object.fromEntries(summed.map((column) => [column, -row[column]])) as Record<Summed, bigint | number>
+  return { ...row, ...sums }
 }
 
 type PairRow = Key & {
@@ -49,13 +61,11 @@ type PairRow = Key & {
   readonly calls: bigint
 }
 
-function bucketsOfPair({
-  duration_bucket: duration,
-  first_event_bucket: first,
-  calls,
-  ...key
-}: PairRow): readonly BucketRow[] {
-  const row = { ...key, metric: metrics.duration, bucket: Number(duration), calls: Number(calls) }
+function bucketsOfPair(
+  { duration_bucket: duration, first_event_bucket: first, calls, ...key }: PairRow,
+  sign: number,
+): readonly BucketRow[] {
+  const row = { ...key, metric: metrics.duration, bucket: Number(duration), calls: sign * Number(calls) }
   return first === null ? [row] : [row, { ...row, metric: metrics.firstEvent, bucket: Number(first) }]
 }
 
@@ -69,11 +79,10 @@ function bucketsOf(row: BlockRow): readonly BucketRow[] {
   })
 }
 
-function sourcesOf(question: Question, { days, hours, rows }: Parts, what: 'sums' | 'histograms'): readonly Source[] {
+function sumsSources(question: Question, { days, hours }: Parts, what: 'sums' | 'histograms'): readonly Source[] {
   return [
     ...(days.length > 0 ? [sumsSource(spans.day, what, question, days)] : []),
     ...(hours.length > 0 ? [sumsSource(spans.hour, what, question, hours)] : []),
-    ...(rows.length > 0 ? [rowsSource(question, rows)] : []),
   ]
 }
 

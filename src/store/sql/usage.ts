@@ -4,7 +4,7 @@ import type { Sql } from './engine.ts'
 import { Histogram } from './histogram.ts'
 import { metrics, type Summed, summed } from './sum-columns.ts'
 import type { Tables } from './tables.ts'
-import { readUsageFields } from './usage-fields.ts'
+import { isSeconds, readUsageFields } from './usage-fields.ts'
 import { type BucketRow, readBuckets, readSums, type SumRow } from './usage-queries.ts'
 import { groupOf, type Key, type Question, questionOf } from './usage-question.ts'
 import { split } from './usage-range.ts'
@@ -57,7 +57,9 @@ class Groups {
   }
 
   answers(): readonly UsageGroup[] {
-    return [...this.#groups.values()].map((sums) => sums.answer()).toSorted((a, b) => compare(a.group, b.group))
+    const answers = [...this.#groups.values()].map((sums) => sums.answer())
+    // A group may be there only because its calls beside the time asked for were counted and taken off again.
+    return answers.filter(({ requests }) => requests > 0n).toSorted((a, b) => compare(a.group, b.group))
   }
 }
 
@@ -93,7 +95,9 @@ class Sums {
   }
 
   answer(): UsageGroup {
-    const sums = this.#sums
+    const sums = { ...this.#sums }
+    // Adding and taking off real numbers leaves a rest of its own.
+    for (const column of summed) if (isSeconds(column)) sums[column] = Math.round(Number(sums[column]) * 1e6) / 1e6
     const requests = BigInt(sums.requests)
     const unpriced = BigInt(sums.unpriced)
     return {
