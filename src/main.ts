@@ -92,6 +92,15 @@ storeOptions(accounts.command('list').description('list all accounts')).action(a
   process.exitCode = await (await import('./cli/keys.ts')).listAccounts(flags, process)
 })
 
+const secrets = program.command('secrets').description('the keys to providers that are kept in the store')
+storeOptions(
+  secrets
+    .command('rotate')
+    .description('seal them again with the first key of SWITCHYARD_MASTER_KEY, so that the others can be taken away'),
+).action(async (flags: UpkeepFlags) => {
+  process.exitCode = await (await import('./cli/secrets.ts')).rotate(flags, process)
+})
+
 storeOptions(program.command('migrate').description('bring the store up to date, as starting the gateway does')).action(
   async (flags: UpkeepFlags) => {
     process.exitCode = await (await import('./cli/store.ts')).migrate(flags, process)

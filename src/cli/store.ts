@@ -41,7 +41,8 @@ export async function restore(file: string, flags: UpkeepFlags, process: Surroun
   })
 }
 
-async function onStore(
+/** Runs a command on the store of this machine's configuration and prints what it says. Resolves with the exit code. */
+export async function onStore(
   { config, dataDir }: UpkeepFlags,
   { env, stdout, stderr }: Surroundings,
   run: (location: string) => Promise<string>,
