@@ -7,7 +7,7 @@ import type { Egress } from '../provider/egress.ts'
 import type { LoadedPlugins } from '../provider/load.ts'
 import type { SecretFiles } from './files.ts'
 import type { Sealer } from './seal.ts'
-import type { ProviderSpec } from './spec.ts'
+import { isBaseUrl, type ProviderSpec } from './spec.ts'
 import { type Environment, isSet, secretOfVariable } from './variables.ts'
 
 /** What providers are made with. */
@@ -96,8 +96,12 @@ export function pluginOf(type: string, plugins: LoadedPlugins): Plugin<unknown> 
   })
 }
 
-/** Refuses what only the configuration may say. */
+/** Refuses what only the configuration may say, and what no address is. */
 function requireRegistrable({ baseUrl, settings }: ProviderSpec, { manifest }: Plugin<unknown>): void {
+  if (baseUrl !== '' && !isBaseUrl(baseUrl))
+    throw fail('invalid_request', 'base_url: must be an http or https URL without user, password, query or fragment', {
+      param: 'base_url',
+    })
   for (const name of manifest.operatorOnly ?? []) {
     const param = name === 'base_url' ? name : `settings.${name}`
     if (name === 'base_url' ? baseUrl === '' : settings[name] === undefined) continue
