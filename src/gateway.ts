@@ -21,6 +21,7 @@ import { usageOperations } from './observe/usage-operations.ts'
 import { createEgress } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
 import { Providers } from './registry/live.ts'
+import { outputLimits } from './registry/limits.ts'
 import { registryOperations } from './registry/operations.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
@@ -136,6 +137,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     tracing: traces.tracing,
     ...(ledger !== undefined && { ledger }),
     pricing,
+    outputLimit: outputLimits(providers, catalog),
     keepsContent: (account) => keys.keepsContent(account),
     timeouts: {
       connect: config.timeouts.connect,

@@ -16,6 +16,8 @@ import { mayFallBack, type RetryBudget, retryDelay, type RetryPolicy } from './r
 export interface CallSharing extends Surroundings, Metering {
   readonly registry: LiveRegistry
   readonly retries: RetryPolicy
+  /** The most tokens that a model can write; undefined when that is not known. */
+  readonly outputLimit?: (target: Target) => number | undefined
   /** The retries that all calls to one provider share. */
   readonly budgetOf: (provider: LoadedProvider) => RetryBudget
 }
@@ -128,13 +130,25 @@ export class Chat implements ChatCall {
     const attempt = new Attempt(target, this.#shared)
     this.#attempt = attempt
     try {
-      return await attempt.open(this.#input, { trace: this.#meter.trying(), received: this.#meter.received })
+      return await attempt.open(this.#questionFor(target), {
+        trace: this.#meter.trying(),
+        received: this.#meter.received,
+      })
     } catch (error) {
       this.#attempt = undefined
       const failure = asGatewayError(error)
       this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
       throw failure
     }
+  }
+
+  /** What was asked, within what the target can write where the client wants it so. */
+  #questionFor(target: Target): ChatInput {
+    const { request, capsOutput } = this.#input
+    const asked = request.maxOutputTokens
+    if (capsOutput !== true || asked === undefined) return this.#input
+    const most = this.#shared.outputLimit?.(target) ?? asked
+    return asked <= most ? this.#input : { ...this.#input, request: { ...request, maxOutputTokens: most } }
   }
 
   /** Waits before the next try; a cancelled call does not. */

@@ -252,6 +252,8 @@ export interface ChatInput extends RequestIds {
   readonly timeoutMs?: number
   readonly retries?: number
   readonly account?: string
+  /** True: a limit of the answer over what the model can write is lowered to that, where it is known. */
+  readonly capsOutput?: boolean
 }
 
 /** A call whose first event is here: from now on errors are shown, not retried. */

@@ -34,6 +34,8 @@ export interface ChatAsk {
   readonly retries?: number
   /** The account (tenant) the client wants to act for. */
   readonly account?: string
+  /** True: a limit of the answer over what the model can write is lowered to that, where it is known. */
+  readonly capsOutput?: boolean
   /** Fields of the body that no provider is shown, beside those that `request` cannot carry. */
   readonly dropped?: readonly string[]
   readonly answer: ChatAnswer

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -26,12 +27,17 @@ const chatAnswer = {
 }
 
 const asked: { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers'] }[] = []
+/** What was asked of models. */
+const bodies: Record<string, unknown>[] = []
 const listings = new Map<string, Listing>()
 const server = createServer((request, response) => {
   const { method = '', url = '', headers } = request
   asked.push({ method, url, headers })
+  if (url.endsWith('/chat/completions')) {
+    void text(request).then((body) => bodies.push(JSON.parse(body) as Record<string, unknown>))
+    return json(chatAnswer)(request, response)
+  }
   request.resume()
-  if (url.endsWith('/chat/completions')) return json(chatAnswer)(request, response)
   const listing = [...listings].find(([path]) => url.startsWith(path))?.[1] ?? json({ error: 'no such path' }, 404)
   listing(request, response)
 })
@@ -276,6 +282,36 @@ test.each<[provider: unknown, status: number, message: RegExp]>([
   const answer = await sync(provider)
   expect(answer.status).toBe(status)
   expect(answer.error.message).toMatch(message)
+})
+
+describe('max_tokens of the scaigrid API', () => {
+  const limitSent = async (path: string, model: string, limit: number): Promise<unknown> => {
+    const answer = await fetch(gateway.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model, messages: saying('Hello'), max_tokens: limit }),
+    })
+    expect(answer.status).toBe(200)
+    const { max_tokens: one, max_completion_tokens: other } = bodies.at(-1) ?? {}
+    return one ?? other
+  }
+  const scaigrid = '/v1/inference/chat'
+
+  test('is capped to what the provider says its model can write', async () => {
+    listings.set('/vllm/v1/models', json({ data: [{ id: 'short', max_output_tokens: 77 }] }))
+    await sync('vllm')
+    expect(await limitSent(scaigrid, 'vllm/short', 100)).toBe(77)
+    expect(await limitSent(scaigrid, 'vllm/short', 50)).toBe(50)
+  })
+
+  test('is capped to what the catalog knows', async () => {
+    expect(await limitSent(scaigrid, 'mistral/open-mistral-7b', 1_000_000)).toBe(8000)
+  })
+
+  test('is passed on where nobody knows, and in every other API', async () => {
+    expect(await limitSent(scaigrid, 'vllm/nobody-knows', 1_000_000)).toBe(1_000_000)
+    expect(await limitSent('/v1/chat/completions', 'vllm/short', 100)).toBe(100)
+  })
 })
 
 test('over RPC', async () => {

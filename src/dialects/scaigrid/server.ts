@@ -10,7 +10,7 @@ const chat: ChatRoute = {
   summary: 'Chat, whole or as a stream of chunks',
   request: chatRequest,
   response: chatAnswer,
-  decode: (body) => ({ ...decodeRequest(body), answer: scaigridAnswer() }),
+  decode: (body) => ({ ...decodeRequest(body), capsOutput: true, answer: scaigridAnswer() }),
 }
 
 function headers(requestId: string, served?: Served): Readonly<Record<string, string>> {
