@@ -6,7 +6,7 @@ import type { Follower } from '../store/mirror.ts'
 import type { Snapshot } from '../store/snapshot.ts'
 import { brokenInstance, type Instance, makeInstance, type Workshop } from './instance.ts'
 import { loadedProvider } from './loaded.ts'
-import { syncedModels } from './models.ts'
+import { ModelReader } from './models.ts'
 import { type ProviderSpec, specOfRow } from './spec.ts'
 
 /** What a registry is made of. */
@@ -41,6 +41,7 @@ interface Generation {
 export class Providers implements LiveRegistry, Follower {
   readonly #options: ProvidersOptions
   readonly #generations = new Map<Registry, Generation>()
+  readonly #models = new ModelReader()
   #made = new Map<string, Made>()
   #current: Registry = createRegistry([], [])
   #snapshot: Snapshot | undefined
@@ -121,7 +122,7 @@ export class Providers implements LiveRegistry, Follower {
       const before = this.#made.get(spec.id)
       made.set(spec.id, before?.print === print ? before : { print, instance: await this.#make(spec, strict) })
     }
-    const synced = syncedModels(snapshot?.models ?? [])
+    const synced = this.#models.models(snapshot?.models ?? [])
     const loaded = specs.flatMap((spec) => {
       const instance = made.get(spec.id)?.instance
       return instance === undefined ? [] : [loadedProvider(spec, instance, synced.get(spec.name) ?? [])]
