@@ -16,13 +16,7 @@ export const usualPatience: Patience = { connectMs: 3000, statementMs: 4000, idl
 
 /** What to connect with. Whole numbers come back as `bigint`. Throws when the URL cannot be read, without repeating it. */
 export function clientConfig(url: string, patience: Patience): pg.ClientConfig {
-  if (!URL.canParse(url))
-    throw fail(
-      'store_unavailable',
-      'the database URL cannot be read: it must be like postgres://user:password@host:5432/name',
-      { retryable: false },
-    )
-  return {
+  const config: pg.ClientConfig = {
     connectionString: url,
     application_name: 'switchyard',
     keepAlive: true,
@@ -31,6 +25,19 @@ export function clientConfig(url: string, patience: Patience): pg.ClientConfig {
     query_timeout: patience.statementMs + 1000,
     idle_in_transaction_session_timeout: patience.idleMs,
     types: { getTypeParser },
+  }
+  requireReadable(config)
+  return config
+}
+
+/** The driver reads the URL when it makes a client. What it throws may repeat the URL, and is left out. */
+function requireReadable(config: pg.ClientConfig): void {
+  try {
+    void new pg.Client(config)
+  } catch {
+    const form = 'postgres://user:password@host:5432/name'
+    const message = `the database URL, or a file that it names, cannot be read: it must be like ${form}`
+    throw fail('store_unavailable', message, { retryable: false })
   }
 }
 
