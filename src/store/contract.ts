@@ -287,7 +287,8 @@ export interface LedgerStore {
   ): Promise<{ readonly rows: readonly RequestRow[]; readonly position: string }>
   /**
    * Groups in the order of their values, and the total of all of them; without dimensions, only the total. Exact to the millisecond
-   * where rows are kept; where they were dropped, an hour counts when it begins within the time asked for.
+   * where rows are kept; where they were dropped, an hour counts when it begins within the time asked for. A name that led to no provider
+   * counts as the empty alias.
    */
   usage(
     filter: RequestFilter,

@@ -7,7 +7,7 @@ import type { Sql, SqlEngine, Writing } from './engine.ts'
 import { transact } from './faults.ts'
 import { readRequest } from './request-row.ts'
 import { type Dimension } from './sum-columns.ts'
-import { addToSums } from './sums.ts'
+import { addToSums, dimensionsOf } from './sums.ts'
 import type { Tables } from './tables.ts'
 
 /** Rows of one transaction: few enough that those who take in rows need not wait long for their turn. */
@@ -87,7 +87,7 @@ async function writeChanges(engine: SqlEngine, writing: Writing, changes: readon
     writing,
     differences.map(({ row, nanoUsd, unpriced }) => ({
       started: row.started,
-      dimensions: dimensionsOf(row),
+      dimensions: dimensionsOf(columnsOf(row)),
       sums: { cost_nano_usd: nanoUsd, unpriced },
       buckets: [],
     })),
@@ -99,7 +99,7 @@ async function writeChanges(engine: SqlEngine, writing: Writing, changes: readon
   )
 }
 
-function dimensionsOf(row: RequestRow): Readonly<Record<Dimension, string>> {
+function columnsOf(row: RequestRow): Readonly<Record<Dimension, string>> {
   const { accountId: account_id, keyId: key_id, provider, model, alias, operation, dialect, status } = row
   return { account_id, key_id, provider, model, alias, operation, dialect, status }
 }

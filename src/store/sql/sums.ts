@@ -28,6 +28,14 @@ export interface Filling {
   readonly calls: number
 }
 
+/**
+ * What sums keep a call apart by. A name that led to no provider is left out: anybody can ask for any name, and what is summed is kept
+ * for good.
+ */
+export function dimensionsOf(call: Readonly<Record<Dimension, string>>): Readonly<Record<Dimension, string>> {
+  return call.provider === '' ? { ...call, alias: '' } : call
+}
+
 /** What a row of the request log adds. */
 export function addendOf(record: RequestRecord): Addend {
   const { duration, time_to_first_event: firstEvent, cost_nano_usd: cost } = record
@@ -36,7 +44,7 @@ export function addendOf(record: RequestRecord): Addend {
     buckets.push({ metric: metrics.firstEvent, bucket: record.first_event_bucket, calls: 1 })
   return {
     started: record.started,
-    dimensions: record,
+    dimensions: dimensionsOf(record),
     sums: {
       ...Object.fromEntries(usageFields.map(([, column]) => [column, record[column]])),
       requests: 1,

@@ -118,15 +118,16 @@ const added: Readonly<Partial<Record<Summed, RawBuilder<unknown>>>> = {
   first_event_us: sql`cast(round(coalesce(time_to_first_event, 0) * 1000) as bigint)`,
 }
 
-/** The log itself, as if it were a table of sums of one call each. */
+/** The log itself, with what sums leave out left out, as if it were a table of sums of one call each. */
 function rowsSource(question: Question, times: readonly Span[]): Source {
   const values = summed.map((column) => sql`${added[column] ?? sql.ref(column)} as ${sql.ref(column)}`)
-  const names = [...dimensions, 'duration_bucket', 'first_event_bucket'].map((column) => sql.ref(column))
+  const names = [...dimensions.filter((column) => column !== 'alias'), 'duration_bucket', 'first_event_bucket']
+  const alias = sql`case when provider = '' then '' else alias end as alias`
   return {
     from: sql`(
-      select started - started % ${sql.lit(spans.hour.spanMs)} as start, ${sql.join([...names, ...values])}
-      from request where ${every([within(sql`started`, times), question.condition])}) as part`,
-    where: every([]),
+      select started - started % ${sql.lit(spans.hour.spanMs)} as start, ${sql.join([...names.map((column) => sql.ref(column)), alias, ...values])}
+      from request where ${within(sql`started`, times)}) as part`,
+    where: every([question.condition]),
     dimensions: 'part',
   }
 }

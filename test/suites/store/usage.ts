@@ -176,6 +176,28 @@ export function usageSuite({ fresh, open, newLocation }: Bed): void {
       expect(await reasonOf(store.ledger.usage({}, [UsageDimension.UNSPECIFIED], 'all'))).toBe('invalid_request')
     })
 
+    test('keeps no names that led nowhere: anybody can ask for any name', async () => {
+      const { ledger } = await fresh()
+      const start = Math.floor(Date.now() / day) * day - 2 * day
+      const nowhere = { provider: '', model: '', vendor: '', status: 'error', reason: 'model_not_found' } as const
+      const rows = Array.from({ length: 6 }, (_, index) =>
+        requestRow({ ...nowhere, alias: `no-${index}`, started: start + index * 20 * 60_000, costNanoUsd: undefined }),
+      )
+      await ledger.append([...rows, requestRow({ started: start, alias: 'fast' })], [])
+      const edges = { since: start + 1, until: start + 110 * 60_000 }
+      for (const [filter, requests] of [
+        [{}, 6n],
+        [edges, 5n],
+        [{ ...edges, alias: '' }, 5n],
+      ] as const) {
+        const { groups } = await ledger.usage(filter, [ALIAS], 'all')
+        expect(groups.find(({ group: [alias] }) => alias === '')).toMatchObject({ requests, errors: requests })
+        expect(groups.length).toBeLessThanOrEqual(2)
+      }
+      expect(await ledger.rerate(0, () => ({ costNanoUsd: 2n, priceVersion: 'v' }))).toEqual({ looked: 7, changed: 7 })
+      expect((await ledger.usage({ alias: '' }, [], 'all')).total.costNanoUsd).toBe(12n)
+    })
+
     test('of nothing is zero, with no price', async () => {
       const { ledger } = await fresh()
       const { total, groups } = await ledger.usage({ since: 5 }, [PROVIDER], 'all')
