@@ -1,24 +1,10 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import { type Permission, permissions } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
 import { type AccountScope, defaultAccountId } from '../store/contract.ts'
 import type { Principal, Route } from './contract.ts'
 
-/** A key as configured: never the key itself, only what it hashes to. */
-export interface KeyRule {
-  readonly id: string
-  /** SHA-256 of the key, 64 lower-case hex digits. */
-  readonly sha256: string
-  readonly permissions: readonly Permission[]
-  /** Model names or prefixes ending in `*`; empty means all. */
-  readonly models: readonly string[]
-  readonly accounts: readonly string[]
-}
-
 /** Tells callers by their keys. */
 export interface Keys {
-  /** False: nobody needs a key. */
-  readonly required: boolean
   /** Whose token this is. Throws `unauthenticated`, in the same words for a missing and for a wrong one. */
   authenticate(token: string | undefined): Principal
 }
@@ -26,44 +12,20 @@ export interface Keys {
 /** Everybody, where no key is needed. Told by being this very object: a key may have been given the same id. */
 export const openPrincipal: Principal = { keyId: 'open', accounts: [], permissions: new Set(permissions), models: [] }
 
-/** The keys of a gateway. Without any, every caller is the same principal and may do everything. */
-export function createKeys(rules: readonly KeyRule[]): Keys {
-  if (rules.length === 0) return { required: false, authenticate: () => openPrincipal }
-  const bySha256 = new Map(
-    rules.map((rule) => [rule.sha256, { known: Buffer.from(rule.sha256), principal: principalOf(rule) }]),
-  )
-  return {
-    required: true,
-    authenticate(token) {
-      if (token === undefined || token === '')
-        throw unauthenticated('an API key is required: send it as "Authorization: Bearer KEY" or "x-api-key: KEY"')
-      const sha256 = hash('sha256', token)
-      const found = bySha256.get(sha256)
-      if (found === undefined || !timingSafeEqual(found.known, Buffer.from(sha256)))
-        throw unauthenticated('the API key is not valid')
-      return found.principal
-    },
-  }
+/** Whether the principal has the permission; `admin` has all. */
+export function holds({ permissions: held }: Principal, permission: Permission): boolean {
+  return held.has(permission) || held.has('admin')
 }
 
-/** Who calls with a configured key. */
-export function principalOf({ id, permissions: held, models, accounts }: KeyRule): Principal {
-  return { keyId: id, accounts, permissions: new Set(held), models }
-}
-
-function unauthenticated(message: string): Error {
-  return fail('unauthenticated', message)
-}
-
-/** Throws `permission_denied` when the principal lacks the permission; `admin` has all. */
+/** Throws `permission_denied` when the principal lacks the permission. */
 export function authorize(principal: Principal, permission: Permission): void {
-  if (principal.permissions.has(permission) || principal.permissions.has('admin')) return
+  if (holds(principal, permission)) return
   throw fail('permission_denied', `the API key lacks the permission "${permission}"`)
 }
 
 /** Whose rows a principal may see: everybody's with `admin`, else those of its own accounts. */
 export function scopeOf(principal: Principal): AccountScope {
-  if (principal.permissions.has('admin')) return 'all'
+  if (holds(principal, 'admin')) return 'all'
   return principal.accounts.length === 0 ? [defaultAccountId] : principal.accounts
 }
 

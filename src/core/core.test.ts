@@ -9,7 +9,7 @@ import { finished, started, textDelta, usageEvent } from '../model/events.ts'
 import { usage } from '../model/usage.ts'
 import type { CallContext, Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
-import { createKeys } from './admit.ts'
+import { openPrincipal } from './admit.ts'
 import type { CallRecord, ChatCall, LoadedProvider, Timeouts } from './contract.ts'
 import { createCore } from './core.ts'
 import { fixedRegistry } from './live.ts'
@@ -78,9 +78,8 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
   const aliases = [
     { name: 'any', targets: names.map((name, order) => ({ provider: name, model: `m-${name}`, order, weight: 1 })) },
   ]
-  const keys = createKeys([])
   const core = createCore({
-    keys,
+    keys: { authenticate: () => openPrincipal },
     surface: () => {
       throw new Error('nothing here asks for it')
     },
@@ -101,7 +100,7 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
         requestId: 'r',
         requestBytes: 10,
         dialect: 'test',
-        principal: keys.authenticate(undefined),
+        principal: openPrincipal,
         arrivedAt: performance.now(),
         request: create(ChatRequestSchema, { model, messages }),
         streaming: true,

@@ -5,7 +5,7 @@ import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../error/index.ts'
 import type { Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
-import { createKeys } from './admit.ts'
+import { openPrincipal } from './admit.ts'
 import { countTokens } from './count.ts'
 import { fixedRegistry } from './live.ts'
 import { createRegistry } from './resolve.ts'
@@ -25,7 +25,7 @@ async function counted(counts: Provider['countTokens'], firstEvent = 9000) {
     dialect: 'test',
     arrivedAt: performance.now(),
     requestBytes: 10,
-    principal: createKeys([]).authenticate(undefined),
+    principal: openPrincipal,
     request: create(ChatRequestSchema, { model: 'p/m', messages }),
     signal: new AbortController().signal,
   }

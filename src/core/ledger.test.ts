@@ -7,7 +7,7 @@ import { finished, rawOnly, started, textDelta, usageEvent } from '../model/even
 import { usage } from '../model/usage.ts'
 import type { Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
-import { createKeys } from './admit.ts'
+import { openPrincipal } from './admit.ts'
 import type { CallContent, CallIntent, CallRecord, ChatCall, Core, CountInput, Ledger } from './contract.ts'
 import { createCore } from './core.ts'
 import { fixedRegistry } from './live.ts'
@@ -101,9 +101,8 @@ function rig(
       targets: Object.keys(scripts).map((provider, order) => ({ provider, model: 'm', order, weight: 1 })),
     },
   ]
-  const keys = createKeys([])
   const core = createCore({
-    keys,
+    keys: { authenticate: () => openPrincipal },
     surface: () => {
       throw new Error('nothing here asks for it')
     },
@@ -127,7 +126,7 @@ function rig(
     requestId: 'mine',
     requestBytes: 44,
     dialect: 'test',
-    principal: keys.authenticate(undefined),
+    principal: openPrincipal,
     arrivedAt: performance.now(),
     request: create(ChatRequestSchema, { model, messages, ...(n !== undefined && { n }) }),
   })

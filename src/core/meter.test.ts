@@ -13,7 +13,7 @@ import {
   usageEvent,
 } from '../model/events.ts'
 import { usage } from '../model/usage.ts'
-import { createKeys } from './admit.ts'
+import { openPrincipal } from './admit.ts'
 import type { CallRecord, Recorder } from './contract.ts'
 import { type Measured, Meter, recordRefusal } from './meter.ts'
 
@@ -42,14 +42,13 @@ function input(fields: Partial<Measured> = {}): Measured {
       { role: Role.ASSISTANT, parts: [{ kind: { case: 'toolCall', value: { argumentsJson: '{"a":1}!' } } }] },
     ],
   })
-  const principal = createKeys([]).authenticate(undefined)
   return {
     id: 'r1',
     clientRequestId: '',
     requestId: 'r1',
     dialect: 'openai',
     operation: 'chat',
-    principal,
+    principal: openPrincipal,
     arrivedAt: performance.now(),
     request,
     requestBytes: 100,

@@ -1,4 +1,4 @@
-import { matchesAny } from '../core/admit.ts'
+import { holds, matchesAny } from '../core/admit.ts'
 import type { Principal } from '../core/contract.ts'
 import { isPermission, type Permission, permissions as known } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
@@ -24,7 +24,7 @@ export function checkGrant(creator: Principal, { permissions, models, expires }:
     if (model === '' || model.slice(0, -1).includes('*'))
       throw fail('invalid_request', 'models are names, or prefixes that end in "*"', { param: 'models' })
   }
-  const beyond = permissions.filter((permission) => !may(creator, permission as Permission))
+  const beyond = permissions.filter((permission) => !holds(creator, permission as Permission))
   if (beyond.length > 0)
     throw fail('permission_denied', `a key cannot grant what its creator lacks: ${beyond.join(', ')}`, {
       param: 'permissions',
@@ -33,10 +33,6 @@ export function checkGrant(creator: Principal, { permissions, models, expires }:
     throw fail('permission_denied', 'a key cannot grant models that its creator may not use', { param: 'models' })
   if (creator.expires !== undefined && (expires === undefined || expires > creator.expires))
     throw fail('permission_denied', 'a key cannot outlive its creator', { param: 'expires' })
-}
-
-function may(principal: Principal, permission: Permission): boolean {
-  return principal.permissions.has(permission) || principal.permissions.has('admin')
 }
 
 /** True when everything that a pattern stands for is within one of the others. */

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { KeyRow } from '../store/contract.ts'
-import { KeyTable } from './table.ts'
-import { isToken, mintKey } from './token.ts'
+import { type KeyRule, KeyTable } from './table.ts'
+import { mintKey } from './token.ts'
 
 const noon = Date.parse('2026-03-05T12:00:00Z')
 const minute = 60_000
@@ -24,6 +24,11 @@ function row(sha256: string, fields: Partial<KeyRow> = {}): KeyRow {
   }
 }
 
+/** A key of the configuration. */
+function rule(id: string, secret: string): KeyRule {
+  return { id, sha256: hash('sha256', secret), permissions: ['models:use'], models: [], accounts: [] }
+}
+
 function reasonOf(run: () => unknown): string {
   try {
     run()
@@ -41,9 +46,9 @@ function tableAt(clock: { now: number }, configured: ConstructorParameters<typeo
 describe('a minted key', () => {
   test('has its id in it, is known by its hash, and is never the same', () => {
     const { id, token, sha256 } = mintKey()
-    expect(token.startsWith(`sy_${id}_`)).toBe(true)
+    expect(token).toMatch(new RegExp(`^sy_${id}_[A-Za-z0-9_-]{43}$`))
+    expect(id).toMatch(/^[0-9a-f]{12}$/)
     expect(hash('sha256', token)).toBe(sha256)
-    expect([isToken(token), isToken(`${token}x`), isToken(`sk-${token}`)]).toEqual([true, false, false])
     expect(mintKey().token).not.toBe(token)
   })
 })
@@ -96,9 +101,33 @@ describe('the table of keys', () => {
     expect(reasonOf(() => table.authenticate(token))).toBe('let in')
   })
 
+  test.each([undefined, '', 'wrong', 'own ', 'OWN', hash('sha256', 'own'), '\u0000'])(
+    'refuses %j without telling anything of it',
+    (token) => {
+      const table = tableAt({ now: noon }, [rule('ops', 'own')])
+      table.load({ keys: [], accounts: [], everHadKeys: false, at: noon }, true)
+      expect(() => table.authenticate(token)).toThrow(
+        expect.objectContaining({ reason: 'unauthenticated', status: 401 }),
+      )
+      try {
+        table.authenticate(token)
+      } catch (error) {
+        if (token !== undefined && token.length > 1) expect(String(error)).not.toContain(token)
+      }
+    },
+  )
+
+  test('tells two configured keys apart, each with what it may', () => {
+    const table = tableAt({ now: noon }, [
+      rule('one', 'own'),
+      { ...rule('two', 'other'), accounts: ['x'], models: ['gpt-*'] },
+    ])
+    expect(table.authenticate('own').keyId).toBe('one')
+    expect(table.authenticate('other')).toMatchObject({ keyId: 'two', accounts: ['x'], models: ['gpt-*'] })
+  })
+
   test('knows configured keys whatever the store does', () => {
-    const rule = { id: 'ops', sha256: hash('sha256', 'own'), permissions: ['admin'], models: [], accounts: [] } as const
-    const table = tableAt({ now: noon }, [rule])
+    const table = tableAt({ now: noon }, [rule('ops', 'own')])
     table.unreachable()
     expect(table.authenticate('own').keyId).toBe('ops')
   })

@@ -1,12 +1,22 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Keys } from '../core/admit.ts'
-import { openPrincipal, principalOf, type KeyRule } from '../core/admit.ts'
+import { type Keys, openPrincipal } from '../core/admit.ts'
 import type { Principal } from '../core/contract.ts'
 import type { Permission } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
 import type { KeyRow } from '../store/contract.ts'
 import type { Follower } from '../store/mirror.ts'
 import type { Snapshot } from '../store/snapshot.ts'
+
+/** A key as configured: never the key itself, only what it hashes to. */
+export interface KeyRule {
+  readonly id: string
+  /** SHA-256 of the key, 64 lower-case hex digits. */
+  readonly sha256: string
+  readonly permissions: readonly Permission[]
+  /** Model names or prefixes ending in `*`; empty means all. */
+  readonly models: readonly string[]
+  readonly accounts: readonly string[]
+}
 
 /** What the store says of keys, read at one moment; from the first key on nobody is let in without one. */
 export type KeyState = Pick<Snapshot, 'keys' | 'accounts' | 'everHadKeys' | 'at'>
@@ -64,6 +74,7 @@ export class KeyTable implements Keys, Follower {
     this.#reachable = false
   }
 
+  /** Whether nobody is let in without a key. */
   get required(): boolean {
     // What nobody could read yet may hold keys.
     return this.#configured.size > 0 || this.#everHadKeys || this.#readAt === undefined
@@ -112,6 +123,10 @@ function entryOf(sha256: string, principal: Principal): Entry {
 function matched(entries: ReadonlyMap<string, Entry>, sha256: string): Principal | undefined {
   const entry = entries.get(sha256)
   return entry !== undefined && timingSafeEqual(entry.sha256, Buffer.from(sha256)) ? entry.principal : undefined
+}
+
+function principalOf({ id, permissions, models, accounts }: KeyRule): Principal {
+  return { keyId: id, accounts, permissions: new Set(permissions), models }
 }
 
 function principalOfRow({ id, accountId, permissions, models, expires }: KeyRow): Principal {

@@ -15,8 +15,3 @@ export function mintKey(id: string = randomBytes(6).toString('hex')): MintedKey 
   const token = `sy_${id}_${randomBytes(32).toString('base64url')}`
   return { id, token, sha256: hash('sha256', token) }
 }
-
-/** True for what has the shape of a key of ours, whether or not there is such a key. */
-export function isToken(text: string): boolean {
-  return /^sy_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/.test(text)
-}

@@ -11,7 +11,7 @@ import { type ChatRequest, ChatRequestSchema, Role, SourceSchema } from '#gen/sw
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { KeyService } from '#gen/switchyard/v1/key_pb.ts'
-import type { KeyRule } from '../../src/core/admit.ts'
+import type { KeyRule } from '../../src/keys/table.ts'
 import { fail, type GatewayError } from '../../src/error/index.ts'
 import { type Edge, type EdgeOptions, startEdge } from './rpc-edge.ts'
 import { script, type Script } from './rpc-script.ts'

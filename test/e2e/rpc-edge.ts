@@ -3,9 +3,9 @@ import { createServer as createHttp2Server, type ServerHttp2Session } from 'node
 import type { AddressInfo, Server } from 'node:net'
 import { create } from '@bufbuild/protobuf'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
-import { createKeys, type KeyRule } from '../../src/core/admit.ts'
 import type { CallRecord, LoadedProvider } from '../../src/core/contract.ts'
 import { createCore } from '../../src/core/core.ts'
+import { type KeyRule, KeyTable } from '../../src/keys/table.ts'
 import { registryListing } from '../../src/registry/listing.ts'
 import { fixedRegistry } from '../../src/core/live.ts'
 import { createRegistry } from '../../src/core/resolve.ts'
@@ -66,8 +66,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   }
   const aliases = [{ name: 'fast', targets: [{ provider: 'scripted', model: 'hello', order: 0, weight: 1 }] }]
   const registry = fixedRegistry(createRegistry([loaded], aliases))
+  const keys = new KeyTable(options.keys ?? [], { maxAgeMs: 0 })
+  keys.load({ keys: [], accounts: [], everHadKeys: false, at: Date.now() }, true)
   const core = createCore({
-    keys: createKeys(options.keys ?? []),
+    keys,
     surface: (principal) => ({
       registry: {
         ...registryListing(registry, principal),

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type ChatEvent, ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
-import { createKeys } from '../../../src/core/admit.ts'
+import { openPrincipal } from '../../../src/core/admit.ts'
 import type { CallRecord, ChatCall } from '../../../src/core/contract.ts'
 import { createCore } from '../../../src/core/core.ts'
 import { fixedRegistry } from '../../../src/core/live.ts'
@@ -30,7 +30,6 @@ export interface Outcome {
 
 const nothing = (): undefined => undefined
 const log: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
-const keys = createKeys([])
 const long = 600_000
 
 /** Takes one answer on the whole way from the connection through the core to the events that the edge gets. */
@@ -45,7 +44,7 @@ export async function outcomeOf<Options>(dialect: ClientDialect<Options>, answer
     clientRequestId: '',
     requestBytes: 10,
     dialect: answer.client,
-    principal: keys.authenticate(undefined),
+    principal: openPrincipal,
     arrivedAt: performance.now(),
     request: ask?.request ?? plainRequest(),
     streaming: answer.streaming,
@@ -86,7 +85,7 @@ function coreOf(provider: Provider, wire: Wire, records: CallRecord[]) {
   const record = create(ProviderSchema, { id: '0a1b2c3d', name: 'upstream', type: 'upstream' })
   const served = createRegistry([{ record, provider, credentials: [], models: [], patterns: [] }], [])
   return createCore({
-    keys,
+    keys: { authenticate: () => openPrincipal },
     surface: () => {
       throw new Error('nothing but chat is asked here')
     },
