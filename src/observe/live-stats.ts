@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type GetLiveStatsResponse, GetLiveStatsResponseSchema } from '#gen/switchyard/v1/usage_pb.ts'
 import type { CallRecord, Recorder } from '../core/contract.ts'
-import { Durations } from './histogram.ts'
+import { Histogram } from '../model/histogram.ts'
 
 const seconds = 60
 
@@ -10,8 +10,8 @@ class Second {
   at = -1
   requests = 0
   errors = 0
-  durations = new Durations()
-  firstEvents = new Durations()
+  durations = new Histogram()
+  firstEvents = new Histogram()
 }
 
 /** One provider and model: what is open now, and the last minute second by second. */
@@ -59,8 +59,8 @@ export class LiveStats implements Recorder {
     const second = this.#of(record.provider, record.knownModel ? record.model : 'other').second(this.#second())
     second.requests++
     if (record.status === 'error') second.errors++
-    second.durations.add(record.duration)
-    if (record.timeToFirstEvent !== undefined) second.firstEvents.add(record.timeToFirstEvent)
+    second.durations.record(record.duration)
+    if (record.timeToFirstEvent !== undefined) second.firstEvents.record(record.timeToFirstEvent)
   }
 
   /** The last minute as the contract shows it: what had no call in it and has none open is left out. */
@@ -68,8 +68,8 @@ export class LiveStats implements Recorder {
     const since = this.#second() - seconds
     const stats = [...this.#series.values()].map(({ provider, model, series }) => {
       const within = series.ring.filter(({ at }) => at > since)
-      const durations = new Durations()
-      const firstEvents = new Durations()
+      const durations = new Histogram()
+      const firstEvents = new Histogram()
       for (const second of within) {
         durations.merge(second.durations)
         firstEvents.merge(second.firstEvents)

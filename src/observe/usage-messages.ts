@@ -9,7 +9,7 @@ import {
   UsageRowSchema,
   UsageTotalsSchema,
 } from '#gen/switchyard/v1/usage_pb.ts'
-import type { ContentRow, PercentilesRow, RequestFilter, RequestRow, UsageGroup, UsageSums } from '../store/contract.ts'
+import type { ContentRow, RequestFilter, RequestRow, UsageGroup, UsageSums } from '../store/contract.ts'
 
 /** A row of the request log as the contract shows it. */
 export function recordMessage(row: RequestRow, content?: ContentRow): RequestRecord {
@@ -79,6 +79,6 @@ function totals(sums: UsageSums) {
   return create(UsageTotalsSchema, Object.fromEntries(fields) as object)
 }
 
-function percentiles(row: PercentilesRow) {
+function percentiles(row: UsageGroup['duration']) {
   return create(PercentilesSchema, { ...row })
 }

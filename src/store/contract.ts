@@ -1,4 +1,5 @@
 import type { Usage, UsageDimension } from '#gen/switchyard/v1/usage_pb.ts'
+import type { Percentiles } from '../model/histogram.ts'
 
 /*
  * What the gateway keeps beyond the life of a process. One contract, two engines, one suite that runs on both.
@@ -240,14 +241,6 @@ export interface RequestFilter {
   readonly until?: number
 }
 
-/** Percentiles of a duration, in milliseconds, within five per cent of the true value. */
-export interface PercentilesRow {
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  readonly mean: number
-}
-
 /** The countable fields of `switchyard.v1.Usage`, by name; `estimated` counts the calls that were. */
 export type UsageSums = {
   readonly [Field in keyof Usage as Usage[Field] extends number ? Field : never]: number
@@ -263,8 +256,8 @@ export interface UsageGroup {
   /** Undefined when no row had a known price. */
   readonly costNanoUsd: bigint | undefined
   readonly unpricedRequests: bigint
-  readonly duration: PercentilesRow
-  readonly timeToFirstEvent: PercentilesRow
+  readonly duration: Percentiles
+  readonly timeToFirstEvent: Percentiles
 }
 
 /** Rows of the request log, and sums over them. */

@@ -1,6 +1,6 @@
 import { defaultAccountId } from '../contract.ts'
 import type { SqlEngine } from './engine.ts'
-import { blockColumns } from './histogram.ts'
+import { blockColumns } from './histogram-blocks.ts'
 import { dimensions, spans, summed } from './sum-columns.ts'
 import { isSeconds, usageFields } from './usage-fields.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { NewRow, SqlEngine, Writing } from './engine.ts'
-import { blockColumns, blockSize } from './histogram.ts'
+import { blockColumns, blockSize } from './histogram-blocks.ts'
 import type { RequestRecord } from './request-row.ts'
 import type { Tables } from './tables.ts'
 import { type Dimension, dimensions, metrics, spans, type Summed, summed, type SumTables } from './sum-columns.ts'

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { type Condition, every } from './conditions.ts'
-import { blockColumns, blockSize } from './histogram.ts'
+import { blockColumns, blockSize } from './histogram-blocks.ts'
 import { dimensions, metrics, spans, type SumTables, type Summed, summed } from './sum-columns.ts'
 import type { Tables } from './tables.ts'
 import { isSeconds } from './usage-fields.ts'

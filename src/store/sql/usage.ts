@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
+import { Histogram } from '../../model/histogram.ts'
 import type { LedgerStore, UsageGroup } from '../contract.ts'
 import type { Sql } from './engine.ts'
-import { Histogram } from './histogram.ts'
 import { metrics, type Summed, summed } from './sum-columns.ts'
 import type { Tables } from './tables.ts'
 import { isSeconds, readUsageFields } from './usage-fields.ts'
@@ -85,8 +85,8 @@ class Sums {
       const sum = this.#sums[column]
       this.#sums[column] = typeof more === 'bigint' && typeof sum === 'bigint' ? sum + more : Number(sum) + Number(more)
     }
-    this.#duration.add(BigInt(row.duration_us), BigInt(row.requests))
-    this.#firstEvent.add(BigInt(row.first_event_us), BigInt(row.first_events))
+    this.#duration.add(Number(row.duration_us), Number(row.requests))
+    this.#firstEvent.add(Number(row.first_event_us), Number(row.first_events))
   }
 
   count({ metric, bucket, calls }: BucketRow): void {

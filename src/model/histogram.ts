@@ -1,21 +1,21 @@
-import type { PercentilesRow } from '../contract.ts'
-
 /*
  * Durations are counted in buckets that grow by eight per cent each, so that a percentile is told within four per cent of the value it
- * stands for. Thirty-two neighbours lie in one row of a table, a block: calls of one kind are mostly within two or three.
+ * stands for. Counts are kept in the store by the number of their bucket: what a number stands for never changes.
  */
+
+/** The mean and percentiles of durations, in milliseconds. */
+export interface Percentiles {
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+  readonly mean: number
+}
 
 const growth = Math.log(1.08)
 /** Up to here all is bucket 0, in milliseconds. */
 const least = 0.01
 /** The last bucket holds what took some three days and more. */
 const lastBucket = 319
-
-/** Buckets in a block. */
-export const blockSize = 32
-
-/** Names of the columns of a block. */
-export const blockColumns = Array.from({ length: blockSize }, (_, index) => `c${index}`)
 
 /** The bucket of a duration in milliseconds. */
 export function bucketOf(milliseconds: number): number {
@@ -31,8 +31,14 @@ function durationOf(bucket: number): number {
 /** How many calls fell into which bucket, and what they took together. */
 export class Histogram {
   readonly #counts = new Map<number, number>()
-  #microseconds = 0n
-  #calls = 0n
+  #microseconds = 0
+  #calls = 0
+
+  /** Takes in one call, by its milliseconds. */
+  record(milliseconds: number): void {
+    this.count(bucketOf(milliseconds), 1)
+    this.add(milliseconds * 1000, 1)
+  }
 
   /** Adds the calls of one bucket. */
   count(bucket: number, calls: number): void {
@@ -40,7 +46,7 @@ export class Histogram {
   }
 
   /** Adds what calls took together, for the mean. */
-  add(microseconds: bigint, calls: bigint): void {
+  add(microseconds: number, calls: number): void {
     this.#microseconds += microseconds
     this.#calls += calls
   }
@@ -52,7 +58,7 @@ export class Histogram {
   }
 
   /** What to say of them; zeros when there was no call. */
-  percentiles(): PercentilesRow {
+  percentiles(): Percentiles {
     const buckets = [...this.#counts].toSorted(([a], [b]) => a - b)
     const all = buckets.reduce((sum, [, calls]) => sum + calls, 0)
     const at = (share: number): number => {
@@ -63,7 +69,7 @@ export class Histogram {
       }
       return 0
     }
-    const mean = this.#calls === 0n ? 0 : Number(this.#microseconds) / 1000 / Number(this.#calls)
+    const mean = this.#calls === 0 ? 0 : this.#microseconds / 1000 / this.#calls
     return { p50: at(0.5), p95: at(0.95), p99: at(0.99), mean }
   }
 }
