@@ -3,12 +3,12 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { ConformanceFlags } from './cli/conformance.ts'
-import type { CreateKeyFlags, StoreFlags } from './cli/keys.ts'
+import type { CreateKeyFlags } from './cli/keys.ts'
+import type { StoreFlags } from './cli/on-store.ts'
 import type { RerateFlags } from './cli/rerate.ts'
 import type { ServeFlags } from './cli/serve.ts'
 import type { TailFlags } from './cli/tail.ts'
 import type { UsageFlags } from './cli/usage.ts'
-import type { UpkeepFlags } from './cli/store.ts'
 import { version } from './version.ts'
 
 // Whoever reads our words may leave; without a listener that would end the gateway.
@@ -97,12 +97,12 @@ storeOptions(
   secrets
     .command('rotate')
     .description('seal them again with the first key of SWITCHYARD_MASTER_KEY, so that the others can be taken away'),
-).action(async (flags: UpkeepFlags) => {
+).action(async (flags: StoreFlags) => {
   process.exitCode = await (await import('./cli/secrets.ts')).rotate(flags, process)
 })
 
 storeOptions(program.command('migrate').description('bring the store up to date, as starting the gateway does')).action(
-  async (flags: UpkeepFlags) => {
+  async (flags: StoreFlags) => {
     process.exitCode = await (await import('./cli/store.ts')).migrate(flags, process)
   },
 )
@@ -111,7 +111,7 @@ storeOptions(
     .command('backup')
     .description('write all of the store to a file, while it is in use')
     .argument('<file>', 'must not exist; JSON lines, compressed by gzip'),
-).action(async (file: string, flags: UpkeepFlags) => {
+).action(async (file: string, flags: StoreFlags) => {
   process.exitCode = await (await import('./cli/store.ts')).backup(file, flags, process)
 })
 storeOptions(
@@ -119,7 +119,7 @@ storeOptions(
     .command('restore')
     .description('read a backup into an empty store, which may be of the other kind')
     .argument('<file>', 'what backup wrote'),
-).action(async (file: string, flags: UpkeepFlags) => {
+).action(async (file: string, flags: StoreFlags) => {
   process.exitCode = await (await import('./cli/store.ts')).restore(file, flags, process)
 })
 

@@ -3,6 +3,7 @@ import { examine } from '../conformance/examine.ts'
 import { json, table } from '../conformance/print.ts'
 import { openSubject } from '../conformance/subject.ts'
 import { GatewayError } from '../error/index.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** What `switchyard conformance` takes on the command line, beside what it is to examine. */
 export interface ConformanceFlags {
@@ -15,9 +16,6 @@ export interface ConformanceFlags {
   /** Seconds that one check may take. */
   readonly timeout: string
 }
-
-/** What the command needs of the process it runs in. */
-export type Surroundings = Pick<NodeJS.Process, 'env' | 'stdout' | 'stderr'>
 
 const plugins = new URL('../../plugins/', import.meta.url)
 

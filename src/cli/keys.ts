@@ -9,18 +9,12 @@ import {
   ListKeysRequestSchema,
 } from '#gen/switchyard/v1/key_pb.ts'
 import { openPrincipal } from '../core/admit.ts'
-import { ConfigError, loadConfig } from '../config/load.ts'
+import { ConfigError } from '../config/load.ts'
 import type { KeyOperations } from '../dialects/surface.ts'
-import { GatewayError } from '../error/index.ts'
 import { keyOperations } from '../keys/operations.ts'
-import { openStore, storeLocation } from '../store/open.ts'
+import { onStore, type StoreFlags } from './on-store.ts'
+import type { Surroundings } from './surroundings.ts'
 import { type Column, table } from './table.ts'
-
-/** Where a command finds the store: as `switchyard serve` does. */
-export interface StoreFlags {
-  readonly config?: string | undefined
-  readonly dataDir?: string | undefined
-}
 
 /** What `switchyard keys create` takes on the command line. */
 export interface CreateKeyFlags extends StoreFlags {
@@ -32,9 +26,6 @@ export interface CreateKeyFlags extends StoreFlags {
   /** Days until it expires. */
   readonly days?: string | undefined
 }
-
-/** What the commands need of the process they run in. */
-export type Surroundings = Pick<NodeJS.Process, 'env' | 'stdout' | 'stderr'>
 
 /** Makes a key in the store of this machine's configuration, and writes it to standard output, this once. Resolves with the exit code. */
 export function createKey(flags: CreateKeyFlags, process: Surroundings): Promise<number> {
@@ -135,24 +126,13 @@ async function every<Row>(
   return all
 }
 
-/** Runs a command on the store, as whoever may read its file or knows its URL: there is nobody above. */
-async function withKeys(
-  { config, dataDir }: StoreFlags,
-  { env, stderr }: Surroundings,
+/** Runs a command on keys and accounts, as whoever may read the store's file or knows its URL: there is nobody above. */
+function withKeys(
+  flags: StoreFlags,
+  process: Surroundings,
   run: (keys: KeyOperations) => Promise<void>,
 ): Promise<number> {
-  try {
-    const { data_dir: folder } = loadConfig({ path: config, env, flags: { dataDir } })
-    const store = await openStore(storeLocation(env, folder))
-    try {
-      await run(keyOperations({ store: store.accounts, refresh: async () => {} }, openPrincipal))
-      return 0
-    } finally {
-      await store.close()
-    }
-  } catch (error) {
-    if (!(error instanceof GatewayError) && !(error instanceof ConfigError)) throw error
-    stderr.write(`switchyard: ${error.message}\n`)
-    return 1
-  }
+  return onStore(flags, process, async ({ accounts }) => {
+    await run(keyOperations({ store: accounts, refresh: async () => {} }, openPrincipal))
+  })
 }

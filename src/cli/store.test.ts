@@ -5,14 +5,15 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterAll, expect, test } from 'vitest'
 import { openStore } from '../store/open.ts'
-import { backup, migrate, restore, type UpkeepFlags } from './store.ts'
+import type { StoreFlags } from './on-store.ts'
+import { backup, migrate, restore } from './store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'switchyard-upkeep-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Runs a command as on a command line, and gives what it wrote and its exit code. */
 async function run(
-  command: (flags: UpkeepFlags, process: never) => Promise<number>,
+  command: (flags: StoreFlags, process: never) => Promise<number>,
   dataDir: string,
   env: Record<string, string> = {},
 ): Promise<{ readonly code: number; readonly said: string }> {

@@ -8,7 +8,10 @@ export interface Column<Row> {
 
 /** Rows as text in columns, two blanks apart, under a line of titles. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const lines = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ cell }) => plain(cell(row))))]
+  const lines = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ cell }) => printable(cell(row)))),
+  ]
   const widths = columns.map((_, at) => Math.max(...lines.map((cells) => (cells[at] ?? '').length)))
   const aligned = lines.map((cells) =>
     cells
@@ -32,8 +35,8 @@ export function bar(share: number, width: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + (rest === 0 ? '' : String.fromCodePoint(0x2590 - rest))
 }
 
-/** What a client named cannot move the cursor of whoever reads the table. */
-function plain(text: string): string {
+/** A text without what would move the cursor of whoever reads it: clients choose some of them. */
+export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '?')
 }

@@ -2,8 +2,9 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { toJson } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type RequestRecord, RequestRecordSchema, UsageService } from '#gen/switchyard/v1/usage_pb.ts'
+import type { Surroundings } from './surroundings.ts'
 import { explainFailure, type GatewayFlags, gatewayClient } from './rpc-client.ts'
-import type { AskingProcess } from './usage.ts'
+import { printable } from './table.ts'
 
 /** What `switchyard tail` takes on the command line. */
 export interface TailFlags extends GatewayFlags {
@@ -17,7 +18,7 @@ export interface TailFlags extends GatewayFlags {
 /** Follows the request log of a running gateway, a line for each call, until the signal is aborted. Resolves with the exit code. */
 export async function tail(
   flags: TailFlags,
-  { env, stdout, stderr }: AskingProcess,
+  { env, stdout, stderr }: Surroundings,
   signal: AbortSignal,
 ): Promise<number> {
   const { provider = '', model = '', key: keyId = '', status = '' } = flags
@@ -54,10 +55,4 @@ function lineOf(row: RequestRecord): string {
   ]
     .map(printable)
     .join('  ')
-}
-
-/** What a client named cannot move the cursor of whoever follows. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, '?')
 }

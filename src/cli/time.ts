@@ -2,6 +2,9 @@ const hourMs = 60 * 60 * 1000
 const ago = /^(\d{1,4})([hd])$/
 const written = /^\d{4}-\d\d-\d\d(?:T.+(?:Z|[+-]\d\d:\d\d))?$/
 
+/** How a time may be written, for whoever wrote it otherwise. */
+export const timeForm = 'a date (2026-03-01), a time (2026-03-01T12:00:00Z), or how long ago (24h, 7d)'
+
 /** Milliseconds since the epoch of a date (midnight in UTC), a time with its zone, or "7d" and "24h" ago; NaN for what is none. */
 export function timeOf(text: string): number {
   const [, amount, unit] = ago.exec(text) ?? []

@@ -1,9 +1,10 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { toJson } from '@bufbuild/protobuf'
 import { QueryUsageResponseSchema, UsageDimension, type UsageRow, UsageService } from '#gen/switchyard/v1/usage_pb.ts'
+import type { Surroundings } from './surroundings.ts'
 import { explainFailure, type GatewayFlags, gatewayClient } from './rpc-client.ts'
 import { bar, type Column, csv, table } from './table.ts'
-import { timeOf } from './time.ts'
+import { timeForm, timeOf } from './time.ts'
 
 /** What `switchyard usage` takes on the command line. */
 export interface UsageFlags extends GatewayFlags {
@@ -11,15 +12,6 @@ export interface UsageFlags extends GatewayFlags {
   readonly until?: string | undefined
   readonly by: string
   readonly format: string
-}
-
-type Writable = Pick<NodeJS.WriteStream, 'write'>
-
-/** What a command that asks needs of its process. */
-export interface AskingProcess {
-  readonly env: NodeJS.ProcessEnv
-  readonly stdout: Writable
-  readonly stderr: Writable
 }
 
 const dimensions = new Map(
@@ -32,7 +24,7 @@ const dimensions = new Map(
  * Shows sums over the request log of a running gateway: a table with bars, or CSV or JSON. Resolves with the exit code: 0, 1 when
  * the gateway refuses or is not there, 2 for flags that make no sense.
  */
-export async function usage(flags: UsageFlags, { env, stdout, stderr }: AskingProcess): Promise<number> {
+export async function usage(flags: UsageFlags, { env, stdout, stderr }: Surroundings): Promise<number> {
   const by = flags.by.split(',').filter((word) => word !== '')
   const unknown = by.find((word) => !dimensions.has(word))
   const problem =
@@ -62,7 +54,7 @@ export async function usage(flags: UsageFlags, { env, stdout, stderr }: AskingPr
 
 function badTime(flag: string, text: string | undefined): string | undefined {
   if (text === undefined || !Number.isNaN(timeOf(text))) return undefined
-  return `${flag}: a date (2026-03-01), a time (2026-03-01T12:00:00Z), or how long ago (24h, 7d)`
+  return `${flag}: ${timeForm}`
 }
 
 function timeField(name: 'since' | 'until', text: string | undefined) {
