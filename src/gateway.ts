@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { BlockList, isIP } from 'node:net'
 import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
 import type { Config, Environment } from './config/load.ts'
@@ -23,6 +22,7 @@ import { loadPlugins } from './provider/load.ts'
 import { Providers } from './registry/live.ts'
 import { outputLimits } from './registry/limits.ts'
 import { registryOperations } from './registry/operations.ts'
+import { explainListen, isLocal, urlOf } from './server/address.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
 import { OpenCalls } from './server/open-calls.ts'
@@ -96,18 +96,10 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   if (firstKey !== undefined) await mirror.refresh()
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
   opened.defer(() => egress.close())
-  const loaded = await loadPlugins({
-    builtIn: plugins,
-    named: config.plugins,
-    baseDir: process.cwd(),
-  })
+  const loaded = await loadPlugins({ builtIn: plugins, named: config.plugins, baseDir: process.cwd() })
   const sources = { config, env, plugins: loaded, egress, log }
   const workshop = workshopOf(sources)
-  const providers = await Providers.open({
-    workshop,
-    ...declaredProviders(sources),
-    aliases: config.aliases,
-  })
+  const providers = await Providers.open({ workshop, ...declaredProviders(sources), aliases: config.aliases })
   opened.defer(() => providers.close())
   opened.defer(() => mirror.close())
   await mirror.follow(providers)
@@ -194,7 +186,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     },
     limits: portLimits,
     log,
-  }).catch((error: unknown) => Promise.reject(explainListen(error, config)))
+  }).catch((error: unknown) => Promise.reject(explainListen(error, config.server)))
   health.serving()
   const names = providers.current.providers.map(({ record }) => record.name)
   log.info({ host: port.host, port: port.port, providers: names }, 'listening')
@@ -218,7 +210,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     log.info({}, 'stopped')
   }
   return {
-    url: urlOf(port.host, port.port, tls !== undefined),
+    url: urlOf(port, tls !== undefined),
     host: port.host,
     port: port.port,
     keysRequired: keys.required,
@@ -230,16 +222,6 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     })),
     stop: () => (stopped ??= stop()),
   }
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-/** Whether only this machine can call. */
-function isLocal(host: string): boolean {
-  const family = isIP(host)
-  return host === 'localhost' || (family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6'))
 }
 
 /** The request log, unless it is turned off. */
@@ -304,19 +286,4 @@ function readPem(what: 'cert' | 'key', path: string): Buffer {
   } catch (cause) {
     throw fail('invalid_request', `server.tls.${what}: the file ${path} cannot be read`, { cause })
   }
-}
-
-function explainListen(error: unknown, { server }: Config): Error {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return fail('conflict', `port ${server.port} on ${server.host} is in use`)
-  if (code === 'EACCES')
-    return fail('permission_denied', `port ${server.port} on ${server.host} may not be listened on by this user`)
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return fail('invalid_request', `${server.host} is not an address of this machine`)
-  return error instanceof Error ? error : new Error(String(error))
-}
-
-function urlOf(host: string, port: number, tls: boolean): string {
-  const name = isIP(host) === 6 ? `[${host}]` : host
-  return `${tls ? 'https' : 'http'}://${name}:${port}`
 }
