@@ -8,6 +8,7 @@ import { conceal, concealId, secretsOf } from '../provider/conceal.ts'
 import type { Secret } from '../provider/secret.ts'
 import type { AttemptRecord, Target, Timeouts, TraceHeaders } from './contract.ts'
 import { Watch } from './deadline.ts'
+import { outcomeOf } from './outcome.ts'
 
 /** What a try needs beside its target. */
 export interface Surroundings {
@@ -121,8 +122,7 @@ export class Attempt {
     return {
       provider: this.target.provider.record.name,
       model: this.target.model,
-      status: error === undefined ? 'ok' : error.reason === 'client_closed' ? 'cancelled' : 'error',
-      ...(error !== undefined && { reason: error.reason }),
+      ...outcomeOf(error),
       began: this.#began - arrivedAt,
       duration: this.#duration ?? performance.now() - this.#began,
     }

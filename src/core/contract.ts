@@ -77,19 +77,24 @@ export interface Timeouts {
   readonly total: number
 }
 
+/** How a call, or a try, ended. */
+export interface Outcome {
+  readonly status: 'ok' | 'error' | 'cancelled'
+  /** Unless status is ok. */
+  readonly reason?: Reason
+}
+
 /** One try at one target, for the log. */
-export interface AttemptRecord {
+export interface AttemptRecord extends Outcome {
   readonly provider: string
   readonly model: string
-  readonly status: 'ok' | 'error' | 'cancelled'
-  readonly reason?: Reason
   /** Milliseconds since the call began. */
   readonly began: number
   readonly duration: number
 }
 
 /** Everything worth knowing of a settled call. Holds no content. */
-export interface CallRecord {
+export interface CallRecord extends Outcome {
   /** Ours, a UUIDv7. */
   readonly id: string
   /** The `x-request-id` that the client sent; empty when it sent none. It may have sent it before. */
@@ -106,11 +111,9 @@ export interface CallRecord {
   readonly model: string
   /** What the price list calls the provider; empty when no target was reached. */
   readonly vendor: string
-  /** True when `alias` is a name of the registry, so that it may be a metric label. */
-  readonly knownModel: boolean
+  /** The model where the registry lists it, else "other": clients cannot make series of metrics. */
+  readonly modelLabel: string
   readonly attempts: readonly AttemptRecord[]
-  readonly status: 'ok' | 'error' | 'cancelled'
-  readonly reason?: Reason
   readonly httpStatus: number
   readonly usage: Usage
   /** Undefined when the price is not known. */

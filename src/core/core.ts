@@ -4,7 +4,7 @@ import { authorize, type Keys } from './admit.ts'
 import { type CallSharing, Chat } from './call.ts'
 import type { Core, LoadedProvider, Principal } from './contract.ts'
 import { countTokens } from './count.ts'
-import { recordRefusal } from './meter.ts'
+import { recordRefusal } from './refusal.ts'
 import { RetryBudget } from './retry.ts'
 
 /** What a core is made of. */

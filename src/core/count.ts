@@ -6,9 +6,10 @@ import { conceal, secretsOf } from '../provider/conceal.ts'
 import type { CountTokensInit } from '../provider/contract.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import type { CallSharing } from './call.ts'
-import type { AttemptRecord, CountInput, Target, TraceHeaders } from './contract.ts'
+import type { CountInput, Target, TraceHeaders } from './contract.ts'
 import { timedOut, Watch } from './deadline.ts'
 import { Meter } from './meter.ts'
+import { outcomeOf } from './outcome.ts'
 import type { Registry } from './resolve.ts'
 
 /**
@@ -81,19 +82,18 @@ class Count implements Disposable {
     if (target.provider.provider.countTokens === undefined) return undefined
     this.#intent = await this.#shared.ledger?.begin(this.#meter.intent(target))
     const began = this.#meter.elapsed()
-    const tried = (outcome: Pick<AttemptRecord, 'status' | 'reason'>): void => {
+    const tried = (error?: GatewayError): void => {
       const { provider, model } = target
       const duration = this.#meter.elapsed() - began
-      this.#meter.attempted({ provider: provider.record.name, model, began, duration, ...outcome })
+      this.#meter.attempted({ provider: provider.record.name, model, began, duration, ...outcomeOf(error) })
     }
     try {
       const trace = this.#meter.trying()
       const count = await ask(target, { ...this.#input, trace }, this.#shared, this.#meter.received)
-      tried({ status: 'ok' })
+      tried()
       return count
     } catch (error) {
-      const { reason } = asGatewayError(error)
-      tried({ status: reason === 'client_closed' ? 'cancelled' : 'error', reason })
+      tried(asGatewayError(error))
       throw error
     }
   }

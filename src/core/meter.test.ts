@@ -15,7 +15,8 @@ import {
 import { usage } from '../model/usage.ts'
 import { openPrincipal } from './admit.ts'
 import type { CallRecord, Recorder } from './contract.ts'
-import { type Measured, Meter, recordRefusal } from './meter.ts'
+import { type Measured, Meter } from './meter.ts'
+import { recordRefusal } from './refusal.ts'
 
 /** Keeps what it is told. */
 class Notes implements Recorder {
@@ -187,7 +188,7 @@ describe('a settled call', () => {
       alias: 'fast',
       provider: 'up',
       model: 'm',
-      knownModel: true,
+      modelLabel: 'm',
       streaming: false,
       upstreamRequestId: 'u1',
       finishReasons: ['stop', 'tool_calls'],

@@ -1,6 +1,6 @@
 import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { fail, type GatewayError } from '../error/index.ts'
+import type { GatewayError } from '../error/index.ts'
 import { Fold } from '../model/collect.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens, usage } from '../model/usage.ts'
@@ -17,12 +17,13 @@ import type {
   Cost,
   Ledger,
   Pricing,
+  Principal,
   Recorder,
-  Refusal,
   Target,
   TraceHeaders,
   Tracing,
 } from './contract.ts'
+import { notVouchedFor, outcomeOf } from './outcome.ts'
 
 /** What calls are measured by, and who is told. */
 export interface Metering {
@@ -43,7 +44,7 @@ export interface Measured extends Omit<ChatInput, 'timeoutMs' | 'retries' | 'acc
 }
 
 /** A call that consumed nothing costs nothing, whatever its model. */
-const nothing: Cost = { nanoUsd: 0n, version: '' }
+export const nothing: Cost = { nanoUsd: 0n, version: '' }
 
 /**
  * Measures one call and settles it once, whatever happened: the one place where usage and cost are decided. The client gets, the
@@ -57,7 +58,7 @@ export class Meter {
   readonly #startedAt: number
   #account: string
   #target: Target | undefined
-  #knownModel = false
+  #modelLabel = 'other'
   #usage: Usage | undefined
   #inputEstimate: number | undefined
   #written = 0
@@ -106,7 +107,7 @@ export class Meter {
   trying(): TraceHeaders | undefined {
     const provider = this.#target?.provider.record.name ?? ''
     const model = this.#target?.model ?? ''
-    this.#metering.recorder.trying?.(provider, this.#knownModel ? model : 'other')
+    this.#metering.recorder.trying?.(provider, this.#modelLabel)
     this.#attempt = this.#trace?.attempt(provider, model)
     return this.#attempt?.headers ?? this.#input.trace
   }
@@ -114,7 +115,7 @@ export class Meter {
   /** That try is over: it failed, or its answer was read. */
   attempted(record: AttemptRecord): void {
     this.#attempts.push(record)
-    this.#metering.recorder.tried?.(record.provider, this.#knownModel ? record.model : 'other')
+    this.#metering.recorder.tried?.(record.provider, this.#modelLabel)
     this.#attempt?.ended(record)
     this.#attempt = undefined
   }
@@ -122,7 +123,7 @@ export class Meter {
   /** The target that was last tried; `known` when the registry lists its model. */
   aimed(target: Target, known: boolean): void {
     this.#target = target
-    this.#knownModel = known
+    this.#modelLabel = known ? target.model : 'other'
   }
 
   /** So many bytes were read from a provider. */
@@ -205,7 +206,7 @@ export class Meter {
     try {
       await ledger.settle(record, intent, this.#content())
     } catch (thrown) {
-      this.#tell(error === undefined ? notVouchedFor(record, thrown) : record)
+      this.#tell(notVouchedFor(record, thrown))
       throw thrown
     }
     this.#tell(record)
@@ -223,10 +224,10 @@ export class Meter {
       provider: this.#target?.provider.record.name ?? '',
       model: this.#target?.model ?? '',
       vendor: this.#target === undefined ? '' : vendorOf(this.#target),
-      knownModel: this.#knownModel,
+      modelLabel: this.#modelLabel,
       attempts: this.#attempts,
-      status: error === undefined ? 'ok' : error.reason === 'client_closed' ? 'cancelled' : 'error',
-      ...(error !== undefined && { reason: error.reason, error }),
+      ...outcomeOf(error),
+      ...(error !== undefined && { error }),
       httpStatus: error?.status ?? 200,
       usage: this.usage(),
       ...(cost !== undefined && { cost }),
@@ -268,19 +269,13 @@ export class Meter {
   }
 }
 
-/** The call as its client saw it: it was told that its answer cannot be vouched for. */
-function notVouchedFor(record: CallRecord, error: unknown): CallRecord {
-  const { reason, status } = fail('store_unavailable', '')
-  return { ...record, status: 'error', reason, httpStatus: status, error }
-}
-
 function vendorOf({ provider }: Target): string {
   return provider.vendor ?? provider.record.type
 }
 
 /** The account of a caller that chose none. */
-function accountOf(principal: Refusal['principal']): string {
-  return principal?.accounts[0] ?? defaultAccountId
+export function accountOf({ accounts: [first] }: Principal): string {
+  return first ?? defaultAccountId
 }
 
 /**
@@ -306,40 +301,4 @@ const reasonWords = new Map<number, string>(
 
 function reasonWord(reason: FinishReason): string {
   return reasonWords.get(reason) ?? 'other'
-}
-
-/** Records a call that never became one: no target, no tokens. It is kept where the caller is known. */
-export function recordRefusal({ recorder, ledger }: Metering, refusal: Refusal): void {
-  const { id, clientRequestId, dialect, operation, principal, arrivedAt, error } = refusal
-  const duration = performance.now() - arrivedAt
-  const record: CallRecord = {
-    id,
-    clientRequestId,
-    keyId: principal?.keyId ?? '',
-    account: principal === undefined ? '' : accountOf(principal),
-    dialect,
-    operation,
-    streaming: false,
-    alias: '',
-    provider: '',
-    model: '',
-    vendor: '',
-    knownModel: false,
-    attempts: [],
-    status: error.reason === 'client_closed' ? 'cancelled' : 'error',
-    reason: error.reason,
-    error,
-    httpStatus: error.status,
-    usage: usage({}),
-    cost: nothing,
-    finishReasons: [],
-    startedAt: Date.now() - duration,
-    duration,
-    upstreamRequestId: '',
-    requestBytes: 0,
-    responseBytes: 0,
-  }
-  recorder.began(dialect)
-  if (principal !== undefined) ledger?.note(record)
-  recorder.settled(record)
 }

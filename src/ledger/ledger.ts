@@ -1,4 +1,5 @@
 import type { CallContent, CallIntent, CallRecord, Ledger, Pricing } from '../core/contract.ts'
+import { notVouchedFor } from '../core/outcome.ts'
 import { usage } from '../model/usage.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { LedgerStore } from '../store/contract.ts'
@@ -84,7 +85,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     begin: (intent) => spool.begin(encodeIntent(intent)),
     settle: (record, intent, content) =>
       spool.settle(intent, encodeRow(record), contentText(record, content, contentMs), () =>
-        encodeRow(undelivered(record)),
+        encodeRow(notVouchedFor(record)),
       ),
     note(record) {
       if (!spool.note(encodeRow(record))) watch?.dropped()
@@ -97,11 +98,6 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
       await spool.close()
     },
   }
-}
-
-/** The call as its client saw it: the answer that it was about to get could not be vouched for. */
-function undelivered(record: CallRecord): CallRecord {
-  return record.status === 'ok' ? { ...record, status: 'error', reason: 'store_unavailable', httpStatus: 503 } : record
 }
 
 function contentText(record: CallRecord, content: CallContent | undefined, milliseconds: number): string {

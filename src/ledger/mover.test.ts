@@ -40,7 +40,7 @@ function record(id: string): CallRecord {
     provider: 'up',
     model: 'm',
     vendor: 'v',
-    knownModel: true,
+    modelLabel: 'm',
     attempts: [],
     status: 'ok',
     httpStatus: 200,

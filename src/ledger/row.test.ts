@@ -15,7 +15,7 @@ const record: CallRecord = {
   provider: 'up',
   model: 'm-1',
   vendor: 'maker',
-  knownModel: true,
+  modelLabel: 'm-1',
   attempts: [
     { provider: 'down', model: 'm-0', status: 'error', reason: 'provider_error', began: 1.23456, duration: 2 },
     { provider: 'up', model: 'm-1', status: 'ok', began: 4, duration: 5 },

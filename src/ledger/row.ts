@@ -10,7 +10,7 @@ const longest = 256
 const longestRaw = 16 * 1024
 
 /** A call to be kept: also one that failed in a way no client is ever told of. */
-export interface Settlement extends Omit<CallRecord, 'reason' | 'error' | 'knownModel'> {
+export interface Settlement extends Omit<CallRecord, 'reason' | 'error' | 'modelLabel'> {
   readonly reason?: string
 }
 

@@ -16,7 +16,7 @@ function call(fields: Partial<CallRecord>): CallRecord {
     provider: 'p',
     model: 'm',
     vendor: 'v',
-    knownModel: true,
+    modelLabel: 'm',
     attempts: [],
     status: 'ok',
     httpStatus: 200,
@@ -54,7 +54,7 @@ test('tells what is open, and what ended in the last minute', () => {
 
 test('gives models that no registry knows one name, and refused calls none', () => {
   const live = new LiveStats(() => 0)
-  for (const model of ['a', 'b']) live.settled(call({ model, knownModel: false }))
+  for (const model of ['a', 'b']) live.settled(call({ model, modelLabel: 'other' }))
   live.settled(call({ provider: '', status: 'error' }))
   expect(live.read().stats.map(({ model, requestsPerSecond }) => [model, requestsPerSecond])).toEqual([
     ['other', 2 / 60],

@@ -56,7 +56,7 @@ export class LiveStats implements Recorder {
 
   settled(record: CallRecord): void {
     if (record.provider === '') return
-    const second = this.#of(record.provider, record.knownModel ? record.model : 'other').second(this.#second())
+    const second = this.#of(record.provider, record.modelLabel).second(this.#second())
     second.requests++
     if (record.status === 'error') second.errors++
     second.durations.record(record.duration)

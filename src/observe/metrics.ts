@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
-import type { CallRecord, Recorder } from '../core/contract.ts'
+import type { Recorder } from '../core/contract.ts'
 import { type LedgerMetrics, ledgerMetrics } from './ledger-metrics.ts'
 import { type StoreMetrics, storeMetrics } from './store-metrics.ts'
 
@@ -137,8 +137,7 @@ export function createMetrics(): Metrics {
     began: (dialect) => gauge(dialect).inc(),
     settled(record) {
       gauge(record.dialect).dec()
-      const { dialect, operation, provider, status, reason, usage } = record
-      const model = labelOf(record)
+      const { dialect, operation, provider, modelLabel: model, status, reason, usage } = record
       requestCounter(dialect, operation, provider, model, status).inc()
       if (reason !== undefined) errors.labels(dialect, operation, provider, model, reason).inc()
       for (const attempt of record.attempts) attemptCounter(attempt.provider, attempt.status).inc()
@@ -157,9 +156,4 @@ export function createMetrics(): Metrics {
     store: storeMetrics(registry),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
-}
-
-function labelOf({ provider, model, knownModel }: CallRecord): string {
-  if (provider === '') return 'other'
-  return knownModel ? model : 'other'
 }

@@ -69,7 +69,7 @@ async function call(): Promise<void> {
   const tokens = 2 + Math.floor(Math.random() * 1000)
   const record: CallRecord = {
     ...known,
-    knownModel: true,
+    modelLabel: 'm',
     attempts: [],
     status: 'ok',
     httpStatus: 200,
