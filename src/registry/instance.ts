@@ -62,7 +62,7 @@ export async function makeInstance(spec: ProviderSpec, workshop: Workshop): Prom
 }
 
 /** A provider whose every call fails with what kept it from being made, so that it harms nobody else. */
-export function brokenInstance(spec: ProviderSpec, { plugins, env }: Workshop, error: unknown): Instance {
+export function brokenInstance(spec: ProviderSpec, { plugins }: Workshop, error: unknown): Instance {
   const plugin = plugins.get(spec.type)
   const fault = faultOf(spec.name, asGatewayError(error))
   const refuse = (): never => {
@@ -72,7 +72,7 @@ export function brokenInstance(spec: ProviderSpec, { plugins, env }: Workshop, e
     plugin,
     provider: { chat: refuse, countTokens: refuse, listModels: refuse },
     credentials: [],
-    baseUrl: plugin === undefined ? spec.baseUrl : baseUrlOf(spec, plugin, env),
+    baseUrl: spec.baseUrl,
     listed: [],
     fault,
   }

@@ -302,6 +302,25 @@ describe('a row that cannot be used harms only itself:', () => {
     expect(callOf(named(providers, 'bad'))).toMatch(/^provider_error, final: .*did not come about in time/)
   })
 
+  test('a plugin that fails at everything', async () => {
+    const plugin = acme({ made: [], closed: [] })
+    const toBaseUrl = (): never => {
+      throw new Error('no')
+    }
+    const broken = definePlugin({
+      ...plugin,
+      manifest: { ...plugin.manifest, type: 'broken', baseUrlVariable: { name: 'BROKEN_URL', toBaseUrl } },
+    })
+    const plugins = new Map<string, Plugin<unknown>>([
+      ['acme', acme({ made: [], closed: [] })],
+      ['broken', broken],
+    ])
+    const { providers } = await open({}, { plugins, env: { BROKEN_URL: 'x' } })
+    await providers.load(stored([row('bad', { type: 'broken' }), row('good')]))
+    expect(callOf(named(providers, 'bad'))).toMatch(/^provider_error, final/)
+    expect(callOf(named(providers, 'good'))).toBe('ok')
+  })
+
   test('models that are none', async () => {
     const { providers } = await open()
     const seen = { provider: 'good', firstSeen: 1, lastSeen: 2 }

@@ -106,9 +106,15 @@ export class Providers implements LiveRegistry, Follower {
     for (const instance of all) await this.#close(instance)
   }
 
-  /** One after the other, each with what is known when its turn comes. */
+  /** One after the other, each with what is known when its turn comes. Never rejects: what cannot be made anew stays as it is. */
   #rebuild(): Promise<void> {
-    this.#building = this.#building.then(() => (this.#closed ? undefined : this.#build(false)))
+    this.#building = this.#building.then(async () => {
+      try {
+        if (!this.#closed) await this.#build(false)
+      } catch (error) {
+        this.#options.workshop.log.error({ err: error }, 'the providers could not be made anew; those before are kept')
+      }
+    })
     return this.#building
   }
 
