@@ -24,29 +24,31 @@ interface Source {
 export async function readSums(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly SumRow[]> {
   const values = summed.map((column) => sumOf(column, isSeconds(column)))
   const read = async (source: Source) => (await select<SumRow>(source, question, [], values).execute(db)).rows
-  const found: SumRow[] = []
-  for (const source of sumsSources(question, parts, 'sums')) found.push(...(await read(source)))
-  if (parts.rows.length > 0) found.push(...(await read(rowsSource(question, parts.rows))))
-  if (parts.rowsLess.length > 0) found.push(...(await read(rowsSource(question, parts.rowsLess))).map(takenOff))
-  return found
+  const found: (readonly SumRow[])[] = []
+  for (const source of sumsSources(question, parts, 'sums')) found.push(await read(source))
+  for (const time of parts.rows) found.push(await read(rowsSource(question, time)))
+  for (const time of parts.rowsLess) found.push((await read(rowsSource(question, time))).map(takenOff))
+  return found.flat()
 }
 
 /** Reads the histograms of every part of the time. */
 export async function readBuckets(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly BucketRow[]> {
-  const found: BucketRow[] = []
+  const found: (readonly BucketRow[])[] = []
   const blocks = [sql`part.metric`, sql`part.block`]
   const counts = blockColumns.map((column) => sumOf(column, false))
-  for (const source of sumsSources(question, parts, 'histograms'))
-    found.push(...(await select<BlockRow>(source, question, blocks, counts).execute(db)).rows.flatMap(bucketsOf))
-  const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
-  const read = async (times: readonly Span[], sign: number): Promise<void> => {
-    if (times.length === 0) return
-    const query = select<PairRow>(rowsSource(question, times), question, pair, [sql`count(*) as calls`])
-    found.push(...(await query.execute(db)).rows.flatMap((row) => bucketsOfPair(row, sign)))
+  for (const source of sumsSources(question, parts, 'histograms')) {
+    const { rows } = await select<BlockRow>(source, question, blocks, counts).execute(db)
+    found.push(rows.flatMap(bucketsOf))
   }
-  await read(parts.rows, 1)
-  await read(parts.rowsLess, -1)
-  return found
+  const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
+  const read = async (time: Span, sign: number): Promise<void> => {
+    const query = select<PairRow>(rowsSource(question, time), question, pair, [sql`count(*) as calls`])
+    const { rows } = await query.execute(db)
+    found.push(rows.flatMap((row) => bucketsOfPair(row, sign)))
+  }
+  for (const time of parts.rows) await read(time, 1)
+  for (const time of parts.rowsLess) await read(time, -1)
+  return found.flat()
 }
 
 /** The same sums below zero. */
@@ -79,27 +81,23 @@ function bucketsOf(row: BlockRow): readonly BucketRow[] {
   })
 }
 
+/** One for each span: two that are joined by "or" would be found by a list of keys first. */
 function sumsSources(question: Question, { days, hours }: Parts, what: 'sums' | 'histograms'): readonly Source[] {
   return [
-    ...(days.length > 0 ? [sumsSource(spans.day, what, question, days)] : []),
-    ...(hours.length > 0 ? [sumsSource(spans.hour, what, question, hours)] : []),
+    ...days.map((time) => sumsSource(spans.day, what, question, time)),
+    ...hours.map((time) => sumsSource(spans.hour, what, question, time)),
   ]
 }
 
 /** A table of sums, joined with the names of its combinations only where they are asked for. */
-function sumsSource(
-  tables: SumTables,
-  what: 'sums' | 'histograms',
-  question: Question,
-  times: readonly Span[],
-): Source {
+function sumsSource(tables: SumTables, what: 'sums' | 'histograms', question: Question, time: Span): Source {
   const joined = question.dimensions.length > 0
   return {
     // With its condition beside it, a cross join is an inner one in the order it is written, which SQLite then keeps.
     from: sql`${sql.table(tables[what])} as part${joined ? sql` cross join usage_combination` : sql``}`,
     where: every([
       joined ? sql<boolean>`usage_combination.id = part.combination` : undefined,
-      within(sql`part.start`, times),
+      within(sql`part.start`, time),
       question.condition &&
         sql<boolean>`part.combination in (select id from usage_combination where ${question.condition})`,
     ]),
@@ -119,14 +117,14 @@ const added: Readonly<Partial<Record<Summed, RawBuilder<unknown>>>> = {
 }
 
 /** The log itself, with what sums leave out left out, as if it were a table of sums of one call each. */
-function rowsSource(question: Question, times: readonly Span[]): Source {
+function rowsSource(question: Question, time: Span): Source {
   const values = summed.map((column) => sql`${added[column] ?? sql.ref(column)} as ${sql.ref(column)}`)
   const names = [...dimensions.filter((column) => column !== 'alias'), 'duration_bucket', 'first_event_bucket']
   const alias = sql`case when provider = '' then '' else alias end as alias`
   return {
     from: sql`(
       select started - started % ${sql.lit(spans.hour.spanMs)} as start, ${sql.join([...names.map((column) => sql.ref(column)), alias, ...values])}
-      from request where ${within(sql`started`, times)}) as part`,
+      from request where ${within(sql`started`, time)}) as part`,
     where: every([question.condition]),
     dimensions: 'part',
   }
@@ -153,12 +151,9 @@ function sumOf(column: string, real: boolean): RawBuilder<unknown> {
   return sql`${real ? sum : sql`cast(${sum} as bigint)`} as ${sql.ref(column)}`
 }
 
-function within(column: RawBuilder<unknown>, times: readonly Span[]): Condition {
-  const either = times.map(({ from, to }) =>
-    every([
-      Number.isFinite(from) ? sql<boolean>`${column} >= ${from}` : undefined,
-      Number.isFinite(to) ? sql<boolean>`${column} < ${to}` : undefined,
-    ]),
-  )
-  return sql<boolean>`(${sql.join(either, sql` or `)})`
+function within(column: RawBuilder<unknown>, { from, to }: Span): Condition {
+  return every([
+    Number.isFinite(from) ? sql<boolean>`${column} >= ${from}` : undefined,
+    Number.isFinite(to) ? sql<boolean>`${column} < ${to}` : undefined,
+  ])
 }
