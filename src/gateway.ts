@@ -92,8 +92,8 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   const configured = config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) }))
   const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
   await mirror.follow(keys)
-  const firstKey = keys.required || isLocal(config.server.host) ? undefined : await createFirstKey(store.accounts)
-  if (firstKey !== undefined) await mirror.refresh()
+  const isOpen = !keys.required && !isLocal(config.server.host)
+  const firstKey = isOpen ? await createFirstKey(store.accounts, () => mirror.refresh()) : undefined
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
   opened.defer(() => egress.close())
   const loaded = await loadPlugins({ builtIn: plugins, named: config.plugins, baseDir: process.cwd() })

@@ -7,9 +7,16 @@ const firstId = '000000000001'
 
 /**
  * Makes the first key of a store that never had one: it may do everything. Gives the token, to be shown once; undefined when another
- * gateway was faster.
+ * gateway was faster. Either way there is a key now, and `refresh` has brought it to whoever checks keys: until then it would let in
+ * everybody.
  */
-export async function createFirstKey(store: AccountStore): Promise<string | undefined> {
+export async function createFirstKey(store: AccountStore, refresh: () => Promise<void>): Promise<string | undefined> {
+  const token = await mintFirst(store)
+  await refresh()
+  return token
+}
+
+async function mintFirst(store: AccountStore): Promise<string | undefined> {
   const { id, token, sha256 } = mintKey(firstId)
   try {
     await store.createKey({
