@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
-import { timestampMs } from '@bufbuild/protobuf/wkt'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { type CreateKeyRequest, CreateKeyResponseSchema, type Limits } from '#gen/switchyard/v1/key_pb.ts'
 import { ListAccountsResponseSchema, ListKeysResponseSchema } from '#gen/switchyard/v1/key_pb.ts'
 import { scopeOf } from '../core/admit.ts'
@@ -83,7 +83,7 @@ function newKey(
   refuseLimits(limits)
   const account = accountId === '' ? (caller.accounts[0] ?? defaultAccountId) : accountId
   if (!sees(scope, account)) throw missing('account', account)
-  const end = expires === undefined ? caller.expires : timestampMs(expires)
+  const end = expires === undefined ? caller.expires : wholeMs(expires)
   if (end !== undefined && end <= Date.now())
     throw fail('invalid_request', 'the time of expiry has passed', { param: 'expires' })
   const grant = {
@@ -104,6 +104,11 @@ function newKey(
     limits: none,
   }
   return { row, token }
+}
+
+/** Milliseconds, cut: rounded up, the last moment that a timestamp can say would be one that it cannot. */
+function wholeMs({ seconds, nanos }: Timestamp): number {
+  return Number(seconds) * 1000 + Math.floor(nanos / 1e6)
 }
 
 const none = { requestsPerMinute: 0, tokensPerMinute: 0, concurrentRequests: 0 }

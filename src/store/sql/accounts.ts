@@ -6,7 +6,7 @@ import { after, every, inScope } from './conditions.ts'
 import { decodeCursor, pageOf } from './cursor.ts'
 import type { Sql } from './engine.ts'
 import { transact, translated } from './faults.ts'
-import { jsonText, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
+import { jsonText, lastTime, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
 import { changed } from './revision.ts'
 import type { AccountTable, ApiKeyTable } from './tables.ts'
 
@@ -162,7 +162,7 @@ function writeKey(row: KeyRow): Insertable<ApiKeyTable> {
     permissions: JSON.stringify(row.permissions),
     models: JSON.stringify(row.models),
     created: Math.trunc(row.created),
-    expires: row.expires === undefined ? null : Math.trunc(row.expires),
+    expires: row.expires === undefined ? null : Math.min(Math.trunc(row.expires), lastTime),
     revoked: row.revoked === undefined ? null : Math.trunc(row.revoked),
     requests_per_minute: Math.trunc(row.limits.requestsPerMinute),
     tokens_per_minute: Math.trunc(row.limits.tokensPerMinute),

@@ -39,13 +39,28 @@ export function storeError(engine: SqlEngine, thrown: unknown): GatewayError {
 
 type Method = (...given: never[]) => Promise<unknown>
 
-/** The same methods, rejecting with nothing but a `GatewayError`. */
+/** Whether a text with the character NUL, which no text of PostgreSQL can hold, is anywhere in the value. */
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  if (typeof value !== 'object' || value === null) return false
+  return Object.values(value).some(holdsNul)
+}
+
+/**
+ * The same methods, rejecting with nothing but a `GatewayError`. A text with NUL is refused as `invalid_request` on every engine, so
+ * that a name means the same in all of them and a backup of one can be restored into another; `takesNul` names methods that see to it
+ * themselves.
+ */
 export function translated<Methods extends { readonly [Name in keyof Methods]: Method }>(
   engine: SqlEngine,
   methods: Methods,
+  takesNul: readonly (keyof Methods)[] = [],
 ): Methods {
   const entries = Object.entries<Method>(methods).map(([name, method]) => {
+    const takesAnything = takesNul.includes(name as keyof Methods)
     const translate: Method = async (...given) => {
+      if (!takesAnything && holdsNul(given))
+        throw fail('invalid_request', 'the character NUL cannot be in a name, an id or a filter')
       try {
         return await method(...given)
       } catch (error) {

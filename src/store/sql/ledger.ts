@@ -14,7 +14,7 @@ import { usage } from './usage.ts'
 export function sqlLedger(store: Sql): LedgerStore {
   const { engine, skipped } = store
   const { reader } = engine
-  return translated(engine, {
+  const methods = {
     append: (rows, content) => append(store, rows, content),
 
     async request(id, scope) {
@@ -99,7 +99,9 @@ export function sqlLedger(store: Sql): LedgerStore {
     usage: (...asked) => usage(store, ...asked),
     rerate: (...asked) => rerate(store, ...asked),
     retain: (...asked) => retain(store, ...asked),
-  } satisfies LedgerStore)
+  } satisfies LedgerStore
+  // A call that was made has its row, whatever is in it: what cannot be held is replaced.
+  return translated(engine, methods, ['append'])
 }
 
 function decodePosition(position: string | undefined): bigint | undefined {

@@ -14,6 +14,9 @@ export const wholeNumber = z.bigint().transform((value, context) => {
   return number
 })
 
+/** The last millisecond of the year 9999, the last one that RFC 3339 can say: a later time is kept as this one. */
+export const lastTime = 253_402_300_799_999
+
 /** 1 for yes and 0 for no. */
 export const yesOrNo = z.bigint().transform((value) => value !== 0n)
 

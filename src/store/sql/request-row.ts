@@ -3,15 +3,13 @@ import { z } from 'zod'
 import { bucketOf } from '../../model/histogram.ts'
 import { usage } from '../../model/usage.ts'
 import type { ContentRow, RequestRow } from '../contract.ts'
-import { jsonText, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
+import { jsonText, lastTime, nameText, readRow, wholeNumber, yesOrNo } from './read.ts'
 import type { SkippedRow } from './engine.ts'
 import type { RequestContentTable, RequestTable } from './tables.ts'
 import { amount, readUsageFields, writeUsageFields } from './usage-fields.ts'
 
 /** Longest name, id or reason that is kept, in UTF-16 units: an index of PostgreSQL holds no value over 2700 bytes. */
 const longestText = 512
-/** The last millisecond of the year 9999, the last one that RFC 3339 can say. */
-const lastTime = 253_402_300_799_999
 
 type Stored = Omit<Selectable<RequestTable>, 'seq'>
 

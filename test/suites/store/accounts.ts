@@ -48,10 +48,36 @@ export function accountsSuite({ fresh }: Bed): void {
       'bm9wZQ',
       Buffer.from('["1"]').toString('base64url'),
       Buffer.from('["1e3","a"]').toString('base64url'),
+      Buffer.from(String.raw`["1","\u0000"]`).toString('base64url'),
     ])('refuses the cursor %s', async (cursor) => {
       const { accounts, ledger } = await fresh()
       expect(await reasonOf(accounts.accounts('all', { limit: 1, cursor }))).toBe('invalid_request')
       expect(await reasonOf(ledger.requests({}, 'all', { limit: 1, cursor }))).toBe('invalid_request')
+    })
+
+    test('keeps an expiry in the far future as the last one that can be told', async () => {
+      const { accounts } = await fresh()
+      await accounts.createKey(keyRow({ expires: 1e18 }))
+      const { rows } = await accounts.keys('all', { limit: 10 })
+      expect(rows.map(({ expires }) => new Date(expires ?? 0).toISOString())).toEqual(['9999-12-31T23:59:59.999Z'])
+    })
+
+    test('refuses NUL in whatever is written or looked for, since not every engine can hold it', async () => {
+      const { accounts, ledger, registry } = await fresh()
+      const nul = 'a\0b'
+      const asked = [
+        accounts.createAccount({ ...acme, name: nul }),
+        accounts.createKey(keyRow({ name: nul })),
+        accounts.createKey(keyRow({ models: [nul] })),
+        accounts.keys([nul], { limit: 1 }),
+        accounts.revokeKey(nul, 'all', 1),
+        ledger.request(nul, 'all'),
+        ledger.requests({ model: nul }, 'all', { limit: 1 }),
+        ledger.usage({ provider: nul }, [], 'all'),
+        registry.deleteAlias(nul),
+        registry.setAlias({ name: nul, targets: [{ provider: 'p', model: 'm', order: 0, weight: 1 }], updated: 1 }),
+      ]
+      expect(await Promise.all(asked.map(reasonOf))).toEqual(asked.map(() => 'invalid_request'))
     })
 
     test('keeps keys, and tells which may be used', async () => {
