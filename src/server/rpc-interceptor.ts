@@ -6,6 +6,7 @@ import { asGatewayError, fail, type GatewayError, type Issue } from '../error/in
 import type { Logger } from '../provider/contract.ts'
 import { callOf } from './rpc-call.ts'
 import { shownError } from './rpc-explain.ts'
+import { requireTimes } from './rpc-times.ts'
 
 /**
  * Stands around every method: checks each message by the rules in the contract, once, after it is decoded, and turns whatever
@@ -67,6 +68,7 @@ async function* eachValid(
 }
 
 function requireValid(validator: Validator, schema: DescMessage, message: MessageShape<DescMessage>): void {
+  requireTimes(schema, message)
   const result = validator.validate(schema, message)
   if (result.kind === 'valid') return
   if (result.kind === 'error') throw fail('internal', 'the request could not be checked', { cause: result.error })

@@ -149,6 +149,8 @@ describe('aliases', () => {
     ['a weight below zero', 'x', [target('up', 'm', 0, -1)], /^InvalidArgument: .*weight/],
     ['a weight that is none', 'x', [target('up', 'm', 0, Number.NaN)], /^InvalidArgument: .*weight/],
     ['nothing', 'x', [], /^InvalidArgument: alias.targets/],
+    ['a model without end', 'x', [target('up', 'm'.repeat(513))], /^InvalidArgument: alias.targets\[0\].model/],
+    ['a name with NUL', 'a\0b', [target('up', 'm')], /^InvalidArgument: .*NUL/],
     ['a name with a space', 'a b', [target('up', 'm')], /^InvalidArgument: alias.name: must be/],
   ])('to %s are refused', async (_, name, targets, told) => {
     expect(await failure(set(name, ...targets))).toMatch(told)

@@ -8,7 +8,13 @@ export interface Place {
   readonly id: string
 }
 
-const form = z.tuple([z.string().regex(/^-?\d{1,18}$/), z.string().max(600).regex(/^[^\0]*$/)])
+const form = z.tuple([
+  z.string().regex(/^-?\d{1,18}$/),
+  z
+    .string()
+    .max(600)
+    .regex(/^[^\0]*$/),
+])
 
 /** The place as clients hand it back. It holds nothing that they did not see in the row. */
 function encodeCursor({ time, id }: Place): string {
