@@ -3,7 +3,7 @@ import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
-import type { Pricing } from './core/contract.ts'
+import type { Pricing, Principal } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
@@ -113,6 +113,12 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     timeouts: { firstEvent: config.timeouts.first_event, total: config.timeouts.total },
   }
   const live = new LiveStats()
+  const usage = {
+    store: store.ledger,
+    flush: () => flush(ledger),
+    live,
+    requireStill: (caller: Principal) => keys.requireStill(caller),
+  }
   const traces = await openTracing(env, version)
   opened.defer(() => traces.close())
   const core = createCore({
@@ -120,7 +126,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     surface: (principal) => ({
       registry: registryOperations(registry, principal),
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
-      usage: usageOperations({ store: store.ledger, flush: () => flush(ledger), live }, principal),
+      usage: usageOperations(usage, principal),
     }),
     registry: providers,
     egress,

@@ -76,6 +76,36 @@ describe('the table of keys', () => {
     expect([table.required, reasonOf(() => table.authenticate(undefined))]).toEqual([true, 'unauthenticated'])
   })
 
+  test('tells when somebody who was let in would not be any more', () => {
+    const clock = { now: noon }
+    const table = tableAt(clock)
+    const still = (who: Parameters<typeof table.requireStill>[0]) => reasonOf(() => table.requireStill(who))
+    const state = { accounts: [], everHadKeys: true, at: noon }
+    table.load({ ...state, keys: [], everHadKeys: false }, true)
+    const anybody = table.authenticate(undefined)
+    expect(still(anybody)).toBe('let in')
+    const [lasting, ending] = [mintKey(), mintKey()]
+    const rows = [
+      row(lasting.sha256, { id: lasting.id }),
+      row(ending.sha256, { id: ending.id, expires: noon + minute }),
+    ]
+    table.load({ ...state, keys: rows }, true)
+    const [one, other] = [table.authenticate(lasting.token), table.authenticate(ending.token)]
+    expect([still(anybody), still(one), still(other)]).toEqual(['unauthenticated', 'let in', 'let in'])
+    clock.now = noon + minute
+    table.load({ ...state, keys: rows }, true)
+    expect([still(one), still(other)]).toEqual(['let in', 'unauthenticated'])
+    table.load({ ...state, keys: rows.slice(1) }, true)
+    expect(still(one)).toBe('unauthenticated')
+  })
+
+  test('asks nothing more of a key of the configuration', () => {
+    const { id, token, sha256 } = mintKey()
+    const table = tableAt({ now: noon }, [{ id, sha256, permissions: ['models:use'], models: [], accounts: [] }])
+    const principal = table.authenticate(token)
+    expect(reasonOf(() => table.requireStill(principal))).toBe('let in')
+  })
+
   test('ends a key at its time, to the millisecond', () => {
     const { token, sha256 } = mintKey()
     const clock = { now: noon }

@@ -44,6 +44,7 @@ export class KeyTable implements Keys, Follower {
   readonly #options: KeyTableOptions
   readonly #now: () => number
   #stored: ReadonlyMap<string, Entry> = new Map()
+  #storedById: ReadonlyMap<string, Principal> = new Map()
   #logged: ReadonlySet<string> = new Set()
   #everHadKeys = false
   #readAt: number | undefined
@@ -58,6 +59,7 @@ export class KeyTable implements Keys, Follower {
   /** Takes in what the store says now; with `fresh` false, what it said before it went away. */
   load({ keys, accounts, everHadKeys, at }: KeyState, fresh: boolean): void {
     this.#stored = new Map(keys.map((row) => [row.sha256, entryOf(row.sha256, principalOfRow(row))]))
+    this.#storedById = new Map([...this.#stored.values()].map(({ principal }) => [principal.keyId, principal]))
     this.#logged = new Set(accounts.filter(({ logContent }) => logContent).map(({ id }) => id))
     this.#everHadKeys = everHadKeys
     this.#readAt = at
@@ -95,11 +97,20 @@ export class KeyTable implements Keys, Follower {
     const sha256 = hash('sha256', token)
     const configured = matched(this.#configured, sha256)
     if (configured !== undefined) return configured
-    return this.#storedPrincipal(sha256)
+    return this.#usable(matched(this.#stored, sha256))
   }
 
-  #storedPrincipal(sha256: string): Principal {
-    const found = matched(this.#stored, sha256)
+  /** Throws what `authenticate` would by now, for somebody whom it let in before: a key may be revoked or expire while its call goes on. */
+  requireStill(principal: Principal): void {
+    if (principal === openPrincipal ? !this.required : this.#isConfigured(principal)) return
+    this.#usable(this.#storedById.get(principal.keyId))
+  }
+
+  #isConfigured(principal: Principal): boolean {
+    return [...this.#configured.values()].some((entry) => entry.principal === principal)
+  }
+
+  #usable(found: Principal | undefined): Principal {
     if (found === undefined) {
       if (this.#reachable) throw invalid()
       throw fail('store_unavailable', 'the API key cannot be checked now, since the store does not answer')

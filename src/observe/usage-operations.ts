@@ -19,6 +19,8 @@ export interface UsageParts {
   /** Brings every call that this process has settled into the store, so that whoever made a call finds it. */
   readonly flush: () => Promise<void>
   readonly live: LiveStats
+  /** Throws `unauthenticated` when the caller would not be let in any more. */
+  readonly requireStill: (caller: Principal) => void
 }
 
 const defaultLimit = 50
@@ -28,7 +30,7 @@ const tailEvery = 200
 const tailBatch = 200
 
 /** The request log and sums over it, for one caller. */
-export function usageOperations({ store, flush, live }: UsageParts, caller: Principal): UsageOperations {
+export function usageOperations({ store, flush, live, requireStill }: UsageParts, caller: Principal): UsageOperations {
   const scope = scopeOf(caller)
   return {
     async query({ filter, groupBy }) {
@@ -50,7 +52,8 @@ export function usageOperations({ store, flush, live }: UsageParts, caller: Prin
         nextCursor: nextCursor ?? '',
       })
     },
-    tail: ({ filter }, signal) => follow(store, filterOf(filter), scope, signal),
+    tail: ({ filter }, signal) =>
+      follow({ store, filter: filterOf(filter), scope, signal, requireStill: () => requireStill(caller) }),
     live: () => live.read(),
   }
 }
@@ -64,15 +67,21 @@ async function keptContent(store: LedgerStore, id: string, scope: AccountScope):
   }
 }
 
-async function* follow(
-  store: LedgerStore,
-  filter: RequestFilter,
-  scope: AccountScope,
-  signal: AbortSignal,
-): AsyncGenerator<RequestRecord, void, void> {
+interface Following {
+  readonly store: LedgerStore
+  readonly filter: RequestFilter
+  readonly scope: AccountScope
+  readonly signal: AbortSignal
+  readonly requireStill: () => void
+}
+
+/** Rows as they come. It may go on for days, so at each look it is asked anew whether the caller may still see them. */
+async function* follow(following: Following): AsyncGenerator<RequestRecord, void, void> {
+  const { store, filter, scope, signal, requireStill } = following
   let { position } = await store.follow(undefined, filter, scope, 1)
   while (!signal.aborted) {
     const step = await store.follow(position, filter, scope, tailBatch)
+    requireStill()
     position = step.position
     for (const row of step.rows) yield recordMessage(row)
     if (step.rows.length < tailBatch) await pause(signal)
