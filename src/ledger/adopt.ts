@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { lock, type SpoolFile, spoolName } from './spool-file.ts'
+import { closeIntents, lock, type SpoolFile, spoolName } from './spool-file.ts'
 import type { SettledText } from './spool-messages.ts'
 
 const rowsAtOnce = 200
@@ -36,6 +36,7 @@ export function* adopt(file: SpoolFile, folder: string): Generator<Adoption | un
 function* empty(db: DatabaseSync, path: string, file: SpoolFile): Generator<Adoption | undefined, void, void> {
   let rows = 0
   try {
+    db.exec(closeIntents)
     for (const table of ['settlements', 'aside'] as const) {
       const take = db.prepare(`SELECT place, text, content FROM ${table} ORDER BY place LIMIT ${rowsAtOnce}`)
       for (;;) {

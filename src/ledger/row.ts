@@ -1,92 +1,142 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { CallContent, CallIntent, CallRecord } from '../core/contract.ts'
 import { usage } from '../model/usage.ts'
-import { type ContentRow, defaultAccountId, type RequestRow } from '../store/contract.ts'
+import { type AttemptRow, type ContentRow, defaultAccountId, type RequestRow } from '../store/contract.ts'
 
 /** Most characters of a text that a client or a provider chose. */
 const longest = 256
 
-/** Most characters of what a provider says of usage in its own words; more than that is not kept. */
-const longestRaw = 16 * 1024
+/** Most characters of a row together with what a provider says of usage in its own words; more of those are not kept. */
+const longestRow = 32 * 1024
 
 /** A call to be kept: also one that failed in a way no client is ever told of. */
 export interface Settlement extends Omit<CallRecord, 'reason' | 'error' | 'modelLabel'> {
   readonly reason?: string
 }
 
-/** A row as it lies in the spool: JSON, without what is empty. */
-interface StoredRow extends Partial<Omit<RequestRow, 'usage' | 'costNanoUsd'>> {
-  readonly usage?: Partial<Usage>
-  readonly costNanoUsd?: string
-}
+/**
+ * A row as it lies in the spool: a list, which takes half the room and the time of an object. One with other fields needs another
+ * number at its front: what an older version left behind must still be read.
+ */
+type StoredRow = readonly [
+  version: 1,
+  id: string,
+  accountId: string,
+  keyId: string,
+  dialect: string,
+  operation: string,
+  streaming: 0 | 1,
+  alias: string,
+  provider: string,
+  model: string,
+  vendor: string,
+  attempts: readonly StoredAttempt[],
+  status: RequestRow['status'],
+  reason: string,
+  httpStatus: number,
+  finishReasons: readonly string[],
+  usage: Partial<Usage>,
+  costNanoUsd: string | null,
+  priceVersion: string,
+  started: number,
+  timeToFirstEvent: number | null,
+  duration: number,
+  clientRequestId: string,
+  upstreamRequestId: string,
+  requestBytes: number,
+  responseBytes: number,
+]
 
-const emptyRow: Omit<RequestRow, 'usage' | 'costNanoUsd'> = {
-  id: '',
-  accountId: defaultAccountId,
-  keyId: '',
-  dialect: '',
-  operation: '',
-  alias: '',
-  provider: '',
-  model: '',
-  vendor: '',
-  streaming: false,
-  attempts: [],
-  status: 'error',
-  reason: '',
-  httpStatus: 0,
-  finishReasons: [],
-  priceVersion: '',
-  started: 0,
-  timeToFirstEvent: undefined,
-  duration: 0,
-  clientRequestId: '',
-  upstreamRequestId: '',
-  requestBytes: 0,
-  responseBytes: 0,
-}
+type StoredAttempt = readonly [
+  provider: string,
+  model: string,
+  status: string,
+  reason: string,
+  began: number,
+  duration: number,
+]
 
 /** The row of a settled call, as text for the spool. */
 export function encodeRow(record: Settlement): string {
-  const row: StoredRow = {
-    ...whatIsKnown(record),
-    provider: record.provider,
-    model: cut(record.model),
-    vendor: record.vendor,
-    attempts: record.attempts.map((attempt) => ({
-      ...attempt,
-      model: cut(attempt.model),
-      reason: attempt.reason ?? '',
-      began: round(attempt.began),
-      duration: round(attempt.duration),
-    })),
-    status: record.status,
-    reason: record.reason ?? '',
-    httpStatus: record.httpStatus,
-    finishReasons: record.finishReasons,
-    usage: counted(record.usage),
-    ...(record.cost !== undefined && {
-      costNanoUsd: record.cost.nanoUsd.toString(),
-      priceVersion: record.cost.version,
-    }),
-    ...(record.timeToFirstEvent !== undefined && { timeToFirstEvent: round(record.timeToFirstEvent) }),
-    duration: round(record.duration),
-    upstreamRequestId: cut(record.upstreamRequestId),
-    responseBytes: record.responseBytes,
-  }
+  const text = encode(record, record.usage.raw)
+  return text.length <= longestRow ? text : encode(record, undefined)
+}
+
+function encode(record: Settlement, raw: Usage['raw']): string {
+  const { cost, timeToFirstEvent } = record
+  const row: StoredRow = [
+    1,
+    record.id,
+    record.account || defaultAccountId,
+    record.keyId,
+    record.dialect,
+    record.operation,
+    record.streaming ? 1 : 0,
+    cut(record.alias),
+    record.provider,
+    cut(record.model),
+    record.vendor,
+    record.attempts.map(({ provider, model, status, reason = '', began, duration }) => [
+      provider,
+      cut(model),
+      status,
+      reason,
+      round(began),
+      round(duration),
+    ]),
+    record.status,
+    record.reason ?? '',
+    record.httpStatus,
+    record.finishReasons,
+    counted(record.usage, raw),
+    cost === undefined ? null : cost.nanoUsd.toString(),
+    cost?.version ?? '',
+    Math.round(record.startedAt),
+    timeToFirstEvent === undefined ? null : round(timeToFirstEvent),
+    round(record.duration),
+    record.clientRequestId,
+    cut(record.upstreamRequestId),
+    record.requestBytes,
+    record.responseBytes,
+  ]
   return JSON.stringify(row)
 }
 
 /** The row of a text that {@link encodeRow} made. Throws for any other. */
 export function decodeRow(text: string): RequestRow {
-  const { usage: counts, costNanoUsd, ...row } = JSON.parse(text) as StoredRow
-  if (typeof row.id !== 'string' || row.id === '') throw new Error('not the row of a call')
+  const row = JSON.parse(text) as StoredRow
+  if (!Array.isArray(row) || row[0] !== 1) throw new Error('not the row of a call')
   return {
-    ...emptyRow,
-    ...row,
-    usage: usage(counts ?? {}),
-    costNanoUsd: costNanoUsd === undefined ? undefined : BigInt(costNanoUsd),
+    id: row[1],
+    accountId: row[2],
+    keyId: row[3],
+    dialect: row[4],
+    operation: row[5],
+    streaming: row[6] === 1,
+    alias: row[7],
+    provider: row[8],
+    model: row[9],
+    vendor: row[10],
+    attempts: row[11].map(decodeAttempt),
+    status: row[12],
+    reason: row[13],
+    httpStatus: row[14],
+    finishReasons: row[15],
+    usage: usage(row[16]),
+    costNanoUsd: row[17] === null ? undefined : BigInt(row[17]),
+    priceVersion: row[18],
+    started: row[19],
+    timeToFirstEvent: row[20] ?? undefined,
+    duration: row[21],
+    clientRequestId: row[22],
+    upstreamRequestId: row[23],
+    requestBytes: row[24],
+    responseBytes: row[25],
   }
+}
+
+function decodeAttempt([provider, model, status, reason, began, duration]: StoredAttempt): AttemptRow {
+  return { provider, model, status, reason, began, duration }
 }
 
 /** An intent as text for the spool. */
@@ -111,27 +161,14 @@ export function decodeContent(text: string): ContentRow {
   return JSON.parse(text) as ContentRow
 }
 
-function whatIsKnown(record: Settlement): StoredRow {
-  return {
-    id: record.id,
-    accountId: record.account || defaultAccountId,
-    keyId: record.keyId,
-    dialect: record.dialect,
-    operation: record.operation,
-    alias: cut(record.alias),
-    streaming: record.streaming,
-    started: Math.round(record.startedAt),
-    clientRequestId: record.clientRequestId,
-    requestBytes: record.requestBytes,
-  }
-}
-
 /** What of a usage is not zero. */
-function counted(given: Usage): Partial<Usage> {
-  const { $typeName: _, raw, ...counts } = given
+function counted(given: Usage, raw: Usage['raw']): Partial<Usage> {
   const kept: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(counts)) if (value !== 0 && value !== false) kept[name] = value
-  if (raw !== undefined && JSON.stringify(raw).length <= longestRaw) kept['raw'] = raw
+  for (const name in given) {
+    const value = given[name as keyof Usage]
+    if ((typeof value === 'number' && value !== 0) || value === true) kept[name] = value
+  }
+  if (raw !== undefined) kept['raw'] = raw
   return kept
 }
 

@@ -5,8 +5,11 @@ import type { Changes, LostText, SettledText, SpoolState } from './spool-message
 
 const pageBytes = 4096
 
-/** Most bytes that are kept free for the settlements of calls that have begun. */
+/** Most bytes that are kept free, whatever happens. */
 const mostHeadroom = 64 * 1024 * 1024
+
+/** Bytes that are kept free for each call that has begun, for its settlement. */
+const settlementBytes = 1024
 
 /** Names of spools: `spool.db`, `spool-2.db` and so on, one for each process that uses the folder at the same time. */
 export const spoolName = /^spool(?:-\d+)?\.db$/
@@ -18,14 +21,16 @@ const checkpointBytes = 4 * 1024 * 1024
 
 const schema = `
 CREATE TABLE IF NOT EXISTS intents (number INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS settlements (place INTEGER PRIMARY KEY, text TEXT NOT NULL, content TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS settlements
+  (place INTEGER PRIMARY KEY, number INTEGER NOT NULL, text TEXT NOT NULL, content TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS lost (key INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS aside (place INTEGER PRIMARY KEY, text TEXT NOT NULL, content TEXT NOT NULL) STRICT;
 PRAGMA user_version = 1;
 `
 
 /**
- * The file of a spool: intents of calls that are open, and settlements until they are moved on. It is locked for as long as it
+ * The file of a spool: intents of calls that are open, and settlements until they are moved on. A settlement is written at the end of
+ * its table and nothing else is touched, so that as few pages as possible change; its intent goes when it does. It is locked for as long as it
  * is open, and the lock goes with the process, however that ends. What `commit` has written survives the machine's own end.
  * Works at once and blocks meanwhile: made for a thread of its own.
  */
@@ -49,7 +54,7 @@ export class SpoolFile {
     this.#softLimit = maxBytes - Math.min(mostHeadroom, Math.floor(maxBytes / 4))
     if (!resumed) inherit(db)
     this.#statements = prepare(db)
-    this.#open = numberOf(db, 'SELECT count(*) AS n FROM intents')
+    this.#open = numberOf(db, 'SELECT count(*) AS n FROM intents WHERE number NOT IN (SELECT number FROM settlements)')
     this.#waiting = numberOf(db, 'SELECT count(*) AS n FROM settlements')
     this.#lost = numberOf(db, 'SELECT count(*) AS n FROM lost')
     this.#aside = numberOf(db, 'SELECT count(*) AS n FROM aside')
@@ -91,10 +96,15 @@ export class SpoolFile {
     }
   }
 
+  /** Intents are numbered from the one after this. */
+  get lastNumber(): number {
+    return numberOf(this.#db, 'SELECT coalesce(max(number), 0) AS n FROM settlements')
+  }
+
   /** True when no further call may begin: the rest of the room is for those that have. */
   isFull(messages: readonly Changes[]): boolean {
-    let coming = 0
-    for (const { begun } of messages) for (const text of begun.texts) coming += text.length
+    let coming = this.#open * settlementBytes
+    for (const { begun } of messages) for (const text of begun.texts) coming += text.length + settlementBytes
     return this.#bytes + coming > this.#softLimit
   }
 
@@ -121,7 +131,7 @@ export class SpoolFile {
   adopt(settlements: readonly Omit<SettledText, 'place'>[], lost: readonly string[]): void {
     const { state } = this
     this.#transaction(() => {
-      for (const { text, content } of settlements) this.#settle(text, content)
+      for (const { text, content } of settlements) this.#settle(0, text, content)
       for (const text of lost) {
         this.#statements.lose.run(text)
         this.#lost++
@@ -153,25 +163,24 @@ export class SpoolFile {
     }
     for (const [index, text] of settled.texts.entries()) {
       const number = settled.numbers[index] ?? 0
-      if (number > 0) this.#open -= Number(end.run(number).changes)
+      if (number > 0) this.#open--
       if (number < 0) this.#lost -= Number(deleteLost.run(-number).changes)
-      this.#settle(text, settled.contents[index] ?? '')
+      this.#settle(Math.max(0, number), text, settled.contents[index] ?? '')
     }
     for (const number of forgotten) this.#open -= Number(end.run(number).changes)
     this.#remove(aside, moved)
   }
 
   #remove(aside: readonly number[], moved: number): void {
-    const { putAside: keep, remove, removeOne } = this.#statements
-    for (const place of aside) {
-      this.#aside += Number(keep.run(place).changes)
-      this.#waiting -= Number(removeOne.run(place).changes)
-    }
-    if (moved > 0) this.#waiting -= Number(remove.run(moved).changes)
+    const { putAside: keep, remove, numbersOf, end } = this.#statements
+    for (const place of aside) this.#aside += Number(keep.run(place).changes)
+    if (moved === 0) return
+    for (const { number } of numbersOf.all(moved)) if (number !== 0) end.run(Number(number))
+    this.#waiting -= Number(remove.run(moved).changes)
   }
 
-  #settle(text: string, content: string): void {
-    this.#statements.settle.run(this.#last + 1, text, content)
+  #settle(number: number, text: string, content: string): void {
+    this.#statements.settle.run(this.#last + 1, number, text, content)
     this.#last++
     this.#waiting++
     this.#unfolded += text.length + content.length
@@ -227,12 +236,16 @@ export function lock(path: string): DatabaseSync | undefined {
 /** What the process before left open is lost; what it could not move is tried once more. */
 function inherit(db: DatabaseSync): void {
   db.exec(`BEGIN;
+${closeIntents};
 INSERT INTO lost (text) SELECT text FROM intents ORDER BY number;
 DELETE FROM intents;
-INSERT INTO settlements (text, content) SELECT text, content FROM aside ORDER BY place;
+INSERT INTO settlements (number, text, content) SELECT 0, text, content FROM aside ORDER BY place;
 DELETE FROM aside;
 COMMIT`)
 }
+
+/** Takes away the intents that have a settlement. */
+export const closeIntents = 'DELETE FROM intents WHERE number IN (SELECT number FROM settlements)'
 
 function prepare(db: DatabaseSync) {
   return {
@@ -240,10 +253,10 @@ function prepare(db: DatabaseSync) {
     commit: db.prepare('COMMIT'),
     begin: db.prepare('INSERT INTO intents (number, text) VALUES (?, ?)'),
     end: db.prepare('DELETE FROM intents WHERE number = ?'),
-    settle: db.prepare('INSERT INTO settlements (place, text, content) VALUES (?, ?, ?)'),
+    settle: db.prepare('INSERT INTO settlements (place, number, text, content) VALUES (?, ?, ?, ?)'),
+    numbersOf: db.prepare('SELECT number FROM settlements WHERE place <= ?'),
     take: db.prepare('SELECT place, text, content FROM settlements WHERE place > ? ORDER BY place LIMIT ?'),
     remove: db.prepare('DELETE FROM settlements WHERE place <= ?'),
-    removeOne: db.prepare('DELETE FROM settlements WHERE place = ?'),
     putAside: db.prepare('INSERT INTO aside (text, content) SELECT text, content FROM settlements WHERE place = ?'),
     lose: db.prepare('INSERT INTO lost (text) VALUES (?)'),
     takeLost: db.prepare('SELECT key, text FROM lost ORDER BY key LIMIT ?'),

@@ -64,6 +64,8 @@ export interface Opened {
   readonly path: string
   /** Where a file that could not be read was put; empty when there was none. */
   readonly damaged: string
+  /** Intents are numbered from the one after this. */
+  readonly lastNumber: number
   readonly state: SpoolState
 }
 

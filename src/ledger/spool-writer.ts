@@ -32,7 +32,7 @@ class Writer {
     this.#options = options
     const { file, damaged } = SpoolFile.open(options.folder, options.maxBytes, options.resumed)
     this.#file = file
-    this.#say({ kind: 'opened', path: file.path, damaged, state: file.state })
+    this.#say({ kind: 'opened', path: file.path, damaged, lastNumber: file.lastNumber, state: file.state })
   }
 
   /** Opens the file, says so, and does from then on what it is told. Throws when the file cannot be opened. */

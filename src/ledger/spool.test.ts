@@ -183,7 +183,7 @@ describe('beside another process', () => {
 
 describe('a spool that is full', () => {
   const small = 256 * 1024
-  const text = 'x'.repeat(2000)
+  const text = 'x'.repeat(1000)
 
   async function filled(spool: Spool): Promise<number[]> {
     const begun: number[] = []

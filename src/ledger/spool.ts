@@ -314,11 +314,12 @@ export class Spool {
     })
   }
 
-  #opened(worker: Worker, { path, damaged, state }: Extract<FromWriter, { kind: 'opened' }>): void {
+  #opened(worker: Worker, { path, damaged, lastNumber, state }: Extract<FromWriter, { kind: 'opened' }>): void {
     const { log } = this.#options
     if (damaged !== '') log.error({ damaged }, 'the spool could not be read, and was put aside')
     log.debug({ path, ...state }, 'the spool is open')
     this.#worker = worker
+    this.#numbers = Math.max(this.#numbers, lastNumber)
     this.#state = state
     this.#trouble = undefined
     this.#tell('')

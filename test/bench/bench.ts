@@ -3,13 +3,14 @@
  * whole call and for each chunk of a stream, time added to the first event, memory of an idle stream. Prints medians and
  * ratios, or with `--json` the figures. These numbers are compared with each other only: machines differ, and are noisy.
  */
-import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { create, toBinary, toJsonString } from '@bufbuild/protobuf'
 import { ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
+import { measureLedger, printLedger } from './ledger.ts'
 import { grpcLoad, http1Load, httpRequest, idleStreams, timesToFirstEvent } from './load.ts'
 import { cpuMicroseconds, residentKilobytes, start, type Subject } from './processes.ts'
 
@@ -19,6 +20,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     requests: { type: 'string', default: '12000' },
     idle: { type: 'string', default: '2000' },
+    // "ledger": only what the ledger costs.
+    only: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
@@ -193,18 +196,36 @@ try {
   const log = openSync(join(folder, 'gateway.log'), 'w')
   const key = 'a'.repeat(64)
   writeFileSync(config, `server: { port: 0 }\nproviders:\n${['whole', 'burst', 'idle'].map(provider).join('')}`)
-  const beginGateway = (): Promise<Subject> =>
+  let gateways = 0
+  const beginGateway = (flags: readonly string[] = []): Promise<Subject> =>
     begin(
       join(import.meta.dirname, '../../src/main.ts'),
-      ['serve', '--config', config],
+      ['serve', '--config', config, '--data-dir', join(folder, `data-${gateways++}`), ...flags],
       /HTTP\s+http:\/\/127\.0\.0\.1:(\d+)/,
       { BENCH_API_KEY: key },
       log,
     )
-  const busy = await measure(upstream, await beginBare(), await beginGateway())
-  const rows = [...busy, await measureIdle(await beginBare(), await beginGateway())]
-  if (values.json) process.stdout.write(`${JSON.stringify({ node: process.version, rounds, requests, rows })}\n`)
-  else print(rows)
+  const rows: Row[] = []
+  if (values.only === undefined) {
+    rows.push(...(await measure(upstream, await beginBare(), await beginGateway())))
+    rows.push(await measureIdle(await beginBare(), await beginGateway()))
+  }
+  const without = join(folder, 'without.yaml')
+  writeFileSync(without, `${readFileSync(config, 'utf8')}ledger: { enabled: false }\n`)
+  const request = httpRequest('/v1/chat/completions', rest('whole/bench-1', false))
+  const ledger = await measureLedger(await beginGateway(), await beginGateway(['--config', without]), {
+    request,
+    requests,
+    connections,
+    rounds,
+    warmUps,
+  })
+  if (values.json)
+    process.stdout.write(`${JSON.stringify({ node: process.version, rounds, requests, rows, ledger })}\n`)
+  else {
+    if (rows.length > 0) print(rows)
+    printLedger(ledger)
+  }
 } finally {
   for (const subject of running) await subject.stop()
   rmSync(folder, { recursive: true, force: true })

@@ -62,6 +62,24 @@ export async function http1Load(port: number, request: Buffer, total: number, co
   )
 }
 
+/** Microseconds from sending each request to the end of its answer, sent as by {@link http1Load}. */
+export async function latencies(port: number, request: Buffer, total: number, connections: number): Promise<number[]> {
+  const times: number[] = []
+  const each = Math.ceil(total / connections)
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const socket = await open(port)
+      for (let sent = 0; sent < each; sent++) {
+        const began = performance.now()
+        await exchange(socket, request)
+        times.push((performance.now() - began) * 1000)
+      }
+      socket.destroy()
+    }),
+  )
+  return times
+}
+
 /** One request and its whole answer. */
 export function exchange(socket: Socket, request: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
