@@ -147,6 +147,15 @@ export class SpoolFile {
     this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
   }
 
+  /** Folds all that was written into the database, and gives the room of the log back to the disk. Says whether it could. */
+  shrink(): boolean {
+    try {
+      return this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0
+    } catch {
+      return false
+    }
+  }
+
   /** Lets go of the file and its lock. */
   close(): void {
     this.#db.close()

@@ -106,18 +106,26 @@ class Writer {
     this.#say({ kind: 'done', messages: messages.length, ...outcome, state: this.#file.state })
   }
 
-  /** Writes the changes, the settlements alone where there is no room for both. */
+  /**
+   * Writes the changes, the settlements alone where there is no room for both. A disk that is full may have some yet: what the log of
+   * the database takes.
+   */
   #write(messages: readonly Changes[], begun: Done['begun']): Pick<Done, 'begun' | 'settled' | 'problem'> {
-    try {
-      this.#file.commit(messages, begun === 'durable')
+    const problem = this.#problemOf(messages, begun === 'durable')
+    if (problem === '') return { begun, settled: 'durable', problem }
+    if (this.#file.shrink() && this.#problemOf(messages, begun === 'durable') === '')
       return { begun, settled: 'durable', problem: '' }
+    const settled = begun === 'durable' && this.#problemOf(messages, false) === '' ? 'durable' : 'failed'
+    return { begun: begun === 'durable' ? 'failed' : begun, settled, problem }
+  }
+
+  /** Tries to write; empty when that went well. */
+  #problemOf(messages: readonly Changes[], begun: boolean): string {
+    try {
+      this.#file.commit(messages, begun)
+      return ''
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
-      if (begun === 'durable' && messages.some(({ begun: { texts } }) => texts.length > 0)) {
-        const { settled } = this.#write(messages, 'failed')
-        return { begun: 'failed', settled, problem }
-      }
-      return { begun, settled: 'failed', problem }
+      return error instanceof Error ? error.message : String(error)
     }
   }
 

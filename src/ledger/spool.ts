@@ -22,10 +22,13 @@ export interface SpoolOptions {
   readonly log: Logger
   /** Is told how long each hand-over took to become durable, in seconds. */
   readonly committed?: (seconds: number) => void
+  /** Milliseconds that the disk may take before calls are refused instead of being kept waiting; 5000. */
+  readonly patienceMs?: number
+  /** The script of the writing thread, where it is to fail. */
+  readonly writer?: URL
 }
 
-/** Milliseconds that the disk may take before calls are refused instead of being kept waiting. */
-const patience = 5000
+const usualWriter = new URL('./spool-writer.ts', import.meta.url)
 
 /** Milliseconds before a writer that ended is started again. */
 const restartAfter = 1000
@@ -54,6 +57,7 @@ export class Spool {
   readonly #unsaved = new Unsaved((entry) => this.#hand(entry))
   readonly #taking: ((rows: readonly SettledText[]) => void)[] = []
   readonly #takingLost: ((rows: readonly LostText[]) => void)[] = []
+  readonly #patience: number
   readonly #watch: NodeJS.Timeout
   #worker: Worker | undefined
   #state: SpoolState = { bytes: 0, open: 0, waiting: 0, lost: 0, aside: 0, last: 0 }
@@ -72,7 +76,8 @@ export class Spool {
 
   private constructor(options: SpoolOptions) {
     this.#options = options
-    this.#watch = setInterval(() => this.#lookForStall(), 1000)
+    this.#patience = options.patienceMs ?? 5000
+    this.#watch = setInterval(() => this.#lookForStall(), this.#patience / 5)
     this.#watch.unref()
   }
 
@@ -168,7 +173,7 @@ export class Spool {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#closed = resolve
       this.#send(worker, { kind: 'close' })
-      const late = setTimeout(resolve, patience)
+      const late = setTimeout(resolve, this.#patience)
       await promise
       clearTimeout(late)
       await worker.terminate()
@@ -274,7 +279,7 @@ export class Spool {
   /** A disk that does not answer: whoever waits is told, and nobody else begins to. What was handed over stays handed over. */
   #lookForStall(): void {
     const [oldest] = this.#posted
-    if (oldest === undefined || performance.now() - oldest.at < patience || this.#trouble !== undefined) return
+    if (oldest === undefined || performance.now() - oldest.at < this.#patience || this.#trouble !== undefined) return
     this.#trouble = fail('store_unavailable', 'the request log does not answer')
     this.#tell('the disk does not answer')
     for (const { begins, settles } of this.#posted) {
@@ -295,9 +300,9 @@ export class Spool {
   // ---- the writer's life
 
   #start(resumed: boolean): Promise<void> {
-    const { folder, maxBytes, log } = this.#options
+    const { folder, maxBytes, log, writer = usualWriter } = this.#options
     const workerData: WriterOptions = { folder, maxBytes, resumed }
-    const worker = new Worker(new URL('./spool-writer.ts', import.meta.url), { workerData, name: 'spool' })
+    const worker = new Worker(writer, { workerData, name: 'spool' })
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWriter) => {
         if (message.kind === 'opened') {
