@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import Anthropic, {
   APIError,
   BadRequestError,
@@ -13,12 +10,11 @@ import Anthropic, {
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { type CaseResponse, readCases, streamValues } from '../wire/case.ts'
 import { inOddPieces, inOnePiece, type Received, startUpstream, type Upstream } from '../wire/upstream.ts'
 
@@ -45,7 +41,6 @@ type Name = keyof typeof recordings
 const names = Object.keys(recordings) as Name[]
 const credential = 'canary-of-the-sdk-suite-0123456789'
 
-let folder: string
 let upstream: Upstream
 let gateway: RunningGateway
 const received = new Map<Name, readonly Received[]>()
@@ -55,7 +50,6 @@ const last = (name: Name): Received | undefined => received.get(name)?.at(-1)
 const sdk = (): Anthropic => new Anthropic({ apiKey: 'any', baseURL: gateway.url.replace(/\/$/, ''), maxRetries: 0 })
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sdk-suite-'))
   upstream = await startUpstream()
   const providers = names.map((name) => {
     const response = recordings[name]
@@ -64,20 +58,13 @@ beforeAll(async () => {
     received.set(name, mount.received)
     return { name, type: 'anthropic', base_url: mount.baseUrl, env_var: 'SDK_SUITE_API_KEY' }
   })
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
-    providers: [{ name: 'simulator', type: 'simulator' }, ...providers],
-  })
-  gateway = await startGateway({ config, env: { SDK_SUITE_API_KEY: credential }, log: pino({ level: 'silent' }) })
+  const simulator = { name: 'simulator', type: 'simulator' }
+  gateway = await gatewayWith({ providers: [simulator, ...providers] }, { SDK_SUITE_API_KEY: credential })
 })
 
 afterAll(async () => {
   await gateway.stop()
   await upstream.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
 const ask = (model: string, text = 'one two three') => ({

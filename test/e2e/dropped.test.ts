@@ -1,34 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { JsonObject } from '@bufbuild/protobuf'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { clients } from './dropped/clients.ts'
 import { type Format, formats, startUpstreams, type Upstreams } from './dropped/upstream.ts'
 
 /* Nothing is dropped without a word: every client API in front of every format, and in front of another gateway that has them. */
 
-let folder: string
 let upstreams: Upstreams
 let gateway: RunningGateway
 let far: RunningGateway
 
-const start = (providers: object[]): Promise<RunningGateway> => {
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
-    providers,
-  })
-  return startGateway({ config, env: { DROPPED_API_KEY: 'a-key' }, log: pino({ level: 'silent' }) })
-}
+const start = (providers: object[]): Promise<RunningGateway> => gatewayWith({ providers }, { DROPPED_API_KEY: 'a-key' })
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'dropped-'))
   upstreams = await startUpstreams()
   const providers = Object.entries(formats).map(([name, format]) => ({
     name,
@@ -45,7 +30,6 @@ afterAll(async () => {
   await gateway.stop()
   await far.stop()
   await upstreams.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
 /** What a client can say that a format has no words for: the members of its body, and the path by which they are named. */

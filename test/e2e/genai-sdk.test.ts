@@ -1,14 +1,11 @@
 import { hash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Content, FunctionCallingConfigMode, type GenerateContentResponse, GoogleGenAI } from '@google/genai'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { readCases, streamValues, type WireCase } from '../wire/case.ts'
 import { inOddPieces, type Received, startUpstream, type Upstream } from '../wire/upstream.ts'
 
@@ -33,12 +30,10 @@ function caseNamed(name: string): WireCase {
 const key = 'a-key-of-the-genai-suite-0123456789'
 const secret = 'canary-of-the-genai-suite'
 const variable = 'GENAI_SUITE_API_KEY'
-const silent = pino({ level: 'silent' })
 
 let upstream: Upstream
 let counter: Server
 let gateway: RunningGateway
-let data: string
 const received: Record<string, readonly Received[]> = {}
 
 beforeAll(async () => {
@@ -47,7 +42,6 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"totalTokens": 31}')
   })
   await new Promise<void>((resolve) => counter.listen(0, '127.0.0.1', resolve))
-  data = await mkdtemp(join(tmpdir(), 'genai-suite-'))
   const providers = Object.entries(replayed).flatMap(([name, wireCase]) => {
     if (wireCase === undefined) return []
     const mount = upstream.mount(wireCase.response, inOddPieces(wireCase.response, 3))
@@ -56,24 +50,19 @@ beforeAll(async () => {
     return [{ name, type, base_url: mount.baseUrl, env_var: variable }]
   })
   const base_url = `http://127.0.0.1:${(counter.address() as AddressInfo).port}`
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: data,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
+  const sections = {
     // The SDK takes no name with a question mark in it.
     aliases: { many: ['simulator/lorem?tokens=20'], calls1: ['simulator/echo'], calls2: ['simulator/echo?calls=2'] },
     keys: [{ id: 'suite', hash: `sha256:${hash('sha256', key)}` }],
     providers: [...providers, { name: 'counter', type: 'gemini', base_url, env_var: variable }],
-  })
-  gateway = await startGateway({ config, env: { [variable]: secret }, log: silent })
+  }
+  gateway = await gatewayWith(sections, { [variable]: secret })
 })
 
 afterAll(async () => {
   await gateway.stop()
   await upstream.close()
   counter.close()
-  await rm(data, { recursive: true, force: true })
 })
 
 const sdk = (apiKey = key, apiVersion?: string): GoogleGenAI =>

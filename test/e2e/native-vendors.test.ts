@@ -1,12 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import OpenAI, { BadRequestError, RateLimitError } from 'openai'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { type CaseResponse, readCases } from '../wire/case.ts'
 import { readConverse } from '../wire/readers/bedrock-converse.ts'
 import { readCohere } from '../wire/readers/cohere-chat.ts'
@@ -69,34 +65,24 @@ const providers: Record<string, { type: string; response: CaseResponse; settings
 const secret = 'canary-of-native-vendors-0123456789'
 let upstream: Upstream
 let gateway: RunningGateway
-let folder: string
 let client: OpenAI
 const received = new Map<string, readonly Received[]>()
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  folder = await mkdtemp(join(tmpdir(), 'native-vendors-'))
   const mounts = Object.entries(providers).map(([name, { type, response, settings = {} }], seed) => {
     const { baseUrl, received: asked } = upstream.mount(response, inOddPieces(response, seed))
     received.set(name, asked)
     return { name, type, base_url: baseUrl, env_var: 'NATIVE_API_KEY', settings }
   })
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
-    providers: mounts,
-  })
   const env = { NATIVE_API_KEY: secret, SESSION_API_KEY: 'session-token' }
-  gateway = await startGateway({ config, env, log: pino({ level: 'silent' }) })
+  gateway = await gatewayWith({ providers: mounts }, env)
   client = new OpenAI({ apiKey: 'none', baseURL: `${gateway.url}/v1`, maxRetries: 0 })
 })
 
 afterAll(async () => {
   await gateway.stop()
   await upstream.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
 const messages = [{ role: 'user' as const, content: 'Look around.' }]
@@ -254,14 +240,9 @@ describe('a configuration that cannot work fails the start, and says why', () =>
     [{ region: 'eu-central-1', access_key_id: 'a', session_token_variable: 'AWS_SESSION_TOKEN' }, 'allowed_env'],
     [{ region: 'eu-central-1', access_key_id: 'a', session_token_variable: 'ABSENT_API_KEY' }, 'ABSENT_API_KEY'],
   ])('bedrock with %j', async (settings, why) => {
-    const config = configSchema.parse({
-      server: { host: '127.0.0.1', port: 0 },
-      data_dir: folder,
-      providers: [{ name: 'aws', type: 'bedrock', env_var: 'NATIVE_API_KEY', settings }],
-    })
+    const aws = { name: 'aws', type: 'bedrock', env_var: 'NATIVE_API_KEY', settings }
     const env = { NATIVE_API_KEY: secret, SESSION_API_KEY: 'x', AWS_SESSION_TOKEN: 'y' }
-    const start = startGateway({ config, env, log: pino({ level: 'silent' }) })
-    await expect(start).rejects.toThrow(new RegExp(`provider "aws": .*${why}`))
+    await expect(gatewayWith({ providers: [aws] }, env)).rejects.toThrow(new RegExp(`provider "aws": .*${why}`))
   })
 })
 

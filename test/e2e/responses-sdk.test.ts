@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import OpenAI, { APIError, BadRequestError, NotFoundError, OpenAIError, RateLimitError } from 'openai'
 import { zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { type CaseResponse, readCases } from '../wire/case.ts'
 import { inOddPieces, inOnePiece, type Received, startUpstream, type Upstream } from '../wire/upstream.ts'
 
@@ -36,7 +32,6 @@ type Name = keyof typeof recordings
 const names = Object.keys(recordings) as Name[]
 const credential = 'canary-of-the-sdk-suite-0123456789'
 
-let folder: string
 let upstream: Upstream
 let gateway: RunningGateway
 const received = new Map<Name, readonly Received[]>()
@@ -46,7 +41,6 @@ const bodyOf = (name: Name) => received.get(name)?.at(-1)?.body as Record<string
 const sdk = (): OpenAI => new OpenAI({ apiKey: 'any', baseURL: `${gateway.url.replace(/\/$/, '')}/v1`, maxRetries: 0 })
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sdk-suite-'))
   upstream = await startUpstream()
   const providers = names.map((name) => {
     const response = recordings[name]
@@ -55,20 +49,12 @@ beforeAll(async () => {
     const type = name === 'azure' ? 'azure-openai' : 'openai'
     return { name, type, base_url: mount.baseUrl, env_var: 'SUITE_API_KEY', settings: { api: 'responses' } }
   })
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
-    providers,
-  })
-  gateway = await startGateway({ config, env: { SUITE_API_KEY: credential }, log: pino({ level: 'silent' }) })
+  gateway = await gatewayWith({ providers }, { SUITE_API_KEY: credential })
 })
 
 afterAll(async () => {
   await gateway.stop()
   await upstream.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
 const weather = { type: 'function' as const, name: 'weather', strict: true, parameters: schemaOf(['city']) }

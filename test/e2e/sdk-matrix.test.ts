@@ -1,10 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { configSchema } from '../../src/config/schema.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { matrixClients } from './sdk-matrix/clients.ts'
 import { scriptedCalls, spent } from './sdk-matrix/script.ts'
 import type { Heard, MatrixClient } from './sdk-matrix/turn.ts'
@@ -13,18 +9,12 @@ import { startScriptedUpstream, upstreamScripts } from './sdk-matrix/upstreams.t
 /* Every official SDK in front of every vendor's own wire format: the cells are the product of the two tables. */
 
 const secret = 'canary-of-the-matrix-0123456789'
-let folder: string
 let upstream: Awaited<ReturnType<typeof startScriptedUpstream>>
 let gateway: RunningGateway
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sdk-matrix-'))
   upstream = await startScriptedUpstream()
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
+  const sections = {
     // A provider of its own for refusals, after which one may be left alone for a while.
     providers: Object.entries(upstreamScripts).flatMap(([name, { type }]) =>
       [name, ...Object.keys(matrixClients).map((_client, at) => `${name}-limited-${at}`)].map((provider) => ({
@@ -34,14 +24,13 @@ beforeAll(async () => {
         env_var: 'MATRIX_API_KEY',
       })),
     ),
-  })
-  gateway = await startGateway({ config, env: { MATRIX_API_KEY: secret }, log: pino({ level: 'silent' }) })
+  }
+  gateway = await gatewayWith(sections, { MATRIX_API_KEY: secret })
 })
 
 afterAll(async () => {
   await gateway.stop()
   await upstream.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
 describe.each(Object.entries(matrixClients))('%s', (name, connect) => {

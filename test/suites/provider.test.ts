@@ -1,19 +1,14 @@
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
 import { createServer, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ChatResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { collect, type Host, type Provider, remoteProvider, serveProvider } from '#provider'
 import simulator from '../../plugins/simulator/index.ts'
-import { configSchema } from '../../src/config/schema.ts'
 import type { Subject } from '../../src/conformance/contract.ts'
 import { checks, examine } from '../../src/conformance/examine.ts'
-import { startGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import { ask, chat, contextFor } from './asking.ts'
 
 const { egress, log } = contextFor()
@@ -74,12 +69,7 @@ async function behindSocket(): Promise<Subject> {
 }
 
 async function behindGateway(): Promise<Subject> {
-  const config = configSchema.parse({
-    server: { port: 0, drain_seconds: 0 },
-    data_dir: mkdtempSync(join(tmpdir(), 'conformance-')),
-    retries: { per_target: 0 },
-  })
-  const gateway = await startGateway({ config, env: {}, log: pino({ level: 'silent' }) })
+  const gateway = await gatewayWith({})
   const remote = remoteProvider(gateway.url)
   return {
     name: 'a running gateway',

@@ -1,15 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { configSchema } from '../../src/config/schema.ts'
 import { createProviders } from '../../src/config/providers.ts'
-import { type RunningGateway, startGateway } from '../../src/gateway.ts'
+import type { RunningGateway } from '../../src/gateway.ts'
 import { type LoadedPlugins, loadPlugins } from '../../src/provider/load.ts'
 import { contextFor } from './asking.ts'
+import { gatewayWith } from '../services/gateway.ts'
 
 const root = new URL('../../plugins/', import.meta.url)
 const folders = readdirSync(root, { withFileTypes: true })
@@ -138,19 +137,13 @@ describe('asked through a running gateway', () => {
   beforeAll(async () => {
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
     const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
-    const config = configSchema.parse({
-      server: { port: 0, drain_seconds: 0 },
-      data_dir: mkdtempSync(join(tmpdir(), 'vendors-')),
-      log: { level: 'silent' },
-      retries: { per_target: 0 },
-      providers: vendors.map(({ type }) => ({
-        name: type,
-        type,
-        base_url: `${base}/${type}`,
-        env_var: 'VENDORS_API_KEY',
-      })),
-    })
-    gateway = await startGateway({ config, env: { VENDORS_API_KEY: secret }, log: pino({ level: 'silent' }) })
+    const providers = vendors.map(({ type }) => ({
+      name: type,
+      type,
+      base_url: `${base}/${type}`,
+      env_var: 'VENDORS_API_KEY',
+    }))
+    gateway = await gatewayWith({ providers }, { VENDORS_API_KEY: secret })
   })
   afterAll(async () => {
     await gateway.stop()

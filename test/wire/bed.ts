@@ -1,12 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
-import { pino } from 'pino'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
-import { configSchema } from '../../src/config/schema.ts'
-import { startGateway } from '../../src/gateway.ts'
+import { gatewayWith } from '../services/gateway.ts'
 import type { LoadedPlugins } from '../../src/provider/load.ts'
 import type { WireCase } from './case.ts'
 import { type Line, type Probe, recordedModel } from './checks/probe.ts'
@@ -44,24 +39,17 @@ function credentialSettings({ shows, settings }: VendorProvider, { credentials }
 export async function openBed(planned: readonly PlannedProbe[], plugins: LoadedPlugins): Promise<Bed> {
   const issuer = openIssuer()
   const upstream = await startUpstream(issuer.answer)
-  const folder = await mkdtemp(join(tmpdir(), 'wire-suite-'))
   const mounts = planned.map(({ wireCase, probe }) => ({
     ...upstream.mount(wireCase.response, probe.pieces),
     vendor: providerOf(wireCase, plugins),
   }))
-  const config = configSchema.parse({
-    server: { host: '127.0.0.1', port: 0, drain_seconds: 0 },
-    data_dir: folder,
-    log: { level: 'silent' },
-    retries: { per_target: 0 },
-    providers: mounts.map(({ baseUrl, vendor }, at) => ({
-      name: `p${at}`,
-      type: vendor.type,
-      base_url: baseUrl + vendor.basePath,
-      ...credentialSettings(vendor, issuer, upstream.tokenUrl),
-    })),
-  })
-  const gateway = await startGateway({ config, env: { [variable]: credential }, log: pino({ level: 'silent' }) })
+  const providers = mounts.map(({ baseUrl, vendor }, at) => ({
+    name: `p${at}`,
+    type: vendor.type,
+    base_url: baseUrl + vendor.basePath,
+    ...credentialSettings(vendor, issuer, upstream.tokenUrl),
+  }))
+  const gateway = await gatewayWith({ providers }, { [variable]: credential })
   const origin = gateway.url.replace(/\/$/, '')
   const connect = createClient(InferenceService, createConnectTransport({ baseUrl: origin, httpVersion: '1.1' }))
   const grpc = createClient(InferenceService, createGrpcTransport({ baseUrl: origin }))
@@ -77,7 +65,6 @@ export async function openBed(planned: readonly PlannedProbe[], plugins: LoadedP
     async close() {
       await gateway.stop()
       await upstream.close()
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }
