@@ -33,7 +33,7 @@ export function jsonSchemaOf(schema: JsonObject): JsonObject {
 
 function memberOf(name: string, value: JsonValue): JsonValue {
   if (name === 'type') return typeOf(value)
-  if (counts.has(name) && typeof value === 'string') return Number(value)
+  if (counts.has(name) && typeof value === 'string') return /^\d{1,15}$/.test(value) ? Number(value) : value
   if (name === 'items') return isObject(value) ? jsonSchemaOf(value) : value
   if (name === 'anyOf' && Array.isArray(value)) return value.map((one) => (isObject(one) ? jsonSchemaOf(one) : one))
   if (name !== 'properties' || !isObject(value)) return value
