@@ -5,6 +5,16 @@ import { type Reason, reasons } from './reasons.ts'
 
 const domain = 'switchyard'
 
+/** Bytes of a message and of a field's path, as a header has them: gRPC carries an error in its trailers, of which clients read 8 KiB. */
+const longest = { message: 3000, param: 500 } as const
+
+/** A text that may quote whoever wrote it, as short as an error over RPC has to be. */
+export function shownText(text: string, bytes: number = longest.message): string {
+  let shown = text.slice(0, bytes).toWellFormed()
+  while (encodeURIComponent(shown).length > bytes) shown = shown.slice(0, (shown.length * 3) / 4).toWellFormed()
+  return shown.length === text.length ? shown : `${shown}…`
+}
+
 /** The error as RPC clients see it: the reason's code, the message, and an `ErrorInfo` detail. */
 export function toConnectError(thrown: unknown, requestId: string): ConnectError {
   if (thrown instanceof ConnectError) return thrown
@@ -12,7 +22,7 @@ export function toConnectError(thrown: unknown, requestId: string): ConnectError
   const { param, timer, retryAfterSeconds } = error.details
   const metadata: Record<string, string> = {
     ...(requestId !== '' && { request_id: requestId }),
-    ...(param !== undefined && { param }),
+    ...(param !== undefined && { param: shownText(param, longest.param) }),
     ...(timer !== undefined && { timer }),
     ...(retryAfterSeconds !== undefined && { retry_after_seconds: String(retryAfterSeconds) }),
     should_retry: String(error.retryable),
@@ -22,7 +32,7 @@ export function toConnectError(thrown: unknown, requestId: string): ConnectError
     ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
   }
   const detail = { desc: ErrorInfoSchema, value: { reason: error.reason, domain, metadata } }
-  return new ConnectError(error.message, reasons[error.reason].code, headers, [detail], error.details.cause)
+  return new ConnectError(shownText(error.message), reasons[error.reason].code, headers, [detail], error.details.cause)
 }
 
 const byCode: Readonly<Record<Code, Reason>> = {

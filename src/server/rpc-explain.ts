@@ -1,5 +1,11 @@
 import { Code, ConnectError } from '@connectrpc/connect'
-import { createAsyncIterable, encodeEnvelope, type UniversalServerResponse } from '@connectrpc/connect/protocol'
+import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
+import {
+  createAsyncIterable,
+  encodeEnvelope,
+  envelopeDecompress,
+  type UniversalServerResponse,
+} from '@connectrpc/connect/protocol'
 import {
   codeToHttpStatus,
   createEndStreamSerialization,
@@ -11,7 +17,15 @@ import {
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc'
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web'
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
-import { asGatewayError, fail, type GatewayError, type Reason, reasons, toConnectError } from '../error/index.ts'
+import {
+  asGatewayError,
+  fail,
+  type GatewayError,
+  type Reason,
+  reasons,
+  shownText,
+  toConnectError,
+} from '../error/index.ts'
 import type { RpcCall } from './rpc-call.ts'
 
 const envelopeHeaderBytes = 5
@@ -40,7 +54,7 @@ const bareErrors: Readonly<Record<number, GatewayError>> = {
 function explain(error: ConnectError, call: RpcCall): ConnectError {
   if (error.findDetails(ErrorInfoSchema).length > 0) return error
   const reason = reasonOf(error)
-  const message = reason === 'internal' ? 'the gateway failed to process the request' : error.rawMessage
+  const message = reason === 'internal' ? 'the gateway failed to process the request' : shownText(error.rawMessage)
   const own = shownError(fail(reason, message), call)
   // Where Connect calls undecodable bytes internal, the caller is at fault; its other codes are rules of the protocols.
   const code = reason === 'invalid_request' ? own.code : error.code
@@ -74,13 +88,13 @@ const reasonByCode: Readonly<Partial<Record<Code, Reason>>> = {
 export async function explained(answer: UniversalServerResponse, call: RpcCall): Promise<UniversalServerResponse> {
   const type = answer.header?.get('content-type') ?? ''
   if (type.startsWith('application/grpc-web')) {
-    return { ...answer, body: mapLast(answer.body, trailerFlag, (data) => explainTrailerText(data, call)) }
+    return { ...answer, body: mapLast(answer, 'grpc-encoding', trailerFlag, (data) => explainTrailerText(data, call)) }
   }
   if (type.startsWith('application/connect')) {
-    return { ...answer, body: mapLast(answer.body, endStreamFlag, (data) => explainEndOfStream(data, call)) }
+    const encoding = 'connect-content-encoding'
+    return { ...answer, body: mapLast(answer, encoding, endStreamFlag, (data) => explainEndOfStream(data, call)) }
   }
-  const isUnaryError = answer.status >= 400 && answer.header?.has('content-encoding') !== true
-  return isUnaryError ? explainUnary(answer, call) : answer
+  return answer.status >= 400 ? explainUnary(answer, call) : answer
 }
 
 /** Adds what is missing to the trailers of a failed gRPC call, in place. */
@@ -104,16 +118,31 @@ function explainEndOfStream(data: Uint8Array, call: RpcCall): Uint8Array<ArrayBu
   })
 }
 
-/** Each chunk of a streamed answer is one envelope; the last has a flag of its own, and is rewritten unless compressed. */
+/** Each chunk of a streamed answer is one envelope; the last has a flag of its own, and is rewritten, uncompressed. */
 async function* mapLast(
-  body: AsyncIterable<Uint8Array> | undefined,
+  { body, header }: UniversalServerResponse,
+  encodingHeader: string,
   flag: number,
   rewrite: (data: Uint8Array) => Uint8Array<ArrayBuffer>,
 ): AsyncGenerator<Uint8Array, void, void> {
   if (body === undefined) return
   for await (const chunk of body) {
-    yield chunk[0] === flag ? encodeEnvelope(flag, rewrite(chunk.subarray(envelopeHeaderBytes))) : chunk
+    const [flags = 0] = chunk
+    if ((flags & flag) === 0) yield chunk
+    else {
+      const data = new Uint8Array(chunk.subarray(envelopeHeaderBytes))
+      const last = await envelopeDecompress({ flags, data }, compressionOf(header, encodingHeader), longestError)
+      yield encodeEnvelope(flag, rewrite(last.data))
+    }
   }
+}
+
+/** Bytes of an error. What is longer than a few hundred of them is what a client sent, told back to it. */
+const longestError = 64 * 1024 * 1024
+
+function compressionOf(header: Headers | undefined, name: string) {
+  const encoding = header?.get(name)
+  return [compressionGzip, compressionBrotli].find((one) => one.name === encoding) ?? null
 }
 
 /** A failed Connect unary call: one chunk of JSON. Too large is 413, as SDKs take 429 for an invitation to try again. */
@@ -123,6 +152,7 @@ async function explainUnary(answer: UniversalServerResponse, call: RpcCall): Pro
   const body = errorToJsonBytes(error, undefined)
   const header = new Headers(answer.header)
   header.set('content-type', 'application/json')
+  header.delete('content-encoding')
   header.set('content-length', String(body.byteLength))
   const status = original.code === error.code ? answer.status : codeToHttpStatus(error.code)
   return {
@@ -140,6 +170,10 @@ async function unaryError(answer: UniversalServerResponse): Promise<ConnectError
   const bare = bareErrors[answer.status] ?? fail('internal', 'the gateway failed to process the request')
   const fallback = toConnectError(bare, '')
   if (answer.body === undefined) return fallback
-  for await (const chunk of answer.body) return errorFromJsonBytes(chunk, undefined, fallback)
+  const compression = compressionOf(answer.header, 'content-encoding')
+  for await (const chunk of answer.body) {
+    const bytes = compression === null ? chunk : await compression.decompress(new Uint8Array(chunk), longestError)
+    return errorFromJsonBytes(bytes, undefined, fallback)
+  }
   return fallback
 }

@@ -186,6 +186,37 @@ describe('a binary request', () => {
   })
 })
 
+describe('an error that quotes what was sent', () => {
+  const long = `{"model":"hello","seed":"${'4'.repeat(100_000)}"}`
+
+  test('has its reason, also where the client takes it compressed', async () => {
+    for (const encoding of ['gzip', 'br', 'identity']) {
+      const answer = await post(chat, long, { 'accept-encoding': encoding })
+      expect(answer.headers.get('content-encoding')).toBeNull()
+      expect(await refusal(answer)).toEqual([400, 'invalid_argument', 'invalid_request'])
+    }
+  })
+
+  test('has it at the end of a stream', async () => {
+    for (const encoding of ['gzip', 'br', 'identity']) {
+      const headers = { 'content-type': 'application/connect+json', 'connect-accept-encoding': encoding }
+      const answer = await post(streamChat, envelope(Buffer.from(long)), headers)
+      const end = Buffer.from(await answer.arrayBuffer())
+      expect(end[0]).toBe(2)
+      const { error } = JSON.parse(end.subarray(5).toString()) as { error: ErrorBody }
+      expect(error.details[0]?.debug.reason).toBe('invalid_request')
+      expect(error.message.length).toBeLessThan(4000)
+    }
+  })
+
+  test('fits into the trailers of gRPC', async () => {
+    const type = { 'content-type': 'application/grpc+json' }
+    const { trailers } = await grpc(envelope(Buffer.from(long)), type)
+    expect(trailers['grpc-status']).toBe('3')
+    expect(JSON.stringify(trailers).length).toBeLessThan(8192)
+  })
+})
+
 describe('a deadline', () => {
   test.each(['soon', '-1', '1e3', '99999999999', '60001'])('of %s is an invalid argument', async (timeout) => {
     const answer = await post(chat, good, { 'connect-timeout-ms': timeout })
