@@ -101,7 +101,9 @@ function requireShown(error: GatewayError): void {
     const body = never(`error for ${dialect.name}`, () => dialect.errorBody(error, 'req-1'))
     never(`error for ${dialect.name}`, () => JSON.parse(body) as unknown)
   }
-  never('error for gRPC', () => setTrailerStatus(new Headers(), toConnectError(error, 'req-1')))
+  const trailers = never('error for gRPC', () => setTrailerStatus(new Headers(), toConnectError(error, 'req-1')))
+  if ([...trailers].flat().join('').length > 8192)
+    throw new Fault('error for gRPC', 'it is longer than a header may be')
 }
 
 /** The events, and the answer they fold to, can be sent in both codecs of the contract. */
