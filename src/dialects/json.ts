@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import { fail } from '../error/index.ts'
+import { dottedPath } from './validate.ts'
 import type { JsonBody } from './contract.ts'
 
 /** How deep objects and arrays of a request may nest. */
@@ -156,12 +157,17 @@ function requireWellFormed(text: string, value: JsonValue): void {
   visit(value)
 }
 
-/** Throws `invalid_request` for a number that JavaScript cannot hold: read and written again it would be another. */
-function requireNumbers(node: JsonValue): void {
-  if (typeof node === 'number' && !Number.isFinite(node))
-    throw fail('invalid_request', 'the body holds a number that is out of range')
-  if (Array.isArray(node)) node.forEach(requireNumbers)
-  else if (node !== null && typeof node === 'object') Object.values(node).forEach(requireNumbers)
+/** Throws `invalid_request`, naming the field, for a number that JavaScript cannot hold: read and written again it would be another. */
+function requireNumbers(node: JsonValue, path: readonly (string | number)[] = []): void {
+  if (typeof node === 'number' && !Number.isFinite(node)) {
+    const param = dottedPath(path)
+    const message = 'is out of the range of numbers'
+    const issues = [{ path, message, type: 'too_big' }]
+    throw fail('invalid_request', `${param === '' ? 'the body' : param}: ${message}`, { param, issues })
+  }
+  if (Array.isArray(node)) node.forEach((item, at) => requireNumbers(item, [...path, at]))
+  else if (node !== null && typeof node === 'object')
+    for (const [name, member] of Object.entries(node)) requireNumbers(member, [...path, name])
 }
 
 function countMembers(node: JsonValue): number {
