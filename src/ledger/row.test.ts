@@ -78,8 +78,14 @@ test('texts of others are cut', () => {
 })
 
 test('what a provider says of usage at great length is not kept', () => {
-  const raw = { words: 'x'.repeat(40_000) }
+  const raw = { counts: Array<number>(20_000).fill(7) }
   expect(decodeRow(encodeRow({ ...record, usage: usage({ raw }) })).usage).toEqual(usage({}))
+})
+
+test('of what a provider says of usage, numbers and words of closed lists are kept, and nothing it may quote', () => {
+  const raw = { tier: 'standard', details: [{ modality: 'TEXT', count: 3, note: 'You asked: who am I?' }], on: true }
+  const kept = { tier: 'standard', details: [{ modality: 'TEXT', count: 3, note: '' }], on: true }
+  expect(decodeRow(encodeRow({ ...record, usage: usage({ raw }) })).usage.raw).toEqual(kept)
 })
 
 test('an intent is read as it was written', () => {

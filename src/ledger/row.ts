@@ -1,3 +1,4 @@
+import type { JsonValue } from '@bufbuild/protobuf'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { CallContent, CallIntent, CallRecord } from '../core/contract.ts'
 import { usage } from '../model/usage.ts'
@@ -168,8 +169,28 @@ function counted(given: Usage, raw: Usage['raw']): Partial<Usage> {
     const value = given[name as keyof Usage]
     if ((typeof value === 'number' && value !== 0) || value === true) kept[name] = value
   }
-  if (raw !== undefined) kept['raw'] = raw
+  if (raw !== undefined) kept['raw'] = quotesWords(raw) ? countsOf(raw) : raw
   return kept
+}
+
+/** A word of a closed list, such as "TEXT" or "standard", is in one case and short. */
+const ofAList = /^(?:[a-z_]{1,32}|[A-Z_]{1,32})$/
+
+/** Whether any text in it is more than a word of a closed list. Most usages have none, and are kept without a copy. */
+function quotesWords(value: JsonValue): boolean {
+  if (typeof value === 'string') return !ofAList.test(value)
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(quotesWords)
+  for (const name in value) if (quotesWords(value[name] ?? null)) return true
+  return false
+}
+
+/** What a provider counted, without what it says in words: those may be the call's own, which are kept only where an account wants them. */
+function countsOf(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(countsOf)
+  if (typeof value === 'string') return ofAList.test(value) ? value : ''
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, countsOf(member)]))
 }
 
 /** A text of somebody else's, cut. */
