@@ -163,4 +163,9 @@ program
     process.exitCode = await (await import('./cli/tail.ts')).tail(flags, process, stop.signal)
   })
 
-await program.parseAsync()
+await program.parseAsync().catch(async (error: unknown) => {
+  // Node would write down all fields of the error, and what it was quoting.
+  const { loggedError } = await import('./error/index.ts')
+  process.stderr.write(`switchyard: an unexpected error: ${JSON.stringify(loggedError(error), null, 2)}\n`)
+  process.exitCode = 1
+})

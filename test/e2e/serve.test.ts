@@ -301,6 +301,15 @@ describe('the command line', { timeout: 30_000 }, () => {
     })
   })
 
+  test('tells of an error that nobody expects where it was, and not what it quotes', async () => {
+    const failing = 'process.stdout.write = () => { throw Object.assign(new Error("hunter2"), { key: "hunter2" }) }'
+    const preloaded = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(failing)}` }
+    const { code, stderr } = await new Command(['accounts', 'list', '--data-dir', dataDir()], preloaded).ended
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^switchyard: an unexpected error: {\n {2}"type": "Error",\n {2}"stack": "at .*keys\.ts/)
+    expect(stderr).not.toContain('hunter2')
+  })
+
   test('explains itself', async () => {
     expect((await new Command(['--help']).ended).stdout).toContain('serve')
     const { code, stdout } = await new Command(['serve', '--help']).ended
