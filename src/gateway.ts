@@ -120,7 +120,10 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     requireStill: (caller: Principal) => keys.requireStill(caller),
   }
   const traces = await openTracing(env, version)
-  opened.defer(() => traces.close())
+  opened.defer(async () => {
+    // A collector that is gone, or refuses, is no reason not to stop well.
+    await traces.close().catch((err: unknown) => log.warn({ err }, 'the last traces could not be sent'))
+  })
   const core = createCore({
     keys,
     surface: (principal) => ({

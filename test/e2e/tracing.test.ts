@@ -10,14 +10,14 @@ const parent = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${parent}-00f067aa0ba902b7-01`
 
 /** Takes in what is exported, as an OTLP collector would. */
-async function collector(): Promise<{ server: Server; url: string; bodies: Buffer[] }> {
+async function collector(answers = 200): Promise<{ server: Server; url: string; bodies: Buffer[] }> {
   const bodies: Buffer[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       bodies.push(Buffer.concat(chunks))
-      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+      response.writeHead(answers, { 'content-type': 'application/x-protobuf' }).end()
     })
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
@@ -45,6 +45,21 @@ describe('without an endpoint', () => {
 })
 
 describe('with an endpoint', () => {
+  test('that takes nothing, the gateway stops as well as ever, and says so', async () => {
+    const { server, url, bodies } = await collector(401)
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', url)
+    const gateway = await openGateway({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: url } })
+    try {
+      await ask(`${gateway.url}/v1/chat/completions`, { model: 'up/nobody', messages: saying('hi') })
+      await expect(gateway[Symbol.asyncDispose]()).resolves.toBeUndefined()
+      expect(bodies).toHaveLength(1)
+      expect(gateway.log()).toContain('the last traces could not be sent')
+    } finally {
+      server.close()
+      vi.unstubAllEnvs()
+    }
+  })
+
   test('each call is a span of the trace of its client, and each try one below it', async () => {
     const { server, url, bodies } = await collector()
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', url)
