@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
@@ -16,6 +16,9 @@ export const canary = 'canary-5f2c9b1e77aa4d0f'
 
 /** One line of the log. */
 export type LogLine = Readonly<Record<string, unknown>>
+
+/** Where a run that looks for canaries wants what gateways say and keep: see canaries/suites.ts. */
+const record = process.env['SWITCHYARD_RECORD']
 
 /** A gateway that runs in this process, in front of an upstream that fails as it is told. */
 export interface FaultyGateway extends AsyncDisposable {
@@ -73,7 +76,15 @@ export async function openGateway({
   const gateway = await startGateway({
     config: loadConfig({ path, env: {}, flags: { dataDir: dataDir ?? join(folder, 'data') } }),
     env: { UP_API_KEY: canary, ...env },
-    log: pino({ level: 'debug', serializers: errorSerializers }, { write: (line: string) => void lines.push(line) }),
+    log: pino(
+      { level: 'debug', serializers: errorSerializers },
+      {
+        write(line: string) {
+          lines.push(line)
+          if (record !== undefined) appendFileSync(join(record, `log-${process.pid}`), line)
+        },
+      },
+    ),
   })
   const settled = (): LogLine[] => lines.map(parseLine).filter((line) => 'request_id' in line && 'http_status' in line)
   return {
@@ -95,6 +106,8 @@ export async function openGateway({
     async [Symbol.asyncDispose]() {
       await gateway.stop()
       await upstream.close()
+      const kept = dataDir ?? join(folder, 'data')
+      if (record !== undefined) cpSync(kept, join(record, basename(folder)), { recursive: true })
       rmSync(folder, { recursive: true })
     },
   }

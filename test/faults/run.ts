@@ -2,14 +2,22 @@
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../services/postgres.ts'
+import type { Leak } from './canaries/evidence.ts'
+import { runCanaries } from './canaries/run.ts'
+import { searchSuites } from './canaries/suites.ts'
 import { runCycles } from './ledger/cycles.ts'
 
 /*
- * Faults that take long, by hand: node test/faults/run.ts ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]
- * Ends with code 1 when the books do not agree.
+ * Faults that take long, by hand:
+ *
+ * ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]: ends with code 1 when the books do not agree.
+ * canaries [--engine sqlite|postgres|both] [--brief] [--suites]: ends with code 1 when a secret or a prompt was seen where it does not
+ * belong; with --suites the tests end to end and with faults are run as well, and all that comes out of them is searched.
  */
 
-const usage = 'usage: npm run faults -- ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]\n'
+const usage = `usage: npm run faults -- ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]
+       npm run faults -- canaries [--engine sqlite|postgres|both] [--brief] [--suites]
+`
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -44,6 +52,31 @@ async function onEngine(engine: string, cycles: number, outageSeconds: number): 
   }
 }
 
+function tellLeaks(what: string, leaks: readonly Leak[]): boolean {
+  const places = Map.groupBy(leaks, ({ canary, form, what: where }) => `${canary}, ${form}, in ${where}`)
+  for (const [place, [first]] of places) say(`  ${place}: ${first?.around}`)
+  say(`${what}: ${leaks.length} hits`)
+  return leaks.length === 0
+}
+
+async function canariesOn(engine: string, thorough: boolean): Promise<boolean> {
+  const postgres = engine === 'postgres' ? await startPostgres() : undefined
+  try {
+    const { calls, leaks, searched, bytes, seen } = await runCanaries({ postgres, thorough, say })
+    say(`${engine}: ${calls} calls; searched ${JSON.stringify(searched)}, ${bytes} bytes`)
+    say(`seen where they belong: ${[...seen].map(([name, times]) => `${name} ${times}`).join(', ')}`)
+    return tellLeaks(engine, leaks)
+  } finally {
+    await postgres?.end()
+  }
+}
+
+async function canariesOfSuites(): Promise<boolean> {
+  const { canaries, leaks, bytes, ending, code } = await searchSuites()
+  say(`${ending}\nthe tests ended with ${code}; searched ${bytes} bytes for ${canaries.join(', ')}`)
+  return tellLeaks('tests', leaks) && code === 0
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -51,18 +84,25 @@ async function main(): Promise<number> {
       cycles: { type: 'string', default: '20' },
       engine: { type: 'string', default: 'both' },
       outage: { type: 'string', default: '0' },
+      brief: { type: 'boolean', default: false },
+      suites: { type: 'boolean', default: false },
     },
   })
   const cycles = Number(values.cycles)
   const seconds = Number(values.outage)
   const engines = values.engine === 'both' ? ['sqlite', 'postgres'] : [values.engine]
   const sensible = cycles >= 1 && seconds >= 0 && engines.every((name) => name === 'sqlite' || name === 'postgres')
-  if (positionals.join(' ') !== 'ledger' || !sensible) {
+  const what = positionals.join(' ')
+  if ((what !== 'ledger' && what !== 'canaries') || !sensible) {
     process.stderr.write(usage)
     return 2
   }
   let good = true
-  for (const engine of engines) good = (await onEngine(engine, cycles, seconds)) && good
+  for (const engine of engines) {
+    const done = what === 'ledger' ? onEngine(engine, cycles, seconds) : canariesOn(engine, !values.brief)
+    good = (await done) && good
+  }
+  if (what === 'canaries' && values.suites) good = (await canariesOfSuites()) && good
   return good ? 0 : 1
 }
 
