@@ -45,14 +45,17 @@ export async function hunt<Input>(target: Target<Input>, options: HuntOptions): 
   const known = new Set<string>()
   let runs = 0
   for (let seed = options.seed; performance.now() < end; seed++) {
+    const faultIn = (input: Input): Promise<Fault | undefined> => {
+      options.before(seed, input)
+      return faultOf(target, input)
+    }
     const check = async (input: Input): Promise<void> => {
       runs++
-      options.before(seed, input)
-      const fault = await faultOf(target, input)
+      const fault = await faultIn(input)
       if (fault !== undefined && !known.has(fault.kind)) throw fault
     }
     for (let found = true; found && performance.now() < end;) {
-      const finding = await batch(target, seed, check, end)
+      const finding = await batch(target, seed, { check, faultIn }, end)
       found = finding !== undefined
       if (finding === undefined) continue
       findings.push(finding)
@@ -63,10 +66,16 @@ export async function hunt<Input>(target: Target<Input>, options: HuntOptions): 
   return { runs, findings }
 }
 
+interface Checks<Input> {
+  /** Throws what was not found before. */
+  readonly check: (input: Input) => Promise<void>
+  readonly faultIn: (input: Input) => Promise<Fault | undefined>
+}
+
 async function batch<Input>(
   target: Target<Input>,
   seed: number,
-  check: (input: Input) => Promise<void>,
+  { check, faultIn }: Checks<Input>,
   end: number,
 ): Promise<Finding | undefined> {
   const result = await fc.check(fc.asyncProperty(target.inputs, check), {
@@ -77,33 +86,33 @@ async function batch<Input>(
   })
   const [input] = result.counterexample ?? []
   const error = result.errorInstance
-  if (input !== undefined && error instanceof Fault) return findingOf(target, input, error, seed)
+  if (input !== undefined && error instanceof Fault) {
+    const best = await simplestOf(target, input, error, faultIn)
+    return { fault: (await faultIn(best)) ?? error, written: target.write(best), seed }
+  }
   if (result.failed && error !== null) throw error
   const late = await target.after?.()
   return late && { fault: late.fault, written: target.write(late.input), seed }
 }
 
-async function findingOf<Input>(target: Target<Input>, input: Input, fault: Fault, seed: number): Promise<Finding> {
-  const best = await simplest(
-    input,
-    (from) => target.simpler(from),
-    async (candidate) => {
-      const other = await faultOf(target, candidate)
-      return other?.kind === fault.kind
-    },
-  )
-  return { fault: (await faultOf(target, best)) ?? fault, written: target.write(best), seed }
+function simplestOf<Input>(
+  target: Target<Input>,
+  input: Input,
+  { kind }: Fault,
+  faultIn: Checks<Input>['faultIn'],
+): Promise<Input> {
+  const fails = async (candidate: Input): Promise<boolean> => (await faultIn(candidate))?.kind === kind
+  return simplest(input, (from) => target.simpler(from), fails)
 }
 
 /** The promise that an input breaks, if it does. Anything else that is thrown is one too: the check itself never fails. */
 export async function faultOf<Input>(target: Target<Input>, input: Input): Promise<Fault | undefined> {
-  strays.length = 0
   let fault: Fault | undefined
   try {
     await target.check(input)
   } catch (thrown) {
     fault = thrown instanceof Fault ? thrown : thrownFault('uncaught', thrown)
   }
-  const [stray] = strays
+  const [stray] = strays.splice(0)
   return stray === undefined ? fault : thrownFault('uncaught', stray)
 }
