@@ -1,7 +1,8 @@
 import { isMessage } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
-import { started, textDelta } from '../model/events.ts'
+import { started, textDelta, usageEvent } from '../model/events.ts'
+import { usage } from '../model/usage.ts'
 import { completeEvents } from './complete.ts'
 import type { ChatEventInit } from './contract.ts'
 
@@ -65,4 +66,17 @@ test('ends the source when it is left', async () => {
     break
   }
   expect(ended).toBe(true)
+})
+
+test('leaves out what the contract cannot carry of an object of the vendor', async () => {
+  const raw = { deep: [Infinity] }
+  const note = { event: { case: 'annotation' as const, value: { type: 'note', raw } } }
+  const counted = usageEvent(usage({ inputTokens: 1, raw }))
+  const kept = usageEvent(usage({ inputTokens: 1, raw: { tokens: 1 } }))
+  const [batch] = await completed([note, counted, kept])
+  expect(batch?.map(({ event }) => event.value)).toMatchObject([
+    { type: 'note', raw: undefined },
+    { inputTokens: 1, raw: undefined },
+    { inputTokens: 1, raw: { tokens: 1 } },
+  ])
 })

@@ -1,5 +1,7 @@
 import { create } from '@bufbuild/protobuf'
-import { type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import { type Annotation, type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { rawOf } from '../dialects/scalars.ts'
 import type { ChatEventInit } from './contract.ts'
 
 /**
@@ -17,8 +19,14 @@ export async function* completeEvents(
 
 /** One thing a provider yielded, as a batch of complete messages, for callers that step through a source themselves. */
 export function completeBatch(item: ChatEventInit | readonly ChatEventInit[]): readonly ChatEvent[] {
-  if (!isBatch(item)) return [completeEvent(item)]
-  return item.every(isComplete) ? item : item.map(completeEvent)
+  const batch = isBatch(item) ? (item.every(isComplete) ? item : item.map(completeEvent)) : [completeEvent(item)]
+  for (const { event } of batch) if (event.case === 'usage' || event.case === 'annotation') limitRaw(event.value)
+  return batch
+}
+
+/** What the contract cannot carry of a vendor's own object is left out in place. */
+function limitRaw(value: Usage | Annotation): void {
+  if (value.raw !== undefined) value.raw = rawOf(value.raw)
 }
 
 function isBatch(item: ChatEventInit | readonly ChatEventInit[]): item is readonly ChatEventInit[] {
