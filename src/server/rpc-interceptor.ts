@@ -6,6 +6,7 @@ import { asGatewayError, fail, type GatewayError, type Issue } from '../error/in
 import type { Logger } from '../provider/contract.ts'
 import { callOf } from './rpc-call.ts'
 import { shownError } from './rpc-explain.ts'
+import { requireNumbers } from './rpc-numbers.ts'
 import { requireTimes } from './rpc-times.ts'
 
 /**
@@ -48,31 +49,41 @@ async function* withErrors<Item>(
 }
 
 function validated<Request extends UnaryRequest | StreamRequest>(validator: Validator, request: Request): Request {
-  const schema = request.method.input
+  const rules: Rules = {
+    validator,
+    schema: request.method.input,
+    binary: request.header.get('content-type')?.includes('json') !== true,
+  }
   if (!request.stream) {
-    requireValid(validator, schema, request.message)
+    requireValid(rules, request.message)
     return request
   }
-  return { ...request, message: eachValid(validator, schema, request.message) }
+  return { ...request, message: eachValid(rules, request.message) }
+}
+
+interface Rules {
+  readonly validator: Validator
+  readonly schema: DescMessage
+  /** The message came in the form that can hold more than JSON. */
+  readonly binary: boolean
 }
 
 async function* eachValid(
-  validator: Validator,
-  schema: DescMessage,
+  rules: Rules,
   messages: AsyncIterable<MessageShape<DescMessage>>,
 ): AsyncGenerator<MessageShape<DescMessage>, void, void> {
   for await (const message of messages) {
-    requireValid(validator, schema, message)
+    requireValid(rules, message)
     yield message
   }
 }
 
-function requireValid(validator: Validator, schema: DescMessage, message: MessageShape<DescMessage>): void {
+function requireValid({ validator, schema, binary }: Rules, message: MessageShape<DescMessage>): void {
   requireTimes(schema, message)
   const result = validator.validate(schema, message)
-  if (result.kind === 'valid') return
   if (result.kind === 'error') throw fail('internal', 'the request could not be checked', { cause: result.error })
-  throw invalid(result.violations)
+  if (result.kind === 'invalid') throw invalid(result.violations)
+  if (binary) requireNumbers(message)
 }
 
 function invalid(violations: readonly Violation[]): GatewayError {

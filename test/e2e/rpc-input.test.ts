@@ -3,7 +3,9 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { type Edge, startEdge } from './rpc-edge.ts'
 import { script } from './rpc-script.ts'
 
@@ -179,6 +181,20 @@ describe('a binary request', () => {
       'invalid_request',
     ])
   })
+
+  test.each([Infinity, -Infinity, Number.NaN])(
+    'with %s where a tool is described is an invalid argument',
+    async (x) => {
+      const parts = [{ kind: { case: 'text' as const, value: { text: 'you' } } }]
+      const tool = { case: 'function' as const, value: { name: 'f', parameters: { properties: [{ x }] } } }
+      const message = { model: 'hello', messages: [{ role: Role.USER, parts }], tools: [{ kind: tool }] }
+      const bytes = toBinary(ChatRequestSchema, create(ChatRequestSchema, message))
+      const answer = await post(chat, bytes, { 'content-type': 'application/proto' })
+      const { message: words } = (await answer.clone().json()) as ErrorBody
+      expect(words).toBe('tools[0].function.parameters.properties[0].x: must be a finite number')
+      expect(await refusal(answer)).toEqual([400, 'invalid_argument', 'invalid_request'])
+    },
+  )
 
   test('that is not compressed as it says is an invalid argument', async () => {
     const answer = await post(chat, good, { 'content-encoding': 'gzip' })
