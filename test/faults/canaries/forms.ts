@@ -31,9 +31,12 @@ export function formsOf(piece: Buffer): ReadonlyMap<string, Buffer> {
     numbers: [',', ', ', ' '].map((between) => bytes.join(between)),
   }
   const forms = new Map([['raw', piece]])
+  // A piece without capitals is its own lower case: it would be found twice.
+  const put = (name: string, form: Buffer): void => {
+    if (![...forms.values()].some((known) => known.equals(form))) forms.set(name, form)
+  }
   for (const [name, spelled] of Object.entries(texts))
-    for (const [at, text] of spelled.entries())
-      forms.set(at === 0 ? name : `${name}.${at}`, Buffer.from(text, 'latin1'))
-  forms.set('utf16', Buffer.from(latin1, 'utf16le'))
+    for (const [at, text] of spelled.entries()) put(at === 0 ? name : `${name}.${at}`, Buffer.from(text, 'latin1'))
+  put('utf16', Buffer.from(latin1, 'utf16le'))
   return forms
 }
