@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { type Annotation, type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { rawOf } from '../dialects/scalars.ts'
+import { fail } from '../error/index.ts'
 import type { ChatEventInit } from './contract.ts'
 
 /**
@@ -17,11 +18,28 @@ export async function* completeEvents(
   }
 }
 
-/** One thing a provider yielded, as a batch of complete messages, for callers that step through a source themselves. */
+/** One thing a provider yielded, as a batch of complete messages, for callers that step through a source themselves. Throws `provider_error`. */
 export function completeBatch(item: ChatEventInit | readonly ChatEventInit[]): readonly ChatEvent[] {
   const batch = isBatch(item) ? (item.every(isComplete) ? item : item.map(completeEvent)) : [completeEvent(item)]
-  for (const { event } of batch) if (event.case === 'usage' || event.case === 'annotation') limitRaw(event.value)
+  for (const { event } of batch) {
+    if (event.case === 'usage' || event.case === 'annotation') limitRaw(event.value)
+    else if (event.case === 'providerPart') requireObject(event.value.json)
+  }
   return batch
+}
+
+/** Throws `provider_error` for a part of a vendor's own that is no JSON object: a dialect could not write it again. */
+function requireObject(json: string): void {
+  if (!isObject(json)) throw fail('provider_error', 'the provider sent a part that is no JSON object')
+}
+
+function isObject(json: string): boolean {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
 }
 
 /** What the contract cannot carry of a vendor's own object is left out in place. */
