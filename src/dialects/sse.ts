@@ -67,7 +67,8 @@ export function typeOfData(json: string): string {
   return typeof type === 'string' && /^[\w.]+$/.test(type) ? type : 'message'
 }
 
-function typeWithin(json: string): unknown {
+/** The type that whoever parses an event's data reads: of one given twice, the last. */
+export function typeWithin(json: string): unknown {
   try {
     return (JSON.parse(json) as { type?: unknown } | null)?.type
   } catch {

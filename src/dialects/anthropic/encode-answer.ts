@@ -3,7 +3,7 @@ import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
-import { typeOfData, writeData } from '../sse.ts'
+import { typeOfData, typeWithin, writeData } from '../sse.ts'
 import { BlockWriter } from './block-writer.ts'
 import { citationOf } from './citations.ts'
 import { callerOf, inputOf, objectOf } from './encode-blocks.ts'
@@ -142,7 +142,7 @@ export class AnswerEncoder implements ChatAnswer {
 
   #handThrough(raw: string): string {
     const type = typeOfData(raw)
-    this.#stopped ||= type === 'message_stop'
+    this.#stopped ||= type === 'message_stop' && typeWithin(raw) === type
     return frame(type, raw)
   }
 
