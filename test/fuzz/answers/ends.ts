@@ -14,7 +14,8 @@ interface Word {
 
 /** Whether an upstream can be said to have ended its answer, judged by no more than the bytes that came. */
 export function saidItsEnd(format: AnswerFormat, answer: Answer, given: Buffer): boolean {
-  const text = given.toString()
+  // A stream of events may begin with a byte order mark, which is no part of its first line.
+  const text = given.toString().replace(/^\uFEFF/, '')
   // A whole answer is complete when it can be read at all.
   const whole = parsed(text)
   if (!isStream(format, answer) && whole !== undefined && !Array.isArray(whole)) return true
