@@ -217,9 +217,15 @@ export class Play {
     const client = new Client(this.#stage.evidence, this.#url)
     const headers = { authorization: `Bearer ${this.#caller}` }
     const body = asks[0]?.body('wild/ends', true, this.#stage.canaries.prompt.text) ?? {}
-    await client.ask('/v1/chat/completions', { body, headers })
+    // A spool that ran full when the store was lost refuses calls until its rows have left it.
+    for (let turn = 0; turn < 120; turn++) {
+      const { status } = await client.ask('/v1/chat/completions', { body, headers })
+      if (status !== 503) break
+      await setTimeout(500)
+    }
     this.#stage.collector.fail()
-    const ended = await this.#gateway?.ended
+    const late = setTimeout(30_000, undefined, { ref: false })
+    const ended = await Promise.race([this.#gateway?.ended, late])
     if (ended?.code !== 1) throw new Error(`it did not crash, but ended with ${ended?.code}`)
     await this.#serve()
   }
