@@ -4,7 +4,7 @@ import { fail, GatewayError } from '../error/index.ts'
 
 /** One request to an upstream. */
 export interface UpstreamRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Absolute. Its origin must be one the operator configured, unless `sendGuarded` is used. */
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
