@@ -58,6 +58,13 @@ describe('what is read', () => {
       log: { level: 'info' },
       store: { keys_without_store: 300_000 },
       ledger: { enabled: true, max_spool_bytes: 1_073_741_824, retention_days: 90, content_days: 30 },
+      media: {
+        store: 'folder',
+        inline_limit_bytes: 1024 * 1024,
+        url_seconds: 3600,
+        max_file_bytes: 512 * 1024 * 1024,
+        file_days: 30,
+      },
       secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })
   })

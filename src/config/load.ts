@@ -67,18 +67,28 @@ function withoutEmptySections(data: unknown): unknown {
 }
 
 function withAbsolutePaths(config: Config, folder: string, dataFolder: string): Config {
-  const { server, plugins, providers, secrets } = config
+  const { server, plugins, providers, secrets, media } = config
   const tls = server.tls && { cert: resolve(folder, server.tls.cert), key: resolve(folder, server.tls.key) }
   return {
     ...config,
     server: { ...server, tls },
     data_dir: resolve(dataFolder, config.data_dir),
     plugins: plugins.map((plugin) => (isPath(plugin) ? resolve(folder, plugin) : plugin)),
-    providers: providers.map((provider) =>
-      provider.key_file === undefined ? provider : { ...provider, key_file: resolve(folder, provider.key_file) },
-    ),
+    providers: providers.map((provider) => withAbsoluteFile(provider, folder)),
+    media: {
+      ...media,
+      folder: media.folder && resolve(folder, media.folder),
+      s3: media.s3 && withAbsoluteFile(media.s3, folder),
+    },
     secrets: { ...secrets, allowed_files: secrets.allowed_files.map((path) => resolve(folder, path)) },
   }
+}
+
+function withAbsoluteFile<Section extends { readonly key_file?: string | undefined }>(
+  section: Section,
+  folder: string,
+): Section {
+  return section.key_file === undefined ? section : { ...section, key_file: resolve(folder, section.key_file) }
 }
 
 /** What is not a path is the name of a package. */

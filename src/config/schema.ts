@@ -5,6 +5,7 @@ import { isBaseUrl, providerName } from '../registry/spec.ts'
 import { isAllowedVariable } from '../registry/variables.ts'
 import { aliasesSchema } from './aliases.ts'
 import { duration } from './duration.ts'
+import { mediaSchema } from './media.ts'
 import { section, text, wholeNumber } from './section.ts'
 
 /** Reports every value of `of` that an earlier entry of a list has too. */
@@ -245,6 +246,9 @@ export const configSchema = section({
   ledger: ledgerSchema
     .prefault({})
     .describe('The request log: a row for every call, written down before its client sees the end of it.'),
+  media: mediaSchema
+    .prefault({})
+    .describe('Files: what is uploaded, what batches read and write, and media that are served by URL.'),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {
