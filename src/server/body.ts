@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import { constants, type ServerHttp2Stream } from 'node:http2'
 import {
   type BrotliDecompress,
   createBrotliDecompress,
@@ -10,16 +9,7 @@ import {
 } from 'node:zlib'
 import { fail, type GatewayError } from '../error/index.ts'
 import type { NodeRequest } from './guard.ts'
-
-/** How much of a body is taken, and how long the client may pause in sending it. */
-export interface BodyLimits {
-  /** Bytes of the body, as sent and as decompressed. */
-  readonly bytes: number
-  /** Milliseconds between two pieces of the body, and before the first. */
-  readonly idleMs: number
-}
-
-const answerPollMs = 20
+import { type BodyLimits, Intake, type Receiver } from './intake.ts'
 
 /**
  * Reads a whole body, decompressing gzip, deflate and br. A body that came in one piece is given as it came, uncopied.
@@ -39,18 +29,17 @@ export function decodeUtf8(bytes: Buffer): string {
   return bytes.toString('utf8')
 }
 
-class BodyReader {
+class BodyReader implements Receiver {
   readonly #request: NodeRequest
   readonly #limits: BodyLimits
+  readonly #intake: Intake
   readonly #resolve: (body: Buffer) => void
   readonly #reject: (error: GatewayError) => void
   #chunks: Buffer[] = []
   #size = 0
-  #timer: NodeJS.Timeout | undefined
+  /** Bytes as sent, where they are compressed. */
+  #received = 0
   #decoder: Decoder | undefined
-  /** The last byte is here. */
-  #arrived = false
-  #settled = false
 
   constructor(
     request: NodeRequest,
@@ -60,129 +49,63 @@ class BodyReader {
   ) {
     this.#request = request
     this.#limits = limits
+    this.#intake = new Intake(request, limits, this)
     this.#resolve = resolve
     this.#reject = reject
   }
 
   start(): void {
-    const { 'content-length': declared, 'content-encoding': coding } = this.#request.headers
-    if (isGone(this.#request)) return this.#lose()
-    if (declared !== undefined && Number(declared) > this.#limits.bytes) return this.#refuse(this.#tooLarge())
-    if (coding === undefined || coding === '' || coding === 'identity') return this.#read()
-    const decoder = createDecoder(coding)
-    if (decoder === undefined) return this.#refuse(unknownCoding())
-    this.#decode(decoder)
+    if (!this.#intake.check()) return
+    const coding = this.#request.headers['content-encoding']
+    if (coding !== undefined && coding !== '' && coding !== 'identity') {
+      const decoder = createDecoder(coding)
+      if (decoder === undefined) return this.#intake.refuse(unknownCoding())
+      this.#decode(decoder)
+    }
+    this.#intake.begin()
   }
 
-  #read(): void {
-    this.#listen(
-      (chunk) => this.#collect(chunk),
-      () => this.#finish(),
-    )
+  take(chunk: Buffer): void {
+    if (this.#decoder === undefined) return this.#collect(chunk)
+    this.#received += chunk.length
+    if (this.#received > this.#limits.bytes) this.#intake.refuse(this.#intake.tooLarge())
+    else this.#decoder.write(chunk)
+  }
+
+  end(): void {
+    if (this.#decoder === undefined || this.#received === 0) this.#finish()
+    else this.#decoder.end()
+  }
+
+  /** Lets go of what was read: the request lives on, for as long as its answer. */
+  fail(error: GatewayError): void {
+    this.#decoder?.destroy()
+    this.#chunks = []
+    this.#reject(error)
   }
 
   #decode(decoder: Decoder): void {
-    let received = 0
     this.#decoder = decoder
     decoder.on('data', (chunk: Buffer) => this.#collect(chunk))
     // A decoder ignores what follows the compressed data, which must not be lost in silence.
-    decoder.on('end', () => (decoder.bytesWritten === received ? this.#finish() : this.#refuse(damaged())))
-    decoder.on('error', (cause) => this.#refuse(damaged(cause)))
-    this.#listen(
-      (chunk) => {
-        received += chunk.length
-        if (received > this.#limits.bytes) this.#refuse(this.#tooLarge())
-        else decoder.write(chunk)
-      },
-      () => (received === 0 ? this.#finish() : decoder.end()),
-    )
-  }
-
-  #listen(take: (chunk: Buffer) => void, end: () => void): void {
-    const request = this.#request
-    const timer = setTimeout(() => this.#refuse(this.#tooSlow()), this.#limits.idleMs)
-    this.#timer = timer
-    request.on('data', (chunk: Buffer) => {
-      if (this.#settled) return
-      timer.refresh()
-      take(chunk)
-    })
-    request.on('end', () => {
-      if (this.#settled) return
-      if (isCut(request)) return this.#lose()
-      clearTimeout(timer)
-      this.#arrived = true
-      end()
-    })
-    request.on('close', () => this.#arrived || this.#lose())
+    decoder.on('end', () => (decoder.bytesWritten === this.#received ? this.#finish() : this.#intake.refuse(damaged())))
+    decoder.on('error', (cause) => this.#intake.refuse(damaged(cause)))
   }
 
   #collect(chunk: Buffer): void {
-    if (this.#settled) return
+    if (!this.#intake.open) return
     this.#size += chunk.length
-    if (this.#size > this.#limits.bytes) this.#refuse(this.#tooLarge())
+    if (this.#size > this.#limits.bytes) this.#intake.refuse(this.#intake.tooLarge())
     else this.#chunks.push(chunk)
   }
 
   #finish(): void {
+    if (!this.#intake.finish()) return
     const [only, second] = this.#chunks
-    const body = only !== undefined && second === undefined ? only : Buffer.concat(this.#chunks, this.#size)
-    if (this.#settle()) this.#resolve(body)
-  }
-
-  /** The client left, or the request was read before. */
-  #lose(): void {
-    if (this.#settle()) this.#reject(fail('client_closed', 'the client left before its request was complete'))
-  }
-
-  #refuse(error: GatewayError): void {
-    if (!this.#settle()) return
-    leaveRest(this.#request)
-    this.#reject(error)
-  }
-
-  /** True the first time. Lets go of what was read: the request lives on, for as long as its answer. */
-  #settle(): boolean {
-    if (this.#settled) return false
-    this.#settled = true
-    clearTimeout(this.#timer)
+    this.#resolve(only !== undefined && second === undefined ? only : Buffer.concat(this.#chunks, this.#size))
     this.#decoder?.destroy()
     this.#chunks = []
-    return true
   }
-
-  #tooLarge(): GatewayError {
-    return fail('payload_too_large', `the body is larger than ${this.#limits.bytes} bytes`)
-  }
-
-  #tooSlow(): GatewayError {
-    const message = `the body paused for more than ${this.#limits.idleMs} ms`
-    return fail('request_timeout', message, { timer: 'request_body' })
-  }
-}
-
-/** Stops reading. Over HTTP/1 the port sees the pause and closes the connection after the answer. */
-function leaveRest(request: NodeRequest): void {
-  request.pause()
-  if (!('stream' in request)) return
-  const { stream } = request
-  stream.once('finish', () => setImmediate(resetAfterAnswer, stream))
-}
-
-/** Resets the stream once the last frame of the answer, which may be its trailers, is out: a reset overtakes it. */
-function resetAfterAnswer(stream: ServerHttp2Stream): void {
-  if (stream.destroyed) return
-  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
-  else setTimeout(resetAfterAnswer, answerPollMs, stream)
-}
-
-function isGone(request: NodeRequest): boolean {
-  return request.readableEnded || ('stream' in request ? request.stream.destroyed : request.destroyed)
-}
-
-/** HTTP/2 reports the end of the body also when the stream was reset before it. */
-function isCut(request: NodeRequest): boolean {
-  return 'stream' in request && request.stream.aborted
 }
 
 type Decoder = Gunzip | Inflate | BrotliDecompress
