@@ -1,6 +1,8 @@
+import type { BatchStore } from './batches-contract.ts'
 import type { LedgerStore } from './ledger-contract.ts'
 import type { AccountScope, Page, PageRequest } from './scope.ts'
 
+export * from './batches-contract.ts'
 export * from './ledger-contract.ts'
 export * from './scope.ts'
 
@@ -159,6 +161,7 @@ export interface Store {
   readonly registry: RegistryStore
   readonly accounts: AccountStore
   readonly ledger: LedgerStore
+  readonly batches: BatchStore
   /** Counts up with every change of registry, accounts and keys, whoever made it. */
   revision(): Promise<bigint>
   /**

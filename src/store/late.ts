@@ -27,6 +27,7 @@ class LateStore implements Store {
   readonly registry: Store['registry']
   readonly accounts: Store['accounts']
   readonly ledger: Store['ledger']
+  readonly batches: Store['batches']
   readonly #options: LateOptions
   readonly #waiting = new Set<(store: Store) => void>()
   #store: Store | undefined
@@ -41,6 +42,7 @@ class LateStore implements Store {
     this.registry = this.#part('registry')
     this.accounts = this.#part('accounts')
     this.ledger = this.#part('ledger')
+    this.batches = this.#part('batches')
   }
 
   /** Tries once, and again later while that fails. */
@@ -99,7 +101,7 @@ class LateStore implements Store {
   }
 
   /** A part of the store, each of whose methods is asked of the real one, once that is there. */
-  #part<Name extends 'registry' | 'accounts' | 'ledger'>(name: Name): Store[Name] {
+  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches'>(name: Name): Store[Name] {
     const asked =
       (_target: object, method: string | symbol) =>
       async (...given: unknown[]) => {

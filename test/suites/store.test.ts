@@ -9,6 +9,7 @@ import { openStore } from '../../src/store/open.ts'
 import { type Postgres, startPostgres } from '../services/postgres.ts'
 import { accountsSuite } from './store/accounts.ts'
 import { backupSuite } from './store/backup.ts'
+import { batchesSuite } from './store/batches.ts'
 import type { Bed } from './store/bed.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
@@ -78,6 +79,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   accountsSuite(bed)
   ledgerSuite(bed)
   usageSuite(bed)
+  batchesSuite(bed)
   poisonSuite(bed)
   backupSuite(bed)
 })

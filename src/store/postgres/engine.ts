@@ -14,6 +14,7 @@ export class PostgresEngine implements SqlEngine {
   readonly name = 'postgres'
   readonly writer: Kysely<Tables>
   readonly reader: Kysely<Tables>
+  readonly keepRows = { waiting: sql`for update`, skipping: sql`for update skip locked` }
   readonly #reports: Kysely<Tables>
   readonly #partitions: Partitions
   readonly #types = new Map<string, ReadonlyMap<string, string>>()

@@ -3,7 +3,7 @@ import type { ContentRow, RequestRow } from '../contract.ts'
 import { type Charge, chargeAccounts } from './charges.ts'
 import type { Sql, SqlEngine, Writing } from './engine.ts'
 import { transact } from './faults.ts'
-import { type RequestRecord, writeContent, writeRequest } from './request-row.ts'
+import { type RequestRecord, startOf, writeContent, writeRequest } from './request-row.ts'
 import { addendOf, addToSums } from './sums.ts'
 
 /** How far apart two rows of one id are looked for: nothing lasts longer than a day between intent and settlement. */
@@ -18,19 +18,38 @@ export async function append(
   rows: readonly RequestRow[],
   content: readonly ContentRow[],
 ): Promise<void> {
-  const records = [...new Map(rows.map((row) => [row.id, writeRequest(row)])).values()]
-  const starts = records.map(({ started }) => started)
-  const write = async (writing: Writing): Promise<void> => {
+  await transactLedger(engine, rows, (writing) => appendIn(engine, writing, rows, content))
+}
+
+/** Runs a transaction that may take in these rows, when it is its turn. */
+export async function transactLedger<Result>(
+  engine: SqlEngine,
+  rows: readonly RequestRow[],
+  write: (writing: Writing) => Promise<Result>,
+): Promise<Result> {
+  const starts = rows.map(startOf)
+  const inTurn = async (writing: Writing): Promise<Result> => {
     await engine.lockLedger(writing)
-    const taken = await insertNew(engine, writing, records)
-    const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
-    const unknown = content.filter(({ id }) => !known.has(id)).map(writeContent)
-    await engine.insertAll(writing, 'request_content', unknown, sql`on conflict do nothing`)
-    const fresh = records.filter(({ id }) => taken.has(id))
-    await addToSums(engine, writing, fresh.map(addendOf))
-    await chargeAccounts(engine, writing, fresh.map(chargeOf))
+    return await write(writing)
   }
-  await transact(engine, write, (again) => engine.prepareFor(starts, again))
+  return await transact(engine, inTurn, (again) => engine.prepareFor(starts, again))
+}
+
+/** Takes in rows as a part of such a transaction. */
+export async function appendIn(
+  engine: SqlEngine,
+  writing: Writing,
+  rows: readonly RequestRow[],
+  content: readonly ContentRow[],
+): Promise<void> {
+  const records = [...new Map(rows.map((row) => [row.id, writeRequest(row)])).values()]
+  const taken = await insertNew(engine, writing, records)
+  const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
+  const unknown = content.filter(({ id }) => !known.has(id)).map(writeContent)
+  await engine.insertAll(writing, 'request_content', unknown, sql`on conflict do nothing`)
+  const fresh = records.filter(({ id }) => taken.has(id))
+  await addToSums(engine, writing, fresh.map(addendOf))
+  await chargeAccounts(engine, writing, fresh.map(chargeOf))
 }
 
 /** Inserts the rows that are not there yet, and gives their ids. */

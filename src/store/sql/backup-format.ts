@@ -24,6 +24,8 @@ export const backupTables = {
   usage_day: ['start', 'combination'],
   histogram_hour: ['start', 'metric', 'block', 'combination'],
   histogram_day: ['start', 'metric', 'block', 'combination'],
+  batch: ['id'],
+  batch_line: ['batch_id', 'line'],
 } as const satisfies Record<Exclude<keyof Tables, 'migration'>, readonly string[]>
 
 /** Its tables. */

@@ -108,9 +108,42 @@ function sums(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function batches(engine: SqlEngine['name']): readonly string[] {
+  const { whole, real, text, table } = words[engine]
+  const counted = usageFields.map(([, column]) => `${column} ${isSeconds(column) ? real : whole} not null default 0`)
+  return [
+    `create table batch (
+      id ${text} primary key, account_id ${text} not null, key_id ${text} not null, dialect ${text} not null,
+      input ${text} not null, endpoint ${text} not null, completion_window ${text} not null, metadata ${text} not null,
+      output_prefix ${text} not null, status ${text} not null, heading ${text} not null default '',
+      total ${whole} not null default 0, completed ${whole} not null default 0, failed ${whole} not null default 0,
+      ${counted.join(', ')}, estimated_requests ${whole} not null default 0,
+      output_file_id ${text} not null default '', error_file_id ${text} not null default '',
+      created ${whole} not null, expires ${whole} not null,
+      began ${whole}, finalizing ${whole}, cancelling ${whole}, finished ${whole},
+      problem_code ${text} not null default '', problem_message ${text} not null default '',
+      owner ${text} not null default '', lease_until ${whole} not null default 0, fence ${whole} not null default 0,
+      turn ${whole} not null default 0)${table}`,
+    `create index batch_created on batch (created, id)`,
+    `create index batch_account on batch (account_id, created, id)`,
+    `create index batch_open on batch (status) where finished is null`,
+    `create table batch_line (
+      batch_id ${text} not null references batch (id), line ${whole} not null, custom_id ${text} not null,
+      method ${text} not null, url ${text} not null, body ${text} not null, state ${text} not null,
+      owner ${text} not null default '', lease_until ${whole} not null default 0, fence ${whole} not null default 0,
+      due ${whole} not null default 0, tries ${whole} not null default 0,
+      http_status ${whole}, request_id ${text} not null default '', answer ${text},
+      problem_code ${text} not null default '', problem_message ${text} not null default '',
+      usage ${text} not null default '{}', primary key (batch_id, line))${table}`,
+    `create index batch_line_pending on batch_line (batch_id, line) where state = 'pending'`,
+    `create index batch_line_running on batch_line (batch_id, lease_until) where state = 'running'`,
+  ]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
   { name: '002-ledger', statements: ledger },
   { name: '003-sums', statements: sums },
+  { name: '004-batches', statements: batches },
 ]

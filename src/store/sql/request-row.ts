@@ -47,7 +47,7 @@ export function writeRequest(row: RequestRow): RequestRecord {
     ...writeUsageFields(row.usage),
     cost_nano_usd: row.costNanoUsd === undefined ? null : String(row.costNanoUsd),
     price_version: text(row.priceVersion),
-    started: Math.min(whole(row.started), lastTime),
+    started: startOf(row),
     time_to_first_event: row.timeToFirstEvent === undefined ? null : amount(row.timeToFirstEvent),
     duration: amount(row.duration),
     duration_bucket: bucketOf(row.duration),
@@ -57,6 +57,11 @@ export function writeRequest(row: RequestRow): RequestRecord {
     request_bytes: whole(row.requestBytes),
     response_bytes: whole(row.responseBytes),
   }
+}
+
+/** When a call started, as it is kept. */
+export function startOf({ started }: Pick<RequestRow, 'started'>): number {
+  return Math.min(whole(started), lastTime)
 }
 
 function text(value: string): string {

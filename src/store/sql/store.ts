@@ -1,5 +1,6 @@
 import type { Store } from '../contract.ts'
 import { sqlAccounts } from './accounts.ts'
+import { sqlBatches } from './batches.ts'
 import { writeBackup } from './backup.ts'
 import type { SkippedRow, Sql, SqlEngine } from './engine.ts'
 import { storeError, translated } from './faults.ts'
@@ -40,6 +41,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     registry: sqlRegistry(store),
     accounts: sqlAccounts(store),
     ledger: sqlLedger(store),
+    batches: sqlBatches(store),
     revision,
     watch(changed, failed) {
       const stop = watchRevision({ ...watching, revision, from, changed, failed })

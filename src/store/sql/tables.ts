@@ -138,6 +138,65 @@ export type HistogramTable = {
   combination: Whole
 } & Readonly<Record<`c${number}`, ColumnType<bigint | number, number, number>>>
 
+/** A batch, with the sums of what its lines consumed. */
+export type BatchTable = {
+  id: string
+  account_id: string
+  key_id: string
+  dialect: string
+  input: string
+  endpoint: string
+  completion_window: string
+  metadata: string
+  output_prefix: string
+  status: string
+  /** What it will be when it is finished; empty until it is known. */
+  heading: string
+  total: Whole
+  completed: Whole
+  failed: Whole
+  estimated_requests: Whole
+  output_file_id: string
+  error_file_id: string
+  created: Whole
+  expires: Whole
+  began: WholeOrNull
+  finalizing: WholeOrNull
+  cancelling: WholeOrNull
+  finished: WholeOrNull
+  problem_code: string
+  problem_message: string
+  /** Who has it on lease, until when, and by which claim. */
+  owner: string
+  lease_until: Whole
+  fence: Whole
+  /** When lines of it were last taken. */
+  turn: Whole
+} & { [Column in Exclude<UsageColumn, SecondsColumn>]: Whole } & { [Column in SecondsColumn]: number }
+
+/** A line of a batch. */
+export interface BatchLineTable {
+  batch_id: string
+  line: Whole
+  custom_id: string
+  method: string
+  url: string
+  body: string
+  state: string
+  owner: string
+  lease_until: Whole
+  fence: Whole
+  /** Not to be taken before. */
+  due: Whole
+  tries: Whole
+  http_status: WholeOrNull
+  request_id: string
+  answer: string | null
+  problem_code: string
+  problem_message: string
+  usage: string
+}
+
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
   number: Whole
@@ -165,6 +224,8 @@ export interface Tables {
   usage_day: UsageSumTable
   histogram_hour: HistogramTable
   histogram_day: HistogramTable
+  batch: BatchTable
+  batch_line: BatchLineTable
   revision: RevisionTable
   migration: MigrationTable
 }

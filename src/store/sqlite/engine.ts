@@ -12,6 +12,8 @@ export class SqliteEngine implements SqlEngine {
   readonly name = 'sqlite'
   readonly writer: Kysely<Tables>
   readonly reader: Kysely<Tables>
+  /** A transaction of the writing thread is alone with the file from its beginning. */
+  readonly keepRows = { waiting: sql``, skipping: sql`` }
 
   constructor(path: string) {
     this.writer = new Kysely({ dialect: new WorkerDialect({ path, readOnly: false, busyMs }) })

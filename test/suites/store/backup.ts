@@ -7,12 +7,15 @@ import { UsageDimension } from '../../../src/gen/switchyard/v1/usage_pb.ts'
 import type { Store } from '../../../src/store/contract.ts'
 import { migrateStore, restoreStore } from '../../../src/store/upkeep.ts'
 import { type Bed, reasonOf } from './bed.ts'
+import { newBatch } from './batches.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
 
 const day = 86_400_000
 
+const copied = newBatch()
+
 /** Everything that a store tells. */
-async function allOf({ registry, accounts, ledger }: Store) {
+async function allOf({ registry, accounts, ledger, batches }: Store) {
   const { DAY, ACCOUNT, STATUS } = UsageDimension
   return {
     providers: await registry.providers(),
@@ -24,11 +27,13 @@ async function allOf({ registry, accounts, ledger }: Store) {
     requests: await ledger.requests({}, 'all', { limit: 5000 }),
     followed: (await ledger.follow('0', {}, 'all', 5000)).rows,
     usage: await ledger.usage({}, [DAY, ACCOUNT, STATUS], 'all'),
+    batches: await batches.batches(undefined, 'all', { limit: 100 }),
+    lines: await batches.lines(copied.id, 0, 100),
   }
 }
 
 async function fill(store: Store): Promise<void> {
-  const { registry, accounts, ledger } = store
+  const { registry, accounts, ledger, batches } = store
   await registry.createProvider(providerRow())
   await registry.sawModels('north', [{ model: 'm1', facts: '{"ü":"\\"\\\\"}' }], 10)
   await registry.setAlias({ name: 'fast', targets: [{ provider: 'p', model: '', order: 0, weight: 1 }], updated: 5 })
@@ -48,6 +53,11 @@ async function fill(store: Store): Promise<void> {
   await ledger.append([dear], [{ id: dear.id, accountId: 'acme', request: '{}', response: '"ö"', expires: now + day }])
   for (let from = 0; from < rows.length; from += 500) await ledger.append(rows.slice(from, from + 500), [])
   await ledger.retain(now - 35 * day, now)
+  await batches.create(copied)
+  const job = await batches.claimJob('one', now, day)
+  const line = { line: 1, customId: '"ü"', method: 'POST', url: '/v1', body: '{"\\n":"\\u0000"}' }
+  const bad = { ...line, line: 2, problem: { code: 'bad', message: "it's bad" } }
+  await batches.addLines(copied.id, job?.fence ?? -1, [line, bad])
 }
 
 /** Copies of a store, and stores of copies. */

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { StoreOptions } from '../../../src/store/open.ts'
 import { type Bed, reasonOf } from './bed.ts'
+import { newBatch } from './batches.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
 
 const secret = 'hunter2'
@@ -20,6 +21,8 @@ const spoiling = [
   `update api_key set permissions = '{}' where id = 'worse'`,
   `update request set attempts = '${secret}' where id = 'bad'`,
   `update request set status = '' where id = 'worse'`,
+  `update batch set metadata = '${secret}' where id = 'bad'`,
+  `update batch_line set usage = '[${secret}]' where line = 1`,
 ]
 
 /** One bad row harms only itself. */
@@ -27,7 +30,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
   test('a row that cannot be read is left out and told, without what is in it, and all others serve', async () => {
     const location = await newLocation()
     const skipped = vi.fn<NonNullable<StoreOptions['skipped']>>()
-    const { registry, accounts, ledger } = await open(location, { skipped })
+    const { registry, accounts, ledger, batches } = await open(location, { skipped })
     for (const id of ['blank', 'broken', 'list', 'secret', 'large', 'late', 'good'])
       await registry.createProvider(providerRow({ id, name: id }))
     await registry.sawModels(
@@ -46,6 +49,13 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
     const now = Date.now()
     const rows = ['bad', 'worse', 'good'].map((id, index) => requestRow({ id, started: now - index, costNanoUsd: 1n }))
     await ledger.append(rows, [])
+    for (const id of ['good', 'bad']) await batches.create(newBatch({ id }))
+    const job = await batches.claimJob('one', now, 1)
+    const line = { customId: '', method: 'POST', url: '', body: '' }
+    await batches.addLines('good', job?.fence ?? -1, [
+      { ...line, line: 1 },
+      { ...line, line: 2 },
+    ])
     for (const statement of spoiling) await execute(location, statement)
 
     expect((await registry.providers()).map(({ id }) => id)).toEqual(['good'])
@@ -54,6 +64,8 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
     expect((await accounts.allAccounts()).map(({ id }) => id)).toEqual(['default', 'good'])
     expect((await accounts.usableKeys(1)).map(({ id }) => id)).toEqual(['good'])
     expect((await accounts.keys('all', { limit: 10 })).rows.map(({ id }) => id)).toEqual(['good'])
+    expect((await batches.batches(undefined, 'all', { limit: 10 })).rows.map(({ id }) => id)).toEqual(['good'])
+    expect((await batches.lines('good', 0, 10)).map((one) => one.line)).toEqual([2])
     // Pages are shorter, and go on behind the bad row.
     const first = await ledger.requests({}, 'all', { limit: 2 })
     expect(first.rows).toEqual([])
@@ -76,6 +88,8 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
         'api_key worse',
         'request bad',
         'request worse',
+        'batch bad',
+        'batch_line good 1',
       ]),
     )
     expect(JSON.stringify(told)).not.toContain(secret)
