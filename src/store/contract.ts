@@ -1,8 +1,10 @@
 import type { BatchStore } from './batches-contract.ts'
+import type { FileStore } from './files-contract.ts'
 import type { LedgerStore } from './ledger-contract.ts'
 import type { AccountScope, Page, PageRequest } from './scope.ts'
 
 export * from './batches-contract.ts'
+export * from './files-contract.ts'
 export * from './ledger-contract.ts'
 export * from './scope.ts'
 
@@ -162,6 +164,7 @@ export interface Store {
   readonly accounts: AccountStore
   readonly ledger: LedgerStore
   readonly batches: BatchStore
+  readonly files: FileStore
   /** Counts up with every change of registry, accounts and keys, whoever made it. */
   revision(): Promise<bigint>
   /**

@@ -28,6 +28,7 @@ class LateStore implements Store {
   readonly accounts: Store['accounts']
   readonly ledger: Store['ledger']
   readonly batches: Store['batches']
+  readonly files: Store['files']
   readonly #options: LateOptions
   readonly #waiting = new Set<(store: Store) => void>()
   #store: Store | undefined
@@ -43,6 +44,7 @@ class LateStore implements Store {
     this.accounts = this.#part('accounts')
     this.ledger = this.#part('ledger')
     this.batches = this.#part('batches')
+    this.files = this.#part('files')
   }
 
   /** Tries once, and again later while that fails. */
@@ -101,7 +103,7 @@ class LateStore implements Store {
   }
 
   /** A part of the store, each of whose methods is asked of the real one, once that is there. */
-  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches'>(name: Name): Store[Name] {
+  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches' | 'files'>(name: Name): Store[Name] {
     const asked =
       (_target: object, method: string | symbol) =>
       async (...given: unknown[]) => {

@@ -11,6 +11,7 @@ import { accountsSuite } from './store/accounts.ts'
 import { backupSuite } from './store/backup.ts'
 import { batchesSuite } from './store/batches.ts'
 import type { Bed } from './store/bed.ts'
+import { filesSuite } from './store/files.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
 import { poisonSuite } from './store/poison.ts'
@@ -80,6 +81,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   ledgerSuite(bed)
   usageSuite(bed)
   batchesSuite(bed)
+  filesSuite(bed)
   poisonSuite(bed)
   backupSuite(bed)
 })

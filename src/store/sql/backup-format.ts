@@ -26,6 +26,7 @@ export const backupTables = {
   histogram_day: ['start', 'metric', 'block', 'combination'],
   batch: ['id'],
   batch_line: ['batch_id', 'line'],
+  stored_file: ['id'],
 } as const satisfies Record<Exclude<keyof Tables, 'migration'>, readonly string[]>
 
 /** Its tables. */

@@ -140,10 +140,24 @@ function batches(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function files(engine: SqlEngine['name']): readonly string[] {
+  const { whole, text, table } = words[engine]
+  return [
+    `create table stored_file (
+      id ${text} primary key, account_id ${text} not null, state ${text} not null, name ${text} not null,
+      purpose ${text} not null, media_type ${text} not null, bytes ${whole} not null, created ${whole} not null,
+      expires ${whole}, blob ${text} not null, sha256 ${text} not null)${table}`,
+    `create index stored_file_account on stored_file (account_id, created, id)`,
+    `create index stored_file_expires on stored_file (expires) where expires is not null`,
+    `create index stored_file_unseen on stored_file (created) where state <> 'kept'`,
+  ]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
   { name: '002-ledger', statements: ledger },
   { name: '003-sums', statements: sums },
   { name: '004-batches', statements: batches },
+  { name: '005-files', statements: files },
 ]

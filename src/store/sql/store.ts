@@ -4,6 +4,7 @@ import { sqlBatches } from './batches.ts'
 import { writeBackup } from './backup.ts'
 import type { SkippedRow, Sql, SqlEngine } from './engine.ts'
 import { storeError, translated } from './faults.ts'
+import { sqlFiles } from './files.ts'
 import { sqlLedger } from './ledger.ts'
 import { migrate } from './migrate.ts'
 import { sqlRegistry } from './registry.ts'
@@ -42,6 +43,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     accounts: sqlAccounts(store),
     ledger: sqlLedger(store),
     batches: sqlBatches(store),
+    files: sqlFiles(store),
     revision,
     watch(changed, failed) {
       const stop = watchRevision({ ...watching, revision, from, changed, failed })

@@ -197,6 +197,22 @@ export interface BatchLineTable {
   usage: string
 }
 
+/** A file: what is known of it, and where its bytes are. */
+export interface StoredFileTable {
+  id: string
+  account_id: string
+  /** Begun: its bytes are not there yet. Removed: they may not be gone yet. */
+  state: 'begun' | 'kept' | 'removed'
+  name: string
+  purpose: string
+  media_type: string
+  bytes: Whole
+  created: Whole
+  expires: WholeOrNull
+  blob: string
+  sha256: string
+}
+
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
   number: Whole
@@ -226,6 +242,7 @@ export interface Tables {
   histogram_day: HistogramTable
   batch: BatchTable
   batch_line: BatchLineTable
+  stored_file: StoredFileTable
   revision: RevisionTable
   migration: MigrationTable
 }

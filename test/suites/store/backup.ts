@@ -8,6 +8,7 @@ import type { Store } from '../../../src/store/contract.ts'
 import { migrateStore, restoreStore } from '../../../src/store/upkeep.ts'
 import { type Bed, reasonOf } from './bed.ts'
 import { newBatch } from './batches.ts'
+import { keepFile } from './files.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
 
 const day = 86_400_000
@@ -15,7 +16,7 @@ const day = 86_400_000
 const copied = newBatch()
 
 /** Everything that a store tells. */
-async function allOf({ registry, accounts, ledger, batches }: Store) {
+async function allOf({ registry, accounts, ledger, batches, files }: Store) {
   const { DAY, ACCOUNT, STATUS } = UsageDimension
   return {
     providers: await registry.providers(),
@@ -26,6 +27,8 @@ async function allOf({ registry, accounts, ledger, batches }: Store) {
     charges: await accounts.charges('all'),
     requests: await ledger.requests({}, 'all', { limit: 5000 }),
     followed: (await ledger.follow('0', {}, 'all', 5000)).rows,
+    files: await files.files({}, 'all', { limit: 100 }, 0),
+    leftovers: await files.leftovers(0, 1, 100),
     usage: await ledger.usage({}, [DAY, ACCOUNT, STATUS], 'all'),
     batches: await batches.batches(undefined, 'all', { limit: 100 }),
     lines: await batches.lines(copied.id, 0, 100),
@@ -33,12 +36,15 @@ async function allOf({ registry, accounts, ledger, batches }: Store) {
 }
 
 async function fill(store: Store): Promise<void> {
-  const { registry, accounts, ledger, batches } = store
+  const { registry, accounts, ledger, batches, files } = store
   await registry.createProvider(providerRow())
   await registry.sawModels('north', [{ model: 'm1', facts: '{"ü":"\\"\\\\"}' }], 10)
   await registry.setAlias({ name: 'fast', targets: [{ provider: 'p', model: '', order: 0, weight: 1 }], updated: 5 })
   await accounts.createAccount({ id: 'acme', name: 'Acme', created: 10, logContent: true })
   await accounts.createKey(keyRow({ accountId: 'acme', expires: 99 }))
+  await keepFile(files, { expires: 7 })
+  await keepFile(files, { id: 'removed' })
+  await files.remove('removed', 'all', 0)
   const now = Date.now()
   // More than are read or written at a time, the oldest taken in last, and one past what a number holds.
   const rows = Array.from({ length: 2300 }, (_, index) =>
@@ -76,6 +82,7 @@ export function backupSuite({ fresh, open, newLocation, otherLocation }: Bed): v
       await store.backup(file)
       const before = await allOf(store)
       expect(before.requests.rows.length).toBeGreaterThan(1900)
+      expect([before.files.rows.length, before.leftovers.length]).toEqual([1, 1])
       // What comes afterwards is not in it.
       await store.ledger.append([requestRow()], [])
       if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).toBe(0o600)

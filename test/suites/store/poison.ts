@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { StoreOptions } from '../../../src/store/open.ts'
 import { type Bed, reasonOf } from './bed.ts'
 import { newBatch } from './batches.ts'
+import { keepFile } from './files.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
 
 const secret = 'hunter2'
@@ -23,6 +24,7 @@ const spoiling = [
   `update request set status = '' where id = 'worse'`,
   `update batch set metadata = '${secret}' where id = 'bad'`,
   `update batch_line set usage = '[${secret}]' where line = 1`,
+  `update stored_file set sha256 = '${secret}' where id = 'bad'`,
 ]
 
 /** One bad row harms only itself. */
@@ -30,7 +32,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
   test('a row that cannot be read is left out and told, without what is in it, and all others serve', async () => {
     const location = await newLocation()
     const skipped = vi.fn<NonNullable<StoreOptions['skipped']>>()
-    const { registry, accounts, ledger, batches } = await open(location, { skipped })
+    const { registry, accounts, ledger, batches, files } = await open(location, { skipped })
     for (const id of ['blank', 'broken', 'list', 'secret', 'large', 'late', 'good'])
       await registry.createProvider(providerRow({ id, name: id }))
     await registry.sawModels(
@@ -56,6 +58,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
       { ...line, line: 1 },
       { ...line, line: 2 },
     ])
+    for (const id of ['bad', 'good']) await keepFile(files, { id })
     for (const statement of spoiling) await execute(location, statement)
 
     expect((await registry.providers()).map(({ id }) => id)).toEqual(['good'])
@@ -74,6 +77,8 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
     expect(followed.rows).toEqual([rows[2]])
     expect((await ledger.follow(followed.position, {}, 'all', 10)).rows).toEqual([])
     expect(await reasonOf(ledger.request('bad', 'all'))).toBe('not_found')
+    expect((await files.files({}, 'all', { limit: 10 }, 0)).rows.map(({ id }) => id)).toEqual(['good'])
+    expect(await reasonOf(files.file('bad', 'all', 0))).toBe('not_found')
     const rated = await ledger.rerate(0, () => ({ costNanoUsd: 3n, priceVersion: 'new' }))
     expect(rated).toEqual({ looked: 1, changed: 1 })
 
@@ -90,6 +95,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
         'request worse',
         'batch bad',
         'batch_line good 1',
+        'stored_file bad',
       ]),
     )
     expect(JSON.stringify(told)).not.toContain(secret)
