@@ -127,6 +127,20 @@ async function seen(call: ChatCall): Promise<{ text: string; reason: Reason | 'o
 const well = { text: 'hello', reason: 'ok', opened: true }
 const failed = (reason: Reason) => ({ text: '', reason, opened: false })
 
+test('a client is told last, of a usage nobody could read, what is recorded', async () => {
+  const unread = usage({ inputUnknown: true, outputUnknown: true, raw: { prompt_tokens: 'many' } })
+  const script = [
+    [started({ id: 'a' }), usageEvent(unread), textDelta('hello')],
+    [finished({ reason: FinishReason.STOP })],
+  ]
+  const { call, records } = rig({ one: new Player(script).chat })
+  const told: unknown[] = []
+  for await (const batch of (await call('any').open()).events)
+    for (const { event } of batch) if (event.case === 'usage') told.push(event.value)
+  expect(told.at(-1)).toBe(records[0]?.usage)
+  expect(records[0]?.usage).toMatchObject({ inputTokens: 1, outputTokens: 2, estimated: true, raw: unread.raw })
+})
+
 describe('fallback', () => {
   test('asks targets in order, each by its own name for the model', async () => {
     const [one, two, three] = [new Player([fail('provider_error', 'x')]), new Player(hello), new Player(hello)]

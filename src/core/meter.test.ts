@@ -138,16 +138,72 @@ describe('what a call consumed', () => {
   })
 
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '7' as unknown as number, null as unknown as number])(
-    'is never %s tokens, for the client neither',
+    'is never %s tokens, for the client neither, but what there is to see',
     (count) => {
-      const told = usage({ ...counts, outputTokens: count, audioSeconds: count })
-      const record = settled([[textDelta('x'), end, usageEvent(told)]])
+      const told = usage({ inputTokens: 100, outputTokens: count, audioInputTokens: count, audioSeconds: count })
+      const record = settled([[textDelta('12345'), end, usageEvent(told)]])
       expect(record.usage).toBe(told)
-      expect(record.usage.inputTokens).toBe(100)
-      expect(record.usage.outputTokens).toBeGreaterThanOrEqual(0)
-      expect(record.usage.outputTokens).toBeLessThanOrEqual(0xffff_ffff)
+      expect(told).toMatchObject({ inputTokens: 100, outputTokens: 2, audioInputTokens: 0, estimated: true })
+      expect(told.audioSeconds).toBe(0)
     },
   )
+
+  test.each([
+    [{ inputUnknown: true }, { inputTokens: 6, outputTokens: 50 }],
+    [
+      { outputUnknown: true, outputTokens: 0 },
+      { inputTokens: 100, outputTokens: 10 },
+    ],
+    [
+      { outputUnknown: true, outputTokens: 1, reasoningTokens: 30 },
+      { inputTokens: 100, outputTokens: 30 },
+    ],
+    [
+      { inputUnknown: true, cacheReadTokens: 7, cacheWrite1hTokens: 2 },
+      { inputTokens: 9, outputTokens: 50 },
+    ],
+  ])('is estimated where the upstream does not know it, and no less than its parts: %j', (fields, spent) => {
+    const told = usage({ outputTokens: 50, ...('inputUnknown' in fields ? {} : { inputTokens: 100 }), ...fields })
+    const record = settled([
+      [started({}), textDelta('x'.repeat(40))],
+      [end, usageEvent(told)],
+    ])
+    expect(record.usage).toBe(told)
+    expect(told).toMatchObject({ ...spent, estimated: true, inputUnknown: false, outputUnknown: false })
+  })
+
+  test.each([
+    [
+      { inputTokens: 0, outputTokens: 0 },
+      { inputTokens: 0, outputTokens: 0 },
+    ],
+    [
+      { inputTokens: -1, outputTokens: -9, audioInputTokens: 4, reasoningTokens: 5 },
+      { inputTokens: 4, outputTokens: 5 },
+    ],
+    [
+      { inputTokens: 0, cacheReadTokens: 8, outputTokens: 0, imageOutputTokens: 3 },
+      { inputTokens: 8, outputTokens: 3 },
+    ],
+  ])('is as told where zero is told, and no less than its parts: %j', (fields, spent) => {
+    const record = settled([[textDelta('x'.repeat(40)), end, usageEvent(usage(fields))]])
+    expect(record.usage).toMatchObject({ ...spent, estimated: false })
+  })
+
+  test('is told again when it was estimated before the end', () => {
+    const notes = new Notes()
+    const meter = new Meter(input(), { recorder: notes })
+    const told = usage({ inputTokens: 100, outputUnknown: true })
+    meter.observe([textDelta('1234'), usageEvent(told)])
+    expect([told.outputTokens, meter.uncounted]).toEqual([1, false])
+    meter.observe([textDelta('5678'), end])
+    expect(meter.uncounted).toBe(true)
+    expect(meter.usage()).toBe(told)
+    meter.observe([usageEvent(meter.usage())])
+    void meter.settle(undefined)
+    expect(notes.records[0]?.usage).toBe(told)
+    expect([told.outputTokens, told.estimated, meter.uncounted]).toEqual([2, true, false])
+  })
 })
 
 describe('a settled call', () => {

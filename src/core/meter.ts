@@ -6,6 +6,7 @@ import { lengthOf } from '../model/length.ts'
 import { estimateTokens, usage } from '../model/usage.ts'
 import { defaultAccountId } from '../store/contract.ts'
 import { contentOf } from './content.ts'
+import { estimate, mend, type Untold } from './consumed.ts'
 import type {
   AttemptRecord,
   AttemptTrace,
@@ -60,6 +61,9 @@ export class Meter {
   #target: Target | undefined
   #modelLabel = 'other'
   #usage: Usage | undefined
+  #untold: Untold = { input: true, output: true }
+  /** How much was written when the usage was told. */
+  #toldAt = 0
   #inputEstimate: number | undefined
   #written = 0
   #received = 0
@@ -146,7 +150,7 @@ export class Meter {
           this.#written += event.value.argumentsJson.length + event.value.name.length
           break
         case 'usage':
-          this.#usage = counted(event.value)
+          this.#take(event.value)
           break
         case 'finished':
           this.#finished.push(reasonWord(event.value.reason))
@@ -172,21 +176,25 @@ export class Meter {
     return this.#finished.length > 0
   }
 
-  /** True when the upstream did not say what the answer consumed. */
+  /** True when the upstream did not say what the answer consumed, or the client was told an estimate and the answer went on. */
   get uncounted(): boolean {
-    return this.#usage === undefined && this.#firstEventAt !== undefined
+    if (this.#firstEventAt === undefined) return false
+    return this.#usage === undefined || (this.#untold.output && this.#written > this.#toldAt)
   }
 
-  /** What the call consumed: as reported, or, after the first event, estimated by the length of what was read and written. */
+  /** What the call consumed: as reported, and, after the first event, estimated by the length of what was read and written where not. */
   usage(): Usage {
-    if (this.#usage !== undefined) return this.#usage
     if (this.#firstEventAt === undefined) return usage({})
-    this.#usage = usage({
-      inputTokens: this.#estimateInput(),
-      outputTokens: estimateTokens(this.#written),
-      estimated: true,
-    })
+    this.#usage ??= usage({})
+    estimate(this.#usage, this.#untold, () => this.#estimateInput(), estimateTokens(this.#written))
     return this.#usage
+  }
+
+  #take(given: Usage): void {
+    this.#untold = mend(given)
+    this.#usage = given
+    this.#toldAt = this.#written
+    this.usage()
   }
 
   /**
@@ -276,23 +284,6 @@ function vendorOf({ provider }: Target): string {
 /** The account of a caller that chose none. */
 export function accountOf({ accounts: [first] }: Principal): string {
   return first ?? defaultAccountId
-}
-
-/**
- * The usage as a provider gave it, miscounts put to zero in place, since it is the object that the client gets too: a negative
- * number would be a refund, and one that is none would keep the call from being recorded.
- */
-function counted(given: Usage): Usage {
-  const { inputTokens, outputTokens, cacheReadTokens, reasoningTokens } = given
-  if (isCount(inputTokens) && isCount(outputTokens) && isCount(cacheReadTokens) && isCount(reasoningTokens))
-    return given
-  const counts = Object.entries(usage({})).filter(([, value]) => typeof value === 'number')
-  const miscounted = counts.filter(([name]) => !isCount(given[name as keyof Usage]))
-  return Object.assign(given, Object.fromEntries(miscounted))
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0 && value <= 0xffff_ffff
 }
 
 const reasonWords = new Map<number, string>(

@@ -11,7 +11,8 @@ import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { ask, chat, contextFor, failureOf, textOf, until } from '../../test/suites/asking.ts'
 import type { GatewayError } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
-import { finished, started, textDelta } from '../model/events.ts'
+import { finished, started, textDelta, usageEvent } from '../model/events.ts'
+import { usage } from '../model/usage.ts'
 import type { CallContext, Provider } from './contract.ts'
 import { remoteProvider } from './remote.ts'
 import { Secret } from './secret.ts'
@@ -159,6 +160,23 @@ describe('a remote provider', () => {
     for await (const batch of chat(remote, ask('m', 'hi'), { streaming: false })) batches.push(batch)
     expect(batches).toMatchObject([[{ event: { case: 'started' } }, { event: { case: 'usage' }, rawResponse: '{}' }]])
     await remote.close?.()
+  })
+
+  test.each([
+    [{}, true],
+    [{ raw: { prompt_tokens: 0 } }, false],
+    [{ outputTokens: 4 }, false],
+    [{ estimated: true }, false],
+  ])('that says %j of what it used leaves both totals unknown: %s', async (spent, isUnknown) => {
+    await using opened = await open({
+      async *chat() {
+        yield [textDelta('hi'), finished({ reason: 1 }), usageEvent(usage(spent))]
+      },
+    })
+    for (const streaming of [true, false]) {
+      const { usage: told } = await collect(chat(opened.remote, ask('m', 'hi'), { streaming }))
+      expect(told).toMatchObject({ inputUnknown: isUnknown, outputUnknown: isUnknown })
+    }
   })
 
   test.each([

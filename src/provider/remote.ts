@@ -1,8 +1,10 @@
+import { toBinary } from '@bufbuild/protobuf'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import { type Usage, UsageSchema } from '#gen/switchyard/v1/usage_pb.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
 import { spell } from '../model/collect.ts'
@@ -67,6 +69,7 @@ async function* stream(
     for await (const event of client.streamChat(request, { ...callOptions(context), signal: call.signal })) {
       begun = true
       if (event.event.case === 'started') hideKey(event.event.value, context)
+      if (event.event.case === 'usage') admitUntold(event.event.value)
       yield event
     }
     call.end()
@@ -102,6 +105,7 @@ async function* whole(
     throw asThrown(thrown, context, false)
   })
   hideKey(response, context)
+  if (response.usage !== undefined) admitUntold(response.usage)
   yield spell(response)
 }
 
@@ -155,6 +159,13 @@ function told(error: GatewayError, { credential }: CallContext): GatewayError {
 
 function hideKey(head: { upstreamRequestId: string }, { credential }: CallContext): void {
   if (head.upstreamRequestId !== '') head.upstreamRequestId = concealId(secretsOf([credential]), head.upstreamRequestId)
+}
+
+/** A usage without anything in it tells nothing: on the wire, what is zero and what was never set are the same. */
+function admitUntold(usage: Usage): void {
+  if (toBinary(UsageSchema, usage).length > 0) return
+  usage.inputUnknown = true
+  usage.outputUnknown = true
 }
 
 /** Whether the other side, or a proxy before it, said what is wrong. A broken connection has no metadata of its own. */
