@@ -325,6 +325,21 @@ test('opaque values of the package are kept with what they seal, and given back 
   expect(other.dropped).toEqual(['messages[0].parts[0].signature'])
 })
 
+test('a total that the package does not tell is unknown, and no less than its parts', async () => {
+  const parts = partsOf({
+    content: [{ type: 'text', text: 'hm' }],
+    finishReason: { unified: 'stop', raw: 'stop' },
+    usage: {
+      inputTokens: { total: 5, noCache: 5, cacheRead: 0, cacheWrite: 0 },
+      outputTokens: { total: undefined, text: undefined, reasoning: 3 },
+    },
+    warnings: [],
+  })
+  const { usage: spent } = await collect(readParts(parts, { vendor: 'v', model: 'm', dropped: [], strict: false }))
+  expect(spent).toMatchObject({ inputTokens: 5, inputUnknown: false })
+  expect(spent).toMatchObject({ outputTokens: 3, reasoningTokens: 3, outputUnknown: true })
+})
+
 describe('what is wrong is told in one line at the start', () => {
   test.each([
     [{ package: '@ai-sdk/not-installed' }, /@ai-sdk\/not-installed is not installed; npm install/],

@@ -12,6 +12,7 @@ import {
   signedText,
   started,
   textDelta,
+  isUntold,
   tokenCount,
   toolCallDelta,
   usage,
@@ -205,8 +206,10 @@ class PartReader {
 
   #finish({ finishReason, usage: spent }: Of<'finish'>): ChatEvent[] {
     const { inputTokens, outputTokens } = spent
-    const input = tokenCount(inputTokens.total)
-    const output = tokenCount(outputTokens.total)
+    const cached = tokenCount(inputTokens.cacheRead) + tokenCount(inputTokens.cacheWrite)
+    const reasoning = tokenCount(outputTokens.reasoning)
+    const input = tokenCount(inputTokens.total) || tokenCount(cached)
+    const output = tokenCount(outputTokens.total) || reasoning
     const cacheReadTokens = tokenCount(inputTokens.cacheRead, input)
     const counted = usageEvent(
       usage({
@@ -214,7 +217,9 @@ class PartReader {
         outputTokens: output,
         cacheReadTokens,
         cacheWrite5mTokens: tokenCount(inputTokens.cacheWrite, input - cacheReadTokens),
-        reasoningTokens: tokenCount(outputTokens.reasoning, output),
+        reasoningTokens: Math.min(reasoning, output),
+        inputUnknown: isUntold(inputTokens.total, cached),
+        outputUnknown: isUntold(outputTokens.total, reasoning),
       }),
     )
     const told = inputTokens.total === undefined && outputTokens.total === undefined ? [] : [counted]

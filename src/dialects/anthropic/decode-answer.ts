@@ -6,7 +6,7 @@ import { isObject, objectsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { BlockReader } from './block-reader.ts'
 import type { WireEvent, WireMessage, WireUsage } from './types.ts'
-import { revise, usageOf } from './usage.ts'
+import { revise, tellsOutput, usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
 /** What a decoder needs to know of the call. */
@@ -31,6 +31,8 @@ export class AnswerDecoder implements ChatDecoder {
   #stopWord: string | undefined
   #stopSequence = ''
   #usage: WireUsage | undefined
+  /** Until a stream tells its output, the number it began with is not what the answer has. */
+  #provisional = false
   #failure: GatewayError | undefined
 
   constructor(facts: AnswerFacts) {
@@ -56,6 +58,7 @@ export class AnswerDecoder implements ChatDecoder {
     if (!Array.isArray(answer.content)) throw fail('provider_error', "the provider's answer is not a message")
     const events: ChatEvent[] = []
     this.#begin(answer, events)
+    this.#provisional = false
     this.#done = true
     events.push(...this.end().events)
     const last = events.at(-1)
@@ -75,7 +78,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   end(): Ending {
-    const counted = this.#usage === undefined ? [] : [usageEvent(usageOf(this.#usage))]
+    const counted = this.#usage === undefined ? [] : [usageEvent(usageOf(this.#usage, this.#provisional))]
     const failure = this.#failure ?? this.#incomplete()
     if (failure !== undefined) return { events: counted, failure }
     this.#done = true
@@ -128,7 +131,7 @@ export class AnswerDecoder implements ChatDecoder {
         return
       case 'message_delta':
         this.#stop(wire.delta ?? {})
-        if (isObject(wire.usage)) this.#usage = revise(this.#usage, wire.usage)
+        if (isObject(wire.usage)) this.#revise(wire.usage)
         return
       case 'message_stop':
         this.#done = true
@@ -161,10 +164,16 @@ export class AnswerDecoder implements ChatDecoder {
       }),
     )
     if (isObject(message.usage)) this.#usage = revise(this.#usage, message.usage)
+    this.#provisional = message.stop_reason == null
     for (const [index, block] of objectsOf(message.content).entries()) {
       events.push(...this.#blocks.open(index, block), ...this.#blocks.close(index))
     }
     this.#stop({ stop_reason: message.stop_reason, stop_sequence: message.stop_sequence })
+  }
+
+  #revise(wire: WireUsage): void {
+    this.#usage = revise(this.#usage, wire)
+    if (tellsOutput(wire)) this.#provisional = false
   }
 
   #stop({ stop_reason: word, stop_sequence: sequence }: Record<string, unknown>): void {

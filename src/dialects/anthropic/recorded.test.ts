@@ -149,7 +149,7 @@ describe('a recorded answer', () => {
     } else expect(encoder.whole(folded(events), served)).toBe(bytes.toString().trim())
   })
 
-  test('that was cut is a failure wherever it is cut', () => {
+  test('that was cut is a failure wherever it is cut, of which nobody told the output', () => {
     for (const { response } of answers) {
       if (response.sse === undefined) continue
       const end = response.sse.indexOf('event: message_delta')
@@ -159,7 +159,9 @@ describe('a recorded answer', () => {
         const sse = sseReader()
         const bytes = new TextEncoder().encode(response.sse.slice(0, Math.floor(end * share)))
         for (const message of [...sse.read(bytes), ...sse.end()]) decoder.event(message)
-        expect(decoder.end().failure?.reason).toMatch(/^provider_(interrupted|error)$/)
+        const { events, failure } = decoder.end()
+        expect(failure?.reason).toMatch(/^provider_(interrupted|error)$/)
+        for (const { event } of events) expect(event).toMatchObject({ case: 'usage', value: { outputUnknown: true } })
       }
     }
   })

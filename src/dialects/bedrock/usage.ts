@@ -1,9 +1,12 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { tokenCount, usage } from '../../model/usage.ts'
+import { isUntold, tokenCount, usage } from '../../model/usage.ts'
 import { objectsOf, rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
-/** Reads a `usage` object of Converse: what was read from and written to the cache is beside `inputTokens`, and added to it. */
+/**
+ * Reads a `usage` object of Converse: what was read from and written to the cache is beside `inputTokens`, and added to it. A total that
+ * is not told is unknown.
+ */
 export function usageOf(wire: WireUsage): Usage {
   const read = tokenCount(wire.cacheReadInputTokens)
   const written = tokenCount(wire.cacheWriteInputTokens)
@@ -19,6 +22,8 @@ export function usageOf(wire: WireUsage): Usage {
     cacheReadTokens,
     cacheWrite5mTokens: cacheWriteTokens - cacheWrite1hTokens,
     cacheWrite1hTokens,
+    inputUnknown: isUntold(wire.inputTokens, read + written),
+    outputUnknown: isUntold(wire.outputTokens),
     raw: rawOf(wire),
   })
 }

@@ -17,6 +17,7 @@ import {
   toolCallDelta,
   usageEvent,
 } from '../../model/events.ts'
+import { latest } from '../../model/usage.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { countOf, isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
@@ -146,7 +147,7 @@ export class AnswerDecoder implements ChatDecoder {
     const first = events.length
     if (!this.#begun) events.push(this.#start(answer))
     const { usageMetadata } = answer
-    if (isObject(usageMetadata) && hasCounts(usageMetadata)) this.#usage = usageOf(usageMetadata)
+    if (isObject(usageMetadata) && hasCounts(usageMetadata)) this.#usage = latest(this.#usage, usageOf(usageMetadata))
     this.#blockWord ||= blockWordOf(answer.promptFeedback?.blockReason)
     for (const candidate of objectsOf(answer.candidates)) this.#readCandidate(candidate, events)
     if (raw === '') return

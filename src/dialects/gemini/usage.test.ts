@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
-import { encodeUsage, usageOf } from './usage.ts'
+import type { WireUsage } from './types.ts'
+import { encodeUsage, hasCounts, usageOf } from './usage.ts'
+
+const known = { inputUnknown: false, outputUnknown: false }
+const unknown = { inputUnknown: true, outputUnknown: true }
 
 const counted = {
   promptTokenCount: 1000,
@@ -63,4 +67,41 @@ test('a part is never more than its whole', () => {
     ],
   })
   expect(usage).toMatchObject({ audioInputTokens: 10, cacheReadAudioTokens: 4, cacheReadImageTokens: 0 })
+})
+
+test.each<[WireUsage, object]>([
+  [
+    { promptTokenCount: null, candidatesTokenCount: 'few' },
+    { ...unknown, inputTokens: 0, outputTokens: 0 },
+  ],
+  [{ promptTokenCount: -3, candidatesTokenCount: -1, totalTokenCount: -4 }, unknown],
+  [
+    { promptTokenCount: 0, candidatesTokenCount: 0 },
+    { ...known, inputTokens: 0, outputTokens: 0 },
+  ],
+  [
+    { promptTokenCount: '12', candidatesTokenCount: '5' },
+    { ...known, inputTokens: 12, outputTokens: 5 },
+  ],
+  [{ promptTokenCount: 12 }, { inputUnknown: false, outputUnknown: true, inputTokens: 12 }],
+  [
+    { promptTokenCount: 12, totalTokenCount: 12 },
+    { ...known, inputTokens: 12, outputTokens: 0 },
+  ],
+  [
+    { promptTokenCount: 12, toolUsePromptTokenCount: 3, thoughtsTokenCount: 4, totalTokenCount: 24 },
+    { ...known, inputTokens: 15, outputTokens: 9, reasoningTokens: 4 },
+  ],
+  [{ candidatesTokenCount: 5 }, { inputUnknown: true, outputUnknown: false, outputTokens: 5 }],
+  [
+    { promptTokenCount: {}, cachedContentTokenCount: 9, thoughtsTokenCount: 4 },
+    { ...unknown, inputTokens: 9, cacheReadTokens: 9, outputTokens: 4, reasoningTokens: 4 },
+  ],
+  [
+    { promptTokenCount: -1, candidatesTokenCount: -9, cachedContentTokenCount: 9, thoughtsTokenCount: 4 },
+    { ...known, inputTokens: 9, cacheReadTokens: 9, outputTokens: 4, reasoningTokens: 4 },
+  ],
+])('what cannot be read is not zero: %j', (wire, spent) => {
+  expect(usageOf(wire)).toMatchObject({ ...spent, raw: wire })
+  expect(hasCounts(wire)).toBe(true)
 })

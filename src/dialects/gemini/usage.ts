@@ -1,25 +1,32 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { tokenCount, usage } from '../../model/usage.ts'
+import { isUntold, restOf, tokenCount, usage } from '../../model/usage.ts'
 import { rawOf } from '../scalars.ts'
 import type { WireModality, WireUsage } from './types.ts'
 import { modalityOf } from './words.ts'
 
-/** True for a `usageMetadata` that has numbers: chunks in the middle of a stream may name a traffic class alone. */
-export function hasCounts(wire: WireUsage): boolean {
-  return wire.promptTokenCount !== undefined || wire.totalTokenCount !== undefined
+/** True for a `usageMetadata` that counts something: chunks in the middle of a stream may name a traffic class alone. */
+export function hasCounts({ promptTokenCount, candidatesTokenCount, totalTokenCount }: WireUsage): boolean {
+  return [promptTokenCount, candidatesTokenCount, totalTokenCount].some((count) => count !== undefined)
 }
 
 /**
  * Reads a `usageMetadata`. Google counts thoughts beside the candidates, and what its own tools read beside the prompt: both are
- * added. Cached tokens are part of the prompt. Pages of documents are read, and billed, as images.
+ * added. Cached tokens are part of the prompt. Pages of documents are read, and billed, as images. Google leaves out what is zero, so
+ * candidates that are not told are what the total leaves of itself; a count that nothing tells is unknown.
  */
 export function usageOf(wire: WireUsage): Usage {
-  const inputTokens = tokenCount(tokenCount(wire.promptTokenCount) + tokenCount(wire.toolUsePromptTokenCount))
+  const { promptTokenCount: prompt, toolUsePromptTokenCount: tools, totalTokenCount: total } = wire
   const thoughts = tokenCount(wire.thoughtsTokenCount)
-  const outputTokens = tokenCount(tokenCount(wire.candidatesTokenCount) + thoughts)
+  const candidates = isUntold(wire.candidatesTokenCount)
+    ? restOf(total, prompt, tokenCount(tools), thoughts)
+    : wire.candidatesTokenCount
   const given = countsOf(wire.promptTokensDetails, wire.toolUsePromptTokensDetails)
   const made = countsOf(wire.candidatesTokensDetails)
   const cached = countsOf(wire.cacheTokensDetails)
+  const inputParts = Math.max(tokenCount(wire.cachedContentTokenCount), given('AUDIO', ...pictures), tokenCount(tools))
+  const outputParts = thoughts + made('AUDIO', ...pictures)
+  const inputTokens = tokenCount(tokenCount(prompt) + tokenCount(tools)) || tokenCount(inputParts)
+  const outputTokens = tokenCount(tokenCount(candidates) + thoughts) || tokenCount(outputParts)
   const cacheReadTokens = tokenCount(wire.cachedContentTokenCount, inputTokens)
   const audioInputTokens = tokenCount(given('AUDIO'), inputTokens)
   const imageInputTokens = tokenCount(given(...pictures), inputTokens)
@@ -37,6 +44,8 @@ export function usageOf(wire: WireUsage): Usage {
     cacheReadImageTokens: tokenCount(cached(...pictures), Math.min(cacheReadTokens, imageInputTokens)),
     videoInputTokens: tokenCount(given('VIDEO'), imageInputTokens),
     videoOutputTokens: tokenCount(made('VIDEO'), imageOutputTokens),
+    inputUnknown: isUntold(prompt, inputParts),
+    outputUnknown: isUntold(candidates ?? wire.candidatesTokenCount, outputParts),
     raw: rawOf(wire),
   })
 }

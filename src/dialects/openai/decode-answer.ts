@@ -16,6 +16,7 @@ import {
   toolCallDelta,
   usageEvent,
 } from '../../model/events.ts'
+import { latest } from '../../model/usage.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { countOf, isObject, listOf, numberOf, objectsOf, rawOf, secondsOf, textOf } from '../scalars.ts'
@@ -149,7 +150,7 @@ export class AnswerDecoder implements ChatDecoder {
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
     let first = events.length
     const beside = answer.x_groq?.usage
-    if (isObject(answer.usage)) this.#usage = usageOf(answer.usage)
+    if (isObject(answer.usage)) this.#usage = latest(this.#usage, usageOf(answer.usage))
     else if (isObject(beside) && this.#usage === undefined) this.#usage = usageOf(beside)
     if (answer.error != null || answer.object === 'error') this.#fail(answer)
     const choices = answer.choices ?? []

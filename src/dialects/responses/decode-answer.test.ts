@@ -217,10 +217,4 @@ describe('a whole answer', () => {
     const events = whole({ status: 'incomplete', incomplete_details: { reason }, output: [call] })()
     expect(answerOf(events).finish).toBe(finish)
   })
-
-  test('with nonsense for usage counts no less than nothing', () => {
-    const usage = { input_tokens: 0, output_tokens: -9, output_tokens_details: { reasoning_tokens: 448 } }
-    const counted = answerOf(whole({ status: 'completed', usage })()).usage
-    expect(counted).toMatchObject({ inputTokens: 0, outputTokens: 0, reasoningTokens: 0 })
-  })
 })

@@ -3,6 +3,7 @@ import { FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, GatewayError } from '../../error/index.ts'
 import { finished, rawOnly, started, usageEvent } from '../../model/events.ts'
+import { latest } from '../../model/usage.ts'
 import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
 import { isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
@@ -164,7 +165,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #count(answer: WireResponse | null | undefined): void {
-    if (isObject(answer?.usage)) this.#usage = usageOf(answer.usage)
+    if (isObject(answer?.usage)) this.#usage = latest(this.#usage, usageOf(answer.usage))
   }
 }
 

@@ -107,8 +107,8 @@ function sdkMeaning({ output, usage }: Awaited<ReturnType<typeof sdkReads>>): Me
   const texts = contents.flatMap((content) => (content.type === 'output_text' ? [content] : []))
   const thoughts = output.flatMap((item) => (item.type === 'reasoning' ? [item] : []))
   const known = new Set(['message', 'reasoning', 'function_call', 'custom_tool_call'])
-  const atLeast0 = (count: number | undefined): number => Math.max(0, count ?? 0)
-  const outputTokens = atLeast0(usage?.output_tokens)
+  const { output_tokens: written = 0, output_tokens_details: made } = usage ?? {}
+  const thought = made?.reasoning_tokens ?? 0
   return {
     text: texts.map(({ text }) => text).join(''),
     refusal: contents.map((content) => (content.type === 'refusal' ? content.refusal : '')).join(''),
@@ -129,9 +129,9 @@ function sdkMeaning({ output, usage }: Awaited<ReturnType<typeof sdkReads>>): Me
     tokens: texts.flatMap(({ logprobs }) => (logprobs ?? []).map(({ token }) => token)),
     usage: usage && {
       input: usage.input_tokens,
-      output: outputTokens,
+      output: written < 0 ? thought : written,
       cached: usage.input_tokens_details?.cached_tokens ?? 0,
-      reasoning: Math.min(outputTokens, usage.output_tokens_details?.reasoning_tokens ?? 0),
+      reasoning: thought,
     },
   }
 }

@@ -1,14 +1,26 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { tokenCount, usage } from '../../model/usage.ts'
+import { isUntold, restOf, tokenCount, usage } from '../../model/usage.ts'
 import { rawOf } from '../scalars.ts'
 import type { WireUsage } from './types.ts'
 
-/** Reads a `usage` object of the Responses API. Negative and impossible numbers, which do occur, are clamped. */
+/**
+ * Reads a `usage` object of the Responses API. Negative and impossible numbers, which do occur, are clamped, a total to no less than its
+ * parts; one that is not told is unknown, unless `total_tokens` leaves it.
+ */
 export function usageOf(wire: WireUsage): Usage {
   const given = wire.input_tokens_details ?? {}
   const made = wire.output_tokens_details ?? {}
-  const inputTokens = tokenCount(wire.input_tokens)
-  const outputTokens = tokenCount(wire.output_tokens)
+  const told = isUntold(wire.output_tokens) ? restOf(wire.total_tokens, wire.input_tokens) : undefined
+  const inputParts = Math.max(
+    tokenCount(given['cached_tokens']) + tokenCount(given['cache_write_tokens']),
+    tokenCount(given['audio_tokens']) + tokenCount(given['image_tokens']),
+  )
+  const outputParts = ['reasoning_tokens', 'audio_tokens', 'image_tokens'].reduce(
+    (sum, name) => sum + tokenCount(made[name]),
+    0,
+  )
+  const inputTokens = tokenCount(wire.input_tokens) || tokenCount(inputParts)
+  const outputTokens = tokenCount(told ?? wire.output_tokens) || tokenCount(outputParts)
   const cacheReadTokens = tokenCount(given['cached_tokens'], inputTokens)
   return usage({
     inputTokens,
@@ -20,6 +32,8 @@ export function usageOf(wire: WireUsage): Usage {
     audioOutputTokens: tokenCount(made['audio_tokens'], outputTokens),
     imageInputTokens: tokenCount(given['image_tokens'], inputTokens),
     imageOutputTokens: tokenCount(made['image_tokens'], outputTokens),
+    inputUnknown: isUntold(wire.input_tokens, inputParts),
+    outputUnknown: isUntold(told ?? wire.output_tokens, outputParts),
     raw: rawOf(wire),
   })
 }

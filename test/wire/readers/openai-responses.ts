@@ -30,15 +30,16 @@ export async function readResponses(text: string, streamed: boolean): Promise<Sa
   }
 }
 
-/** Counts below nothing were recorded, and usage without its details. */
+/** Counts below nothing were recorded, which then are what their parts are, and usage without its details. */
 function counts({
   input_tokens: input,
   output_tokens: output,
   input_tokens_details: read,
+  output_tokens_details: made,
 }: Usage): NonNullable<Said['usage']> {
   return {
     input: Math.max(0, input),
-    output: Math.max(0, output),
+    output: output < 0 ? made.reasoning_tokens : output,
     cacheRead: (read as Partial<typeof read> | null)?.cached_tokens ?? 0,
   }
 }
