@@ -19,6 +19,8 @@ export function requirePromises(format: AnswerFormat, answer: Answer, outcome: O
   if (error === undefined && !saidItsEnd(format, answer, wire.given))
     throw new Fault('cut passes for complete', 'the answer ended normally, and nothing in it said that it is over')
   if (records.length !== 1) throw new Fault('settlement', `the call was settled ${records.length} times`)
+  for (const { usage } of records) requireTold(usage, format !== 'contract')
+  if (error === undefined) requireSameUsage(events, records[0]?.usage)
   // Who implements the contract keeps its order, or not: the gateway does not mend it.
   if (format !== 'contract') {
     requireOrder(events, error === undefined)
@@ -92,6 +94,19 @@ function requireCounts(usage: Usage): void {
     throw new Fault('count', `the cache has more than the ${inputTokens} tokens of the input`)
   if (reasoningTokens > outputTokens)
     throw new Fault('count', `more reasoning than the ${outputTokens} tokens of the output`)
+}
+
+/** What is recorded is known, or says that it is estimated: a usage that nobody can read is not free. */
+function requireTold({ estimated, inputUnknown, outputUnknown, raw }: Usage, isRead: boolean): void {
+  if (inputUnknown || outputUnknown) throw new Fault('usage', 'a total is recorded as unknown')
+  if (isRead && !estimated && raw !== undefined && !/\d/.test(JSON.stringify(Object.values(raw))))
+    throw new Fault('usage', 'it was read from an object without a number')
+}
+
+/** What the client is told last is the very object that is recorded. */
+function requireSameUsage(events: readonly ChatEvent[], recorded: Usage | undefined): void {
+  const told = events.findLast(({ event }) => event.case === 'usage')?.event.value
+  if (told !== recorded) throw new Fault('usage', 'the client was told another than is recorded')
 }
 
 /** The error can be told in every dialect and protocol. */
