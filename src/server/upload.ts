@@ -33,8 +33,8 @@ export interface UploadedFile {
 
 /** A form that arrived whole. Its files are gone when it is disposed. */
 export interface Upload extends AsyncDisposable {
-  /** The values of each field in the order they came, `name[]` under `name`. */
-  readonly fields: ReadonlyMap<string, readonly string[]>
+  /** The value of each field: a list where it was there more than once, or as `name[]`, which is here under `name`. */
+  readonly fields: ReadonlyMap<string, string | readonly string[]>
   readonly files: ReadonlyMap<string, UploadedFile>
   /** Bytes of the whole body. */
   readonly bytes: number
@@ -69,7 +69,7 @@ class UploadReader implements Receiver {
   readonly #intake: Intake
   readonly #resolve: (upload: Upload) => void
   readonly #reject: (error: GatewayError) => void
-  readonly #fields = new Map<string, string[]>()
+  readonly #fields = new Map<string, string | readonly string[]>()
   readonly #files = new Map<string, UploadedFile>()
   readonly #written: UploadFile[] = []
   #dicer: Dicer | undefined
@@ -197,11 +197,12 @@ class UploadReader implements Receiver {
   #close(part: Part | undefined): void {
     if (part === undefined) throw fail('invalid_request', 'a part of the form has no proper head')
     if (part.file !== undefined) return
-    const name = part.head.name.replace(/\[\]$/, '')
+    const { name } = part.head
     const value = this.#textOf(part)
-    const values = this.#fields.get(name)
-    if (values === undefined) this.#fields.set(name, [value])
-    else values.push(value)
+    const key = name.replace(/\[\]$/, '')
+    const before = this.#fields.get(key)
+    if (before !== undefined) this.#fields.set(key, [...(typeof before === 'string' ? [before] : before), value])
+    else this.#fields.set(key, key === name ? value : [value])
   }
 
   #textOf({ head, chunks }: Part): string {

@@ -20,7 +20,7 @@ let folders = 0
 
 /** What one upload was read as. */
 interface Seen {
-  readonly fields: Record<string, readonly string[]>
+  readonly fields: Record<string, string | readonly string[]>
   readonly files: Record<string, { name: string; mediaType: string; bytes: Buffer }>
 }
 
@@ -148,6 +148,7 @@ describe.each([
     const body = form(
       field('model', 'grüße 🚀'),
       field('timestamps[]', 'word'),
+      field('include[]', 'logprobs'),
       field('empty', ''),
       file(audio, 'name="file"; filename="na\u00efve \\"a\\".wav"'),
       field('timestamps', 'segment'),
@@ -157,7 +158,13 @@ describe.each([
       expect(await post(edge, body, {}, pieces)).toEqual(expect.objectContaining({ status: 200, body: 'read' }))
     }
     const seen = {
-      fields: { model: ['grüße 🚀'], timestamps: ['word', 'segment'], empty: [''], lines: ['a\r\n--xy\r\nb'] },
+      fields: {
+        model: 'grüße 🚀',
+        timestamps: ['word', 'segment'],
+        include: ['logprobs'],
+        empty: '',
+        lines: 'a\r\n--xy\r\nb',
+      },
       files: { file: { name: 'naïve "a".wav', mediaType: 'audio/wav', bytes: audio } },
     }
     expect(edge.read).toEqual([seen, seen, seen, seen])
@@ -261,7 +268,7 @@ test('takes a quoted boundary, a name without quotes, and a file without a name'
   const body = form(disposition('; name=a'), file('x', 'name=file')).toString('latin1').replaceAll('xyz', 'x y:z')
   await overHttp1(edge, Buffer.from(body, 'latin1'), { 'content-type': 'Multipart/Form-Data; boundary="x y:z"' })
   expect(edge.read).toEqual([
-    { fields: { a: ['x'] }, files: { file: { name: '', mediaType: 'audio/wav', bytes: Buffer.from('x') } } },
+    { fields: { a: 'x' }, files: { file: { name: '', mediaType: 'audio/wav', bytes: Buffer.from('x') } } },
   ])
 })
 
