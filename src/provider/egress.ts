@@ -1,7 +1,7 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { Agent, type Dispatcher, Pool } from 'undici'
+import { Agent, buildConnector, type Dispatcher, Pool } from 'undici'
 import { fail } from '../error/index.ts'
 import { Exchange, type Target, type UpstreamRequest, type UpstreamResponse } from './exchange.ts'
 
@@ -22,20 +22,33 @@ export type Resolve = (
   done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
+/** Makes what opens connections, from how they are to be opened; the sockets of the system unless a test brings its own. */
+export type MakeConnector = (options: buildConnector.BuildOptions) => buildConnector.connector
+
+/** What an egress stands on; the system's own unless a test brings another. */
+export interface Network {
+  readonly resolve?: Resolve
+  readonly connector?: MakeConnector
+}
+
 /** What an egress can be told. */
-export interface EgressOptions {
+export interface EgressOptions extends Network {
   /** Milliseconds a connection may take to come about, TLS included. */
   readonly connectTimeoutMs: number
-  readonly resolve?: Resolve
 }
 
 /** Opens the way out. Connections are made as they are needed, and kept for reuse. */
-export function createEgress({ connectTimeoutMs, resolve = resolveAll }: EgressOptions): Egress {
-  const connect = { timeout: connectTimeoutMs, keepAlive: true }
+export function createEgress({
+  connectTimeoutMs,
+  resolve = resolveAll,
+  connector = buildConnector,
+}: EgressOptions): Egress {
+  const opened = { timeout: connectTimeoutMs, keepAlive: true, allowH2: false }
   const pool = { pipelining: 1, keepAliveTimeout: 10_000, allowH2: false }
+  const connect = connector(opened)
   const pools = new Map<string, Dispatcher>()
   const targets = new Map<string, Target>()
-  const guarded = new Agent({ ...pool, connect: { ...connect, lookup: guardedLookup(resolve) } })
+  const guarded = new Agent({ ...pool, connect: connector({ ...opened, lookup: guardedLookup(resolve) }) })
   return {
     send(request) {
       const target = targets.get(request.url) ?? remember(targets, request.url)
@@ -113,6 +126,9 @@ function guardedLookup(resolve: Resolve): LookupFunction {
   }
 }
 
+/** What is said of a URL that leads into a private network, or nowhere: to tell the two apart would be to map that network. */
+export const nowherePublic = 'the URL leads to no public address that answers'
+
 function notPublic(): Error {
-  return fail('invalid_request', 'the URL does not lead to a public address')
+  return fail('invalid_request', nowherePublic)
 }
