@@ -39,22 +39,30 @@ export function toolResult(toolCallId: string, parts: Part[], isError = false): 
 
 const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*?)(;base64)?,/i
 
+/** The bytes of a `data:` URL and their type; undefined for any other. Throws `invalid_request` naming `path`. */
+export function readDataUrl(
+  url: string,
+  path: string,
+): { data: Uint8Array<ArrayBuffer>; mediaType: string } | undefined {
+  const found = dataUrl.exec(url)
+  if (found === null) return undefined
+  const mediaType = found[1] ?? ''
+  const content = url.slice(found[0].length)
+  return { data: found[3] === undefined ? decodeText(content, path) : decodeBase64(content, path), mediaType }
+}
+
 /** An image by URL; a `data:` URL becomes inline bytes. Throws `invalid_request` naming `path`. */
 export function linkedImage(url: string, detail: string, path: string): Part {
-  const found = dataUrl.exec(url)
-  if (found === null) {
-    requireUrl(url, path)
-    return part({
-      case: 'image',
-      value: { $typeName: 'switchyard.v1.Image', source: { case: 'url', value: url }, mediaType: '', detail },
-    })
-  }
-  return inlineImage(url.slice(found[0].length), found[1] ?? '', path, detail)
+  const inline = readDataUrl(url, path)
+  if (inline === undefined) requireUrl(url, path)
+  const source = inline === undefined ? { case: 'url' as const, value: url } : bytesOf(inline.data)
+  const value = { $typeName: 'switchyard.v1.Image' as const, source, mediaType: inline?.mediaType ?? '', detail }
+  return part({ case: 'image', value })
 }
 
 /** An image as base64. Throws `invalid_request` naming `path`. */
 export function inlineImage(base64: string, mediaType: string, path: string, detail = ''): Part {
-  const source = { case: 'data' as const, value: decodeBase64(base64, path) }
+  const source = bytesOf(decodeBase64(base64, path))
   return part({ case: 'image', value: { $typeName: 'switchyard.v1.Image', source, mediaType, detail } })
 }
 
@@ -67,14 +75,15 @@ export function audioId(id: string): Part {
 
 /** Audio as base64. Throws `invalid_request` naming `path`. */
 export function inlineAudio(base64: string, mediaType: string, path: string): Part {
-  const source = { case: 'data' as const, value: decodeBase64(base64, path) }
+  const source = bytesOf(decodeBase64(base64, path))
   return part({ case: 'audio', value: { ...noAudio, source, mediaType } })
 }
 
 /** Audio by URL. Throws `invalid_request` naming `path`. */
 export function linkedAudio(url: string, path: string): Part {
-  const found = dataUrl.exec(url)
-  if (found !== null) return inlineAudio(url.slice(found[0].length), found[1] ?? '', path)
+  const inline = readDataUrl(url, path)
+  if (inline !== undefined)
+    return part({ case: 'audio', value: { ...noAudio, source: bytesOf(inline.data), mediaType: inline.mediaType } })
   requireUrl(url, path)
   const source = { case: 'url' as const, value: url }
   return part({ case: 'audio', value: { ...noAudio, source } })
@@ -82,14 +91,14 @@ export function linkedAudio(url: string, path: string): Part {
 
 /** A file as base64 or as a `data:` URL. Throws `invalid_request` naming `path`. */
 export function inlineFile(data: string, name: string, path: string): Part {
-  const found = dataUrl.exec(data)
-  const mediaType = found?.[1] ?? ''
-  const source = { case: 'data' as const, value: decodeBase64(data.slice(found?.[0].length ?? 0), path) }
-  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType, name } })
+  const { data: bytes, mediaType } = readDataUrl(data, path) ?? { data: decodeBase64(data, path), mediaType: '' }
+  return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source: bytesOf(bytes), mediaType, name } })
 }
 
-/** A file by URL, which the provider fetches. */
-export function linkedFile(url: string, name: string): Part {
+/** A file by URL; a `data:` URL becomes inline bytes. Throws `invalid_request` naming `path`. */
+export function linkedFile(url: string, name: string, path: string): Part {
+  if (/^data:/i.test(url)) return inlineFile(url, name, path)
+  requireUrl(url, path)
   const source = { case: 'url' as const, value: url }
   return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType: '', name } })
 }
@@ -110,6 +119,19 @@ export function toDataUrl(data: Uint8Array, mediaType: string): string {
 /** Bytes as base64. */
 export function encodeBase64(data: Uint8Array): string {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
+}
+
+function bytesOf(value: Uint8Array<ArrayBuffer>): { case: 'data'; value: Uint8Array<ArrayBuffer> } {
+  return { case: 'data', value }
+}
+
+/** Text as URLs have it, where bytes may be written as `%` and two digits. */
+function decodeText(text: string, path: string): Uint8Array<ArrayBuffer> {
+  if (/%(?![0-9a-f]{2})/i.test(text)) throw fail('invalid_request', `${path} is not a valid data: URL`, { param: path })
+  const bytes = Buffer.from(text)
+    .toString('latin1')
+    .replaceAll(/%([0-9a-f]{2})/gi, (_match, digits: string) => String.fromCharCode(Number(`0x${digits}`)))
+  return new Uint8Array(Buffer.from(bytes, 'latin1'))
 }
 
 function decodeBase64(text: string, path: string): Uint8Array<ArrayBuffer> {

@@ -8,7 +8,18 @@ import {
   type ToolCall,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
-import { calling, fileId, inlineFile, inlineImage, linkedImage, message, part, textPart, toolResult } from '../parts.ts'
+import {
+  calling,
+  fileId,
+  inlineFile,
+  inlineImage,
+  linkedFile,
+  linkedImage,
+  message,
+  part,
+  textPart,
+  toolResult,
+} from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { annotationOf } from './citations.ts'
 import { isLabelled, ownVendor, signatureOf, unseal } from './signatures.ts'
@@ -204,8 +215,9 @@ function decodeDocument(source: RequestSource, name: string, path: string): Part
     }
     case 'url': {
       const url = required(source.url, `${path}.url`)
-      if (!URL.canParse(url)) throw fail('invalid_request', `${path}.url is not a URL`, { param: `${path}.url` })
-      return document({ case: 'url', value: url }, 'application/pdf', name)
+      const file = linkedFile(url, name, `${path}.url`)
+      if (file.kind.case === 'file') file.kind.value.mediaType = 'application/pdf'
+      return file
     }
     case 'file':
       return fileId(required(source.file_id, `${path}.file_id`), name)
@@ -214,11 +226,7 @@ function decodeDocument(source: RequestSource, name: string, path: string): Part
   }
 }
 
-function document(
-  source: { case: 'data'; value: Uint8Array } | { case: 'url'; value: string },
-  mediaType: string,
-  name: string,
-): Part {
+function document(source: { case: 'data'; value: Uint8Array }, mediaType: string, name: string): Part {
   return part({ case: 'file', value: { $typeName: 'switchyard.v1.File', source, mediaType, name } })
 }
 

@@ -130,7 +130,8 @@ function decodePart(wire: RequestPart, path: string): Part | undefined {
       if (file.file_id != null) return fileId(file.file_id, file.filename ?? '')
       if (file.file_data == null) return undefined
       // Some vendors take a URL in the place of the bytes.
-      if (/^https?:/i.test(file.file_data)) return linkedFile(file.file_data, file.filename ?? '')
+      if (/^https?:/i.test(file.file_data))
+        return linkedFile(file.file_data, file.filename ?? '', `${path}.file.file_data`)
       return inlineFile(file.file_data, file.filename ?? '', `${path}.file.file_data`)
     }
     default:

@@ -198,7 +198,7 @@ function decodePart(wire: ContentPart, path: string): Part | undefined {
       const name = wire.filename ?? ''
       if (wire.file_id != null) return fileId(wire.file_id, name)
       if (wire.file_data != null) return inlineFile(wire.file_data, name, `${path}.file_data`)
-      return wire.file_url == null ? undefined : linkedFile(wire.file_url, name)
+      return wire.file_url == null ? undefined : linkedFile(wire.file_url, name, `${path}.file_url`)
     }
     case 'input_audio': {
       if (wire.input_audio == null) return undefined
