@@ -17,8 +17,9 @@ import { callLog, tell } from './observe/log.ts'
 import { createMetrics, type Metrics } from './observe/metrics.ts'
 import { openTracing } from './observe/tracing.ts'
 import { usageOperations } from './observe/usage-operations.ts'
-import { createEgress } from './provider/egress.ts'
+import { createEgress, type Egress, type Network } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
+import { MediaReader } from './provider/media.ts'
 import { Providers } from './registry/live.ts'
 import { outputLimits } from './registry/limits.ts'
 import { registryOperations } from './registry/operations.ts'
@@ -44,6 +45,8 @@ export interface GatewayOptions {
   readonly config: Config
   readonly env: Environment
   readonly log: Pino
+  /** How names are resolved and connections opened; the system's own ways unless a test brings others. */
+  readonly network?: Network
 }
 
 /** A gateway that takes calls. */
@@ -77,7 +80,7 @@ const dayMs = 86_400_000
  * plugin or provider, for a store that cannot be used, and for a port in use. On an address that is not loopback, a gateway that
  * never had a key makes its first one.
  */
-export async function startGateway({ config, env, log }: GatewayOptions): Promise<RunningGateway> {
+export async function startGateway({ config, env, log, network }: GatewayOptions): Promise<RunningGateway> {
   // What is open already is closed again when something later fails.
   await using opened = new AsyncDisposableStack()
   const store = await openStoreOf({ config, env, log })
@@ -94,7 +97,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
   await mirror.follow(keys)
   const isOpen = !keys.required && !isLocal(config.server.host)
   const firstKey = isOpen ? await createFirstKey(store.accounts, () => mirror.refresh()) : undefined
-  const egress = createEgress({ connectTimeoutMs: config.timeouts.connect })
+  const egress = createEgress({ connectTimeoutMs: config.timeouts.connect, ...network })
   opened.defer(() => egress.close())
   const loaded = await loadPlugins({ builtIn: plugins, named: config.plugins, baseDir: process.cwd() })
   const sources = { config, env, plugins: loaded, egress, log }
@@ -134,6 +137,7 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     registry: providers,
     egress,
     log,
+    media: mediaReader(config, egress),
     recorder: tell([metrics, live, callLog(log)]),
     tracing: traces.tracing,
     ...(ledger !== undefined && { ledger }),
@@ -231,6 +235,16 @@ export async function startGateway({ config, env, log }: GatewayOptions): Promis
     })),
     stop: () => (stopped ??= stop()),
   }
+}
+
+/** What reads the URLs in requests, within the limits of the configuration. */
+function mediaReader({ media }: Config, egress: Egress): MediaReader {
+  return new MediaReader(egress, {
+    bytes: media.fetch_limit_bytes,
+    totalBytes: media.fetch_total_bytes,
+    count: media.fetch_count,
+    timeoutMs: media.fetch_timeout,
+  })
 }
 
 /** The request log, unless it is turned off. */

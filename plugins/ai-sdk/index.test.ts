@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { FinishReason, Role, ToolChoice_Mode as Mode } from '#gen/switchyard/v1/chat_pb.ts'
 import { collect, fail, type Provider, Secret } from '#provider'
 import { createEgress } from '../../src/provider/egress.ts'
+import { answerOf } from '../../test/conformance/exchange.ts'
 import { ask, chat, contextFor, failureOf, partsOf as kindsOf, textOf, until } from '../../test/suites/asking.ts'
 import aiSdk from './index.ts'
 import { partsOf } from './parts.ts'
@@ -188,6 +189,32 @@ describe.each(ways)('through a package of the AI SDK, streaming: $streaming', ({
       },
       { role: 'assistant', tool_calls: [{ id: 'c1', function: { name: 'weather', arguments: '{"city":"Oslo"}' } }] },
       { role: 'tool', tool_call_id: 'c1', content: '21' },
+    ])
+  })
+
+  test('a URL that the package says its vendor reads stays one, and any other becomes bytes', async () => {
+    says({ content: 'ok' }, 'stop', [{ content: 'ok' }])
+    const fetched: string[] = []
+    const guarded = {
+      ...egress,
+      sendGuarded: async ({ url }: { readonly url: string }) => {
+        fetched.push(url)
+        return answerOf(200, {}, [Buffer.from('GIF89a')])
+      },
+    }
+    const supportedUrls = (): object => ({ 'image/*': [/^https:\/\/read\.example\//g] })
+    const reading = await make({ ...settings, options: { ...options, supportedUrls } })
+    const url = (value: string) => ({
+      kind: { case: 'image' as const, value: { source: { case: 'url' as const, value } } },
+    })
+    const messages = [{ role: Role.USER, parts: [url('https://read.example/a'), url('https://other.example/b')] }]
+    for (const one of [provider, reading])
+      await collect(chat(one, ask('acme-large', '', { messages }), { streaming, egress: guarded, credential }))
+    expect(fetched).toEqual(['https://read.example/a', 'https://other.example/b', 'https://other.example/b'])
+    const gif = { image_url: { url: 'data:image/gif;base64,R0lGODlh' } }
+    expect(received.map(({ body }) => body['messages'])).toMatchObject([
+      [{ content: [gif, gif] }],
+      [{ content: [{ image_url: { url: 'https://read.example/a' } }, gif] }],
     ])
   })
 

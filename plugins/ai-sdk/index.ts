@@ -4,6 +4,7 @@ import {
   type ChatRequest,
   definePlugin,
   type Host,
+  inlineMedia,
   type Provider,
   type ProviderSettings,
   refuseDropped,
@@ -14,6 +15,7 @@ import { fetchThrough } from './fetch.ts'
 import { type LanguageModel, loadProvider } from './load.ts'
 import { partsOf } from './parts.ts'
 import { readParts } from './read-parts.ts'
+import { needsBytes } from './supported-urls.ts'
 
 const settings = z.strictObject({
   package: z
@@ -69,10 +71,12 @@ async function* chat(
 ) {
   try {
     const model = modelOf(request.model, context.credential?.secret.reveal())
-    const { options, dropped } = callOptions(request, vendor, model.specificationVersion)
+    const { request: inlined } = await inlineMedia(request, needsBytes(await model.supportedUrls), context)
+    const { options, dropped } = callOptions(inlined, vendor, model.specificationVersion)
     refuseDropped(request, dropped)
     const call = { ...options, abortSignal: context.signal, headers: { 'x-request-id': context.requestId } }
     const parts = context.streaming ? (await model.doStream(call)).stream : partsOf(await model.doGenerate(call))
+    context.media?.forget(request)
     const events = readParts(parts, { vendor, model: request.model, dropped, strict: request.strict })
     if (context.streaming) yield* events
     else yield (await Array.fromAsync(events)).flat()

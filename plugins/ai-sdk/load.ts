@@ -6,9 +6,14 @@ import type {
 import { fail } from '#provider'
 import type { StreamPart } from './parts.ts'
 
+/** Patterns of URLs by media type. */
+export type SupportedUrls = Readonly<Record<string, readonly RegExp[]>>
+
 /** A model of the AI SDK, of one of the two versions of its specification that are understood here. */
 export interface LanguageModel {
   readonly specificationVersion: 'v3' | 'v4'
+  /** What the model's vendor reads by URL: patterns of URLs by media type, in which `*` stands for any. */
+  readonly supportedUrls?: SupportedUrls | PromiseLike<SupportedUrls>
   doGenerate(
     options: LanguageModelV4CallOptions,
   ): PromiseLike<LanguageModelV3GenerateResult | LanguageModelV4GenerateResult>

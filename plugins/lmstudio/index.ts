@@ -8,5 +8,7 @@ export default definePlugin(
     baseUrl: 'http://127.0.0.1:1234/v1',
     baseUrlVariable: { name: 'LMSTUDIO_BASE_URL', enables: true },
     keyVariable: 'LMSTUDIO_API_KEY',
+    // Images are taken as bytes alone.
+    options: { linked: [] },
   }),
 )

@@ -26,7 +26,7 @@ export default definePlugin(
       renames: { seed: 'random_seed', max_completion_tokens: 'max_tokens', stream_options: null },
       callIdLength: 9,
       reasoningField: 'thinking',
-      linked: ['audio'],
+      linked: ['image', 'audio'],
       refuses: refused.split(' '),
     },
   }),

@@ -8,6 +8,7 @@ export default definePlugin(
     catalog: 'moonshotai',
     baseUrl: 'https://api.moonshot.ai/v1',
     keyVariable: 'MOONSHOT_API_KEY',
-    options: { reasoningField: 'reasoning_content' },
+    // Images are taken as bytes alone.
+    options: { reasoningField: 'reasoning_content', linked: [] },
   }),
 )

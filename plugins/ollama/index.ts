@@ -16,7 +16,8 @@ const native = compatible(ollamaClient, vendor)
 const openai = compatible(openaiClient, {
   ...vendor,
   chatPath: '/v1/chat/completions',
-  options: { reasoningField: 'reasoning' },
+  // Images are taken as bytes alone.
+  options: { reasoningField: 'reasoning', linked: [] },
 })
 
 const settings = z.strictObject({

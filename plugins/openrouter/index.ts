@@ -7,6 +7,6 @@ export default definePlugin(
     title: 'OpenRouter',
     baseUrl: 'https://openrouter.ai/api/v1',
     keyVariable: 'OPENROUTER_API_KEY',
-    options: { reasoningField: 'reasoning', linked: ['file'] },
+    options: { reasoningField: 'reasoning', linked: ['image', 'file'] },
   }),
 )

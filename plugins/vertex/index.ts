@@ -74,7 +74,8 @@ export default definePlugin<z.infer<typeof settings>>({
     const claude = upstreamProvider({
       ...upstream,
       dialect: claudeOnVertex(`/${own.api_version}/${publishers}/anthropic/models`),
-      options: anthropicClient.defaults,
+      // There, images and documents are taken as bytes alone.
+      options: { ...anthropicClient.defaults, readsUrls: false },
     })
     return byModel((model) => (model.startsWith('claude') ? claude : gemini))
   },

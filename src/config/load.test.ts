@@ -64,6 +64,10 @@ describe('what is read', () => {
         url_seconds: 3600,
         max_file_bytes: 512 * 1024 * 1024,
         file_days: 30,
+        fetch_limit_bytes: 20_971_520,
+        fetch_total_bytes: 52_428_800,
+        fetch_count: 32,
+        fetch_timeout: 15_000,
       },
       secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isBaseUrl } from '../registry/spec.ts'
+import { duration } from './duration.ts'
 import { section, text, wholeNumber } from './section.ts'
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
@@ -43,7 +44,7 @@ const s3Schema = section({
     .describe('Environment variable that holds the session token, where the access key is a temporary one.'),
 })
 
-/** The section `media`: where files are kept, for how long, and how they are reached from outside. */
+/** The section `media`: where files are kept, for how long, how they are reached from outside, and what is fetched for requests. */
 export const mediaSchema = section({
   store: z.enum(['folder', 's3']).default('folder').describe('Where the bytes of files are: a folder, or a bucket.'),
   folder: text()
@@ -69,6 +70,14 @@ export const mediaSchema = section({
   file_days: wholeNumber(0, 36_500)
     .default(30)
     .describe('Days that a file is kept whose upload named no other end. 0: for ever.'),
+  fetch_limit_bytes: wholeNumber(1024, 512 * 1024 * 1024)
+    .default(20 * 1024 * 1024)
+    .describe('Largest file fetched from a URL in a request, in bytes. Only what a provider does not read itself is.'),
+  fetch_total_bytes: wholeNumber(1024, 1024 ** 3)
+    .default(50 * 1024 * 1024)
+    .describe('Most bytes fetched for one request, all its URLs together.'),
+  fetch_count: wholeNumber(0, 1000).default(32).describe('Most URLs fetched for one request; 0: none is ever fetched.'),
+  fetch_timeout: duration().prefault('15s').describe('For all URLs of one request to be fetched.'),
 }).superRefine(({ store, s3, folder }, context) => {
   if (store === 's3' && s3 === undefined)
     context.addIssue({ code: 'custom', path: ['s3'], message: 'is needed, since media.store is s3' })

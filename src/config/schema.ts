@@ -248,7 +248,9 @@ export const configSchema = section({
     .describe('The request log: a row for every call, written down before its client sees the end of it.'),
   media: mediaSchema
     .prefault({})
-    .describe('Files: what is uploaded, what batches read and write, and media that are served by URL.'),
+    .describe(
+      'Files: what is uploaded, what batches read and write, media that are served by URL, and what requests name by URL.',
+    ),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {

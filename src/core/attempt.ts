@@ -3,6 +3,7 @@ import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { started } from '../model/events.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
+import type { MediaReader } from '../provider/media.ts'
 import { completeBatch } from '../provider/complete.ts'
 import { conceal, concealId, secretsOf } from '../provider/conceal.ts'
 import type { Secret } from '../provider/secret.ts'
@@ -14,6 +15,8 @@ import { outcomeOf } from './outcome.ts'
 export interface Surroundings {
   readonly egress: Egress
   readonly log: Logger
+  /** Reads what URLs in requests lead to; with default limits where there is none. */
+  readonly media?: MediaReader
   readonly timeouts: Timeouts
 }
 
@@ -53,7 +56,7 @@ export class Attempt {
   /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
   async open(question: Question, { trace, received }: Accompaniment = {}): Promise<readonly ChatEvent[]> {
     const { provider, model } = this.target
-    const { egress, log, timeouts } = this.#surroundings
+    const { egress, log, media, timeouts } = this.#surroundings
     const { requestId, request, streaming } = question
     if (provider.provider.chat === undefined) {
       throw fail('unsupported_operation', `the provider "${provider.record.name}" cannot chat`)
@@ -65,6 +68,7 @@ export class Attempt {
       requestId,
       egress,
       log,
+      ...(media !== undefined && { media }),
       ...(credential !== undefined && { credential }),
       ...(received !== undefined && { received }),
       ...(trace !== undefined && { trace }),

@@ -114,7 +114,7 @@ async function ask(
   watch.arm('first_event', shared.timeouts.firstEvent)
   try {
     const [credential] = credentials
-    const { egress, log } = shared
+    const { egress, log, media } = shared
     const context = {
       signal: controller.signal,
       streaming: false,
@@ -122,6 +122,7 @@ async function ask(
       egress,
       log,
       received,
+      ...(media !== undefined && { media }),
       ...(trace !== undefined && { trace }),
       ...(credential !== undefined && { credential }),
     }

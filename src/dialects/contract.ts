@@ -147,6 +147,21 @@ export interface MessageReader {
   end(): SseMessage[]
 }
 
+/** A piece of a message that is given by URL. */
+export interface LinkedMedia {
+  readonly kind: 'image' | 'audio' | 'file'
+  /** As the client wrote it: a `data:` URL too. */
+  readonly url: string
+  /** As the client said it; empty when it did not. */
+  readonly mediaType: string
+}
+
+/** The bytes that are sent in the place of a URL. */
+export interface InlineMedia {
+  readonly data: Uint8Array<ArrayBuffer>
+  readonly mediaType: string
+}
+
 /** A chat request as an upstream wants it. */
 export interface EncodedChat {
   /** JSON text. */
@@ -236,6 +251,13 @@ export interface ClientDialect<Options> {
   /** What the format's own vendor does. */
   readonly defaults: Options
   encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
+  /**
+   * True for a piece that the format has a place for as bytes, and none where the upstream would read this URL by itself: the gateway
+   * then puts the bytes in its place before the request is encoded. Absent where there is no such piece.
+   */
+  needsBytes?(media: LinkedMedia, options: Options): boolean
+  /** The client's own body, in this format, with bytes in the place of these URLs. Absent where such a body is never changed. */
+  inlineMedia?(body: string, media: ReadonlyMap<string, InlineMedia>): string
   /** How a streamed answer of this content type is cut into events; as server-sent events when absent or undefined. */
   reader?(contentType: string, streaming: boolean): MessageReader | undefined
   decodeChat(encoded: Omit<EncodedChat, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder

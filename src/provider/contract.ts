@@ -3,6 +3,7 @@ import type { ZodType } from 'zod'
 import type { ChatEventSchema, ChatRequest, CountTokensResponseSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Egress } from './egress.ts'
+import type { MediaReader } from './media.ts'
 import type { Secret } from './secret.ts'
 
 /** What a provider yields: a plain literal, or an event from the builders. The gateway completes it. */
@@ -41,6 +42,8 @@ export interface CallContext {
   /** Pooled, guarded HTTP: the only way out. */
   readonly egress: Egress
   readonly log: Logger
+  /** Reads what URLs in a request lead to, where the upstream takes the bytes alone; see `inlineMedia`. */
+  readonly media?: MediaReader
   /** The W3C trace context that the provider's work is part of, as headers to be passed on. */
   readonly trace?: { readonly traceparent?: string; readonly tracestate?: string }
   /** To be told how many bytes of the answer were read, each time that some were. */

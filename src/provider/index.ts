@@ -25,6 +25,8 @@ export type {
   Provider,
   ProviderSettings,
 } from './contract.ts'
+export { inlineMedia } from './media.ts'
+export type { InlinedRequest, MediaContext, NeedsBytes } from './media.ts'
 export { remoteProvider } from './remote.ts'
 export type { RemoteOptions } from './remote.ts'
 export { Secret } from './secret.ts'

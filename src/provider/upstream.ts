@@ -16,6 +16,7 @@ import { estimateTokens } from '../model/usage.ts'
 import { conceal, concealId, secretsOf } from './conceal.ts'
 import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
+import { inlineMedia, type NeedsBytes, withStandIns } from './media.ts'
 import type { Secret } from './secret.ts'
 import { HalfPairs } from './half-pairs.ts'
 
@@ -66,6 +67,7 @@ async function* chat<Options>(
 ): AsyncGenerator<readonly ChatEvent[]> {
   const { dialect, options } = upstream
   const { response, encoded } = await ask(upstream, request, context)
+  if (response.status >= 200 && response.status <= 299) context.media?.forget(request)
   const secrets = secretsOf([context.credential])
   if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
   const reader = dialect.reader?.(response.header('content-type') ?? '', context.streaming)
@@ -98,11 +100,34 @@ async function ask<Options>(
   context: CallContext,
 ): Promise<{ response: UpstreamResponse; encoded: Omit<EncodedChat, 'body'> }> {
   const { dialect, options, chatPath } = upstream
-  const { body, ...encoded } = dialect.encodeChat(request, context.streaming, options)
+  const { body, ...encoded } = dialect.encodeChat(
+    await withBytes(upstream, request, context),
+    context.streaming,
+    options,
+  )
   refuseDropped(request, encoded.dropped)
   const accept = context.streaming ? 'text/event-stream' : 'application/json'
   const response = await post(upstream, encoded.path ?? chatPath, body, { accept, ...encoded.headers }, context)
   return { response, encoded }
+}
+
+/** The request with bytes in the place of the URLs that the upstream does not read; in the client's own words too, if they are sent on. */
+async function withBytes<Options>(
+  upstream: Upstream<Options>,
+  request: ChatRequest,
+  context: CallContext,
+): Promise<ChatRequest> {
+  const { request: inlined, media } = await inlineMedia(request, needsOf(upstream, request), context)
+  const { source } = inlined
+  const { dialect } = upstream
+  if (media.size === 0 || source?.dialect !== dialect.name) return inlined
+  return { ...inlined, source: { ...source, body: dialect.inlineMedia?.(source.body, media) ?? source.body } }
+}
+
+/** Which pieces of the request the upstream is sent as bytes. What is sent on in the client's own words may not be changed in them. */
+function needsOf<Options>({ dialect, options }: Upstream<Options>, { source }: ChatRequest): NeedsBytes {
+  if (source?.dialect === dialect.name && dialect.inlineMedia === undefined) return () => false
+  return (media) => dialect.needsBytes?.(media, options) === true
 }
 
 /** What the upstream itself counts. Throws as a chat would. */
@@ -112,7 +137,8 @@ async function countTokens<Options>(
   request: ChatRequest,
   context: CallContext,
 ): Promise<CountTokensInit> {
-  const { path, body, headers, dropped } = count.encodeCount(request, upstream.options)
+  const asked = await withBytes(upstream, request, context)
+  const { path, body, headers, dropped } = count.encodeCount(asked, upstream.options)
   refuseDropped(request, dropped)
   const response = await post(upstream, path, body, { accept: 'application/json', ...headers }, context)
   const secrets = secretsOf([context.credential])
@@ -122,11 +148,9 @@ async function countTokens<Options>(
 }
 
 /** A guess where the format has no such question, with what a chat would not carry. Throws as a chat would before it is sent. */
-async function estimate<Options>(
-  { dialect, options }: Upstream<Options>,
-  request: ChatRequest,
-): Promise<CountTokensInit> {
-  const { dropped } = dialect.encodeChat(request, false, options)
+async function estimate<Options>(upstream: Upstream<Options>, request: ChatRequest): Promise<CountTokensInit> {
+  const { dialect, options } = upstream
+  const { dropped } = dialect.encodeChat(withStandIns(request, needsOf(upstream, request)), false, options)
   refuseDropped(request, dropped)
   return { inputTokens: estimateTokens(lengthOf(request)), estimated: true, dropped: [...dropped] }
 }

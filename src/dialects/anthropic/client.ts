@@ -3,6 +3,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCount, encodeRequest, type MessagesOptions } from './encode-request.ts'
+import { inlineMedia, needsBytes } from './inline-media.ts'
 import { models } from './models.ts'
 import { ownVendor } from './signatures.ts'
 
@@ -15,10 +16,15 @@ export const anthropicClient: ClientDialect<MessagesOptions> = {
     version: '2023-06-01',
     maxTokens: 4096,
     unsignedReasoning: false,
+    readsUrls: true,
     instructionsInPlace: true,
   },
 
   encodeChat: encodeRequest,
+
+  needsBytes,
+
+  inlineMedia,
 
   decodeChat(encoded, options, upstreamRequestId) {
     const { passThrough, dropped } = encoded

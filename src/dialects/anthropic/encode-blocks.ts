@@ -11,6 +11,7 @@ import {
 import { encodeBase64 } from '../parts.ts'
 import { noteDetail } from '../uncarried.ts'
 import { citationOf } from './citations.ts'
+import { encodeSource } from './encode-source.ts'
 
 /** What of a vendor's ways decides how messages are written. */
 export interface BlockOptions {
@@ -18,6 +19,8 @@ export interface BlockOptions {
   readonly vendor: string
   /** Take reasoning back that nobody signed, as vendors do that are compatible with the format. */
   readonly unsignedReasoning: boolean
+  /** Reads images and documents by https URL; not every place that runs the models does. */
+  readonly readsUrls: boolean
   /** Take instructions amid a conversation, of the models that know them there; not every place that runs those models does. */
   readonly instructionsInPlace: boolean
 }
@@ -163,16 +166,14 @@ function encodeFile({ source, mediaType, name }: File): Block | undefined {
   const document = (from: JsonObject): Block => ({ type: 'document', source: from, ...title })
   switch (source.case) {
     case 'url':
+      if (mediaType.startsWith('image/')) return { type: 'image', source: { type: 'url', url: source.value } }
       return document({ type: 'url', url: source.value })
     case 'id':
       return document({ type: 'file', file_id: source.value })
     case 'data': {
-      if (mediaType.startsWith('image/'))
-        return { type: 'image', source: { type: 'base64', media_type: mediaType, data: encodeBase64(source.value) } }
-      if (mediaType.startsWith('text/') || mediaType === 'application/json')
-        return document({ type: 'text', media_type: 'text/plain', data: new TextDecoder().decode(source.value) })
-      if (mediaType !== 'application/pdf' && mediaType !== '') return undefined
-      return document({ type: 'base64', media_type: 'application/pdf', data: encodeBase64(source.value) })
+      const encoded = encodeSource(source.value, mediaType)
+      if (encoded === undefined) return undefined
+      return mediaType.startsWith('image/') ? { type: 'image', source: encoded } : document(encoded)
     }
     default:
       return undefined

@@ -12,6 +12,9 @@ export const bedrockClient: ClientDialect<ConverseOptions> = {
 
   encodeChat: encodeRequest,
 
+  // Only objects in the vendor's own storage are read by URL, and there is no sound.
+  needsBytes: ({ kind, url }) => kind !== 'audio' && !url.startsWith('s3://'),
+
   reader: (contentType) => (contentType.includes('vnd.amazon.eventstream') ? frameReader() : undefined),
 
   decodeChat: ({ dropped }, { vendor }, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId, vendor }),

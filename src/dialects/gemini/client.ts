@@ -4,6 +4,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
+import { needsBytes } from './linked.ts'
 import { models } from './models.ts'
 import { answerReader } from './reader.ts'
 import { googleVendor } from './signature.ts'
@@ -16,6 +17,8 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
   defaults: { vendor: googleVendor, apiVersion: 'v1beta', modelPrefix: 'models/', fetchesUrls: false },
 
   encodeChat: encodeRequest,
+
+  needsBytes,
 
   reader: (contentType, streaming) => (streaming ? answerReader(contentType) : undefined),
 

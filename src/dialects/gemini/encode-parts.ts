@@ -3,6 +3,7 @@ import { Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64 } from '../parts.ts'
 import { noteDetail } from '../uncarried.ts'
 import { isObjectText, namelessCall } from './decode-parts.ts'
+import { isRead, linkedType } from './linked.ts'
 import { googleVendor } from './signature.ts'
 
 /** What is known while messages are written. */
@@ -74,7 +75,7 @@ export function encodePart(part: Part, path: string, writing: Writing): object |
     case 'refusal':
       return kind.value.text === '' ? undefined : { text: kind.value.text }
     case 'image': {
-      const media = encodeMedia({ ...kind.value, mediaType: typeOf(kind.value) }, '', writing)
+      const media = encodeMedia(kind.value, '', writing)
       if (media === undefined) return lose()
       noteDetail(kind.value, path, dropped)
       return { ...media, ...sealOf(kind.value.signature, path, writing) }
@@ -109,13 +110,10 @@ function sealOf(
   return {}
 }
 
-/** URLs that the Gemini API reads by itself: its own files, cloud storage and public videos. */
-const googleUrl = /^(?:gs:\/\/|https:\/\/(?:[a-z0-9-]+\.)*(?:googleapis\.com|youtube\.com|youtu\.be)\/)/i
-
 function encodeMedia(
   { source, mediaType }: Pick<Image | File, 'source' | 'mediaType'>,
   name: string,
-  { fetchesUrls }: Pick<Writing, 'fetchesUrls'>,
+  writing: Pick<Writing, 'fetchesUrls'>,
 ): object | undefined {
   const called = name === '' ? {} : { displayName: name }
   if (source.case === 'data') {
@@ -123,25 +121,9 @@ function encodeMedia(
     return { inlineData: { mimeType, data: encodeBase64(source.value), ...called } }
   }
   if (source.case !== 'url') return undefined
-  if (!googleUrl.test(source.value) && !(fetchesUrls && source.value.startsWith('https://'))) return undefined
-  return { fileData: { ...(mediaType !== '' && { mimeType: mediaType }), fileUri: source.value, ...called } }
-}
-
-const imageTypes: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  heic: 'image/heic',
-  heif: 'image/heif',
-}
-
-/** The type of an image, which the end of its URL tells where nobody said it: without one it would be any file. */
-function typeOf({ source, mediaType }: Image): string {
-  if (mediaType !== '' || source.case !== 'url') return mediaType
-  const [, end = ''] = /\.([a-z]+)(?:[?#]|$)/i.exec(source.value) ?? []
-  return imageTypes[end.toLowerCase()] ?? ''
+  if (!isRead(source.value, writing)) return undefined
+  const mimeType = linkedType(source.value, mediaType)
+  return { fileData: { ...(mimeType !== '' && { mimeType }), fileUri: source.value, ...called } }
 }
 
 /** Ids are kept, except those that stand for none. */

@@ -13,6 +13,8 @@ export const ollamaClient: ClientDialect<OllamaOptions> = {
 
   encodeChat: encodeRequest,
 
+  needsBytes: ({ kind }) => kind === 'image',
+
   reader: (contentType) => (contentType.includes('ndjson') ? lineReader() : undefined),
 
   decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),

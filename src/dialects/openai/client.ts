@@ -2,6 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
+import { inlineMedia, needsBytes } from './inline-media.ts'
 import { models } from './models.ts'
 
 /** What we speak to an upstream of OpenAI's chat completions, or of a vendor compatible with them. */
@@ -11,6 +12,10 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
   defaults: { vendor: 'openai', refuses: [], limitField: 'max_tokens', alwaysAskUsage: false },
 
   encodeChat: encodeRequest,
+
+  needsBytes,
+
+  inlineMedia,
 
   decodeChat(encoded, options, upstreamRequestId) {
     const { passThrough, dropped } = encoded

@@ -1,13 +1,14 @@
 import { type CacheControl, type Message, type Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { encodeBase64, toDataUrl } from '../parts.ts'
+import { audioFormat } from './audio-format.ts'
 import { roleWord } from './words.ts'
 
 /** What of a vendor's ways decides how messages are written. */
 export interface MessageOptions {
   /** The message field that takes earlier reasoning back, where the vendor has one; `thinking` is a part of the content. */
   readonly reasoningField?: 'reasoning_content' | 'reasoning' | 'thinking'
-  /** What the vendor takes a URL of, in the place of the bytes. */
-  readonly linked?: readonly ('audio' | 'file')[]
+  /** What the vendor reads by URL; images, where nothing is said. Of anything else it is sent the bytes. */
+  readonly linked?: readonly ('image' | 'audio' | 'file')[]
 }
 
 /** Writes one message: results of tools are messages of their own. `dropped` gets the paths of what the format has no place for. */
@@ -48,7 +49,10 @@ function encodeOwn(
   const sealed = parts.some(({ kind }) => kind.case === 'reasoning' && kind.value.signature !== undefined)
   if ((reasoning !== '' && options.reasoningField === undefined) || sealed) dropped.push(`${path}.reasoning`)
   const refusal = parts.map(({ kind }) => (kind.case === 'refusal' ? kind.value.text : '')).join('')
-  const audio = parts.flatMap(({ kind }) => (kind.case === 'audio' && kind.value.id !== '' ? [kind.value.id] : []))
+  const sounds = parts.flatMap(({ kind }) => (kind.case === 'audio' ? [kind.value] : []))
+  const audio = sounds.find(({ id }) => id !== '')
+  // The model's own sound is told by the id of one earlier answer, and in no other way.
+  if (sounds.length > (audio === undefined ? 0 : 1)) dropped.push(`${path}.audio`)
   const said = parts.filter(
     ({ kind }) =>
       kind.case !== 'toolCall' && kind.case !== 'reasoning' && kind.case !== 'refusal' && kind.case !== 'audio',
@@ -62,7 +66,7 @@ function encodeOwn(
     ...(reasoning !== '' &&
       !inContent &&
       options.reasoningField !== undefined && { [options.reasoningField]: reasoning }),
-    ...(audio[0] !== undefined && { audio: { id: audio[0] } }),
+    ...(audio !== undefined && { audio: { id: audio.id } }),
     ...(calls.length > 0 && { tool_calls: calls.map(encodeCall) }),
   }
 }
@@ -138,8 +142,8 @@ function encodePart(
       if (source.case === 'url' && linked.includes('audio'))
         return { type: 'input_audio', input_audio: source.value } as { type: string }
       if (source.case !== 'data') return undefined
-      const format = mediaType.replace(/^audio\/(?:x-)?/, '').replace('mpeg', 'mp3')
-      return { type: 'input_audio', input_audio: { data: encodeBase64(source.value), format } } as { type: string }
+      const input = { data: encodeBase64(source.value), format: audioFormat(mediaType) }
+      return { type: 'input_audio', input_audio: input } as { type: string }
     }
     case 'file': {
       const { source, mediaType, name } = kind.value

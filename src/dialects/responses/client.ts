@@ -12,6 +12,9 @@ export const responsesClient: ClientDialect<ResponsesOptions> = {
 
   encodeChat: encodeRequest,
 
+  // Images and files are read by URL. A body in this format cannot name sound by one.
+  needsBytes: ({ kind }) => kind === 'audio',
+
   decodeChat(encoded, options, upstreamRequestId) {
     const { passThrough, dropped } = encoded
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })

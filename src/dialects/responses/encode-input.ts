@@ -1,4 +1,5 @@
 import { type Message, type Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
+import { audioFormat } from '../openai/audio-format.ts'
 import { encodeBase64, toDataUrl } from '../parts.ts'
 import { encodeAnnotation } from './annotation.ts'
 
@@ -164,8 +165,7 @@ function encodeContent({ kind }: Part): object | undefined {
     case 'audio': {
       const { source, mediaType } = kind.value
       if (source.case !== 'data') return undefined
-      const format = mediaType.replace(/^audio\/(?:x-)?/, '').replace('mpeg', 'mp3')
-      return { type: 'input_audio', input_audio: { data: encodeBase64(source.value), format } }
+      return { type: 'input_audio', input_audio: { data: encodeBase64(source.value), format: audioFormat(mediaType) } }
     }
     default:
       return undefined
