@@ -9,6 +9,7 @@ import type { CallContext, Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
 import { Secret } from '../provider/secret.ts'
 import { Attempt } from './attempt.ts'
+import { chat as chatOperation } from './operations/chat.ts'
 
 type Chat = NonNullable<Provider['chat']>
 
@@ -26,7 +27,7 @@ process.on('unhandledRejection', note)
 afterEach(() => void rejections.splice(0))
 
 /** A try at a provider of this kind, with timers of so many milliseconds. */
-function attempt(chat: Chat | undefined, firstEvent = 9000, betweenEvents = 9000): Attempt {
+function attempt(chat: Chat | undefined, firstEvent = 9000, betweenEvents = 9000): Attempt<'chat'> {
   const record = create(ProviderSchema, { id: 'up', name: 'up' })
   const credentials = [
     { id: 'KEY', secret: new Secret('first') },
@@ -35,6 +36,7 @@ function attempt(chat: Chat | undefined, firstEvent = 9000, betweenEvents = 9000
   const provider = { record, provider: chat === undefined ? {} : { chat }, credentials, models: [], patterns: [] }
   const timeouts = { connect: 9000, firstEvent, betweenEvents, total: 9000 }
   return new Attempt(
+    chatOperation,
     { provider, model: 'upstream-model' },
     { egress: createEgress({ connectTimeoutMs: 1000 }), log, timeouts },
   )

@@ -1,14 +1,13 @@
-import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { OperationName, Operations } from '../dialects/operation.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
-import { started } from '../model/events.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import type { MediaReader } from '../provider/media.ts'
-import { completeBatch } from '../provider/complete.ts'
 import { conceal, concealId, secretsOf } from '../provider/conceal.ts'
 import type { Secret } from '../provider/secret.ts'
 import type { AttemptRecord, Target, Timeouts, TraceHeaders } from './contract.ts'
 import { Watch } from './deadline.ts'
+import type { Operation } from './operation.ts'
 import { outcomeOf } from './outcome.ts'
 
 /** What a try needs beside its target. */
@@ -21,9 +20,9 @@ export interface Surroundings {
 }
 
 /** What is asked of a target. */
-export interface Question {
+export interface Question<Name extends OperationName> {
   readonly requestId: string
-  readonly request: ChatRequest
+  readonly request: Operations[Name]['request']
   readonly streaming: boolean
 }
 
@@ -36,8 +35,9 @@ export interface Accompaniment {
 }
 
 /** One try at one target: its stream of events, its timers, and the way to abort it. */
-export class Attempt {
+export class Attempt<Name extends OperationName> {
   readonly target: Target
+  readonly #operation: Operation<Name>
   readonly #surroundings: Surroundings
   readonly #controller = new AbortController()
   readonly #watch = new Watch((error) => this.abort(error))
@@ -48,19 +48,20 @@ export class Attempt {
   #over = false
   #duration: number | undefined
 
-  constructor(target: Target, surroundings: Surroundings) {
+  constructor(operation: Operation<Name>, target: Target, surroundings: Surroundings) {
+    this.#operation = operation
     this.target = target
     this.#surroundings = surroundings
   }
 
   /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
-  async open(question: Question, { trace, received }: Accompaniment = {}): Promise<readonly ChatEvent[]> {
+  async open(
+    question: Question<Name>,
+    { trace, received }: Accompaniment = {},
+  ): Promise<readonly Operations[Name]['event'][]> {
     const { provider, model } = this.target
     const { egress, log, media, timeouts } = this.#surroundings
     const { requestId, request, streaming } = question
-    if (provider.provider.chat === undefined) {
-      throw fail('unsupported_operation', `the provider "${provider.record.name}" cannot chat`)
-    }
     const [credential] = provider.credentials
     const context = {
       signal: this.#controller.signal,
@@ -74,11 +75,14 @@ export class Attempt {
       ...(trace !== undefined && { trace }),
     }
     try {
-      this.#source = provider.provider.chat({ ...request, model, provider: '' }, context)[Symbol.asyncIterator]()
+      if (!this.#operation.offeredBy(provider.provider)) throw this.#unable()
+      const steps = this.#operation.ask(provider.provider, { ...request, model, provider: '' }, context)
+      this.#source = steps[Symbol.asyncIterator]()
+      const patience = this.#operation.slow ? timeouts.total : timeouts.firstEvent
       for (;;) {
-        const batch = await this.#next('first_event', timeouts.firstEvent)
+        const batch = await this.#next('first_event', patience)
         if (batch === undefined) throw fail('provider_error', 'the provider ended without an answer')
-        if (batch.length > 0) return this.#discreet(begun(batch))
+        if (batch.length > 0) return this.#discreet(this.#operation.begin(batch))
       }
     } catch (error) {
       const failure = this.#fault(error)
@@ -88,13 +92,18 @@ export class Attempt {
   }
 
   /** The next events, or undefined at the end. Throws a `GatewayError`; the try is then over. */
-  async next(): Promise<readonly ChatEvent[] | undefined> {
+  async next(): Promise<readonly Operations[Name]['event'][] | undefined> {
     try {
       const batch = await this.#next('between_events', this.#surroundings.timeouts.betweenEvents)
-      return batch && withoutStart(batch)
+      return batch && this.#operation.proceed(batch)
     } catch (error) {
       throw this.#fault(error)
     }
+  }
+
+  #unable(): GatewayError {
+    const name = this.target.provider.record.name
+    return fail('unsupported_operation', `the provider "${name}" cannot ${this.#operation.verb}`)
   }
 
   /** Ends the wait for the target and closes its connection. */
@@ -133,7 +142,10 @@ export class Attempt {
   }
 
   /** One step of the source under a timer. An abort ends it even where the provider does not listen. */
-  #next(timer: 'first_event' | 'between_events', milliseconds: number): Promise<readonly ChatEvent[] | undefined> {
+  #next(
+    timer: 'first_event' | 'between_events',
+    milliseconds: number,
+  ): Promise<readonly Operations[Name]['event'][] | undefined> {
     this.#watch.arm(timer, milliseconds)
     return new Promise((resolve, reject) => {
       this.#reject = reject
@@ -145,7 +157,7 @@ export class Attempt {
           (step) => {
             this.#rest()
             this.#over = step.done === true
-            resolve(this.#over ? undefined : completeBatch(step.value as Parameters<typeof completeBatch>[0]))
+            resolve(this.#over ? undefined : this.#operation.complete(step.value))
           },
           (error: unknown) => {
             this.#rest()
@@ -174,24 +186,10 @@ export class Attempt {
   }
 
   /** The first events, as they came; but no id of the other side's that is a key. */
-  #discreet(batch: readonly ChatEvent[]): readonly ChatEvent[] {
-    const { event } = batch[0] ?? {}
-    if (event?.case === 'started' && event.value.upstreamRequestId !== '')
-      event.value.upstreamRequestId = concealId(this.#secrets, event.value.upstreamRequestId)
+  #discreet(batch: readonly Operations[Name]['event'][]): readonly Operations[Name]['event'][] {
+    const head = this.#operation.head(batch)
+    if (head !== undefined && head.upstreamRequestId !== '')
+      head.upstreamRequestId = concealId(this.#secrets, head.upstreamRequestId)
     return batch
   }
-}
-
-/** An answer begins with `started`, once, whatever its provider says: clients could not read another. */
-function begun(batch: readonly ChatEvent[]): readonly ChatEvent[] {
-  const [first, ...rest] = batch
-  return first !== undefined && isStart(first) ? [first, ...withoutStart(rest)] : [started({}), ...withoutStart(batch)]
-}
-
-function withoutStart(batch: readonly ChatEvent[]): readonly ChatEvent[] {
-  return batch.some(isStart) ? batch.filter((event) => !isStart(event)) : batch
-}
-
-function isStart({ event }: ChatEvent): boolean {
-  return event.case === 'started'
 }

@@ -1,14 +1,12 @@
-import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Served } from '../dialects/contract.ts'
+import type { OperationName, Operations, Served } from '../dialects/operation.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
-import { usageEvent } from '../model/events.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import { Attempt, type Surroundings } from './attempt.ts'
-import type { ChatCall, ChatInput, LoadedProvider, OpenedChat, Route, Target } from './contract.ts'
+import type { CallInput, LoadedProvider, ModelCall, OpenedCall, Route, Target } from './contract.ts'
 import { timedOut } from './deadline.ts'
-import { HoldBack } from './hold-back.ts'
 import type { LiveRegistry } from './live.ts'
 import { Meter, type Metering } from './meter.ts'
+import type { Operation } from './operation.ts'
 import type { Registry } from './resolve.ts'
 import { mayFallBack, type RetryBudget, retryDelay, type RetryPolicy } from './retry.ts'
 
@@ -23,31 +21,33 @@ export interface CallSharing extends Surroundings, Metering {
 }
 
 /**
- * The way of one chat call: admit, resolve, attempt, meter. The ledger has its intent before a provider is asked, and its settlement
+ * The way of one call: admit, resolve, attempt, meter. The ledger has its intent before a provider is asked, and its settlement
  * before its client can see that the answer is complete.
  */
-export class Chat implements ChatCall {
-  readonly #input: ChatInput
+export class Call<Name extends OperationName> implements ModelCall<Name> {
+  readonly #operation: Operation<Name>
+  readonly #input: CallInput<Name>
   readonly #shared: CallSharing
-  readonly #meter: Meter
+  readonly #meter: Meter<Name>
   /** The registry the call began with, which is let go of when it is settled. */
   #registry: Registry | undefined
   /** What the ledger names it by; undefined until a provider may be asked. */
   #intent: number | undefined
-  #attempt: Attempt | undefined
+  #attempt: Attempt<Name> | undefined
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
   #total: NodeJS.Timeout | undefined
   /** The answer that is open, until somebody begins to read its events: a generator that never ran cannot clean up. */
-  #unread: Attempt | undefined
+  #unread: Attempt<Name> | undefined
 
-  constructor(input: ChatInput, shared: CallSharing) {
+  constructor(operation: Operation<Name>, input: CallInput<Name>, shared: CallSharing) {
+    this.#operation = operation
     this.#input = input
     this.#shared = shared
-    this.#meter = new Meter({ ...input, operation: 'chat' }, shared)
+    this.#meter = new Meter(operation, input, shared)
   }
 
-  async open(): Promise<OpenedChat> {
+  async open(): Promise<OpenedCall<Name>> {
     try {
       const route = this.#admit()
       this.#startTotal()
@@ -89,7 +89,7 @@ export class Chat implements ChatCall {
   }
 
   /** Tries targets in order. The first event is the point of no return: after it the client has seen an answer. */
-  async #tryTargets(targets: readonly Target[]): Promise<readonly ChatEvent[]> {
+  async #tryTargets(targets: readonly Target[]): Promise<readonly Operations[Name]['event'][]> {
     let last: GatewayError | undefined
     for (const target of targets) {
       try {
@@ -102,7 +102,7 @@ export class Chat implements ChatCall {
     throw last ?? fail('model_not_found', 'the model leads to no target', { param: 'model' })
   }
 
-  async #tryTarget(target: Target): Promise<readonly ChatEvent[]> {
+  async #tryTarget(target: Target): Promise<readonly Operations[Name]['event'][]> {
     const { retries, budgetOf } = this.#shared
     const budget = budgetOf(target.provider)
     const most = this.#input.retries ?? retries.perTarget
@@ -125,9 +125,9 @@ export class Chat implements ChatCall {
     }
   }
 
-  async #try(target: Target): Promise<readonly ChatEvent[]> {
+  async #try(target: Target): Promise<readonly Operations[Name]['event'][]> {
     if (this.#cancelled !== undefined) throw this.#cancelled
-    const attempt = new Attempt(target, this.#shared)
+    const attempt = new Attempt(this.#operation, target, this.#shared)
     this.#attempt = attempt
     try {
       return await attempt.open(this.#questionFor(target), {
@@ -143,12 +143,11 @@ export class Chat implements ChatCall {
   }
 
   /** What was asked, within what the target can write where the client wants it so. */
-  #questionFor(target: Target): ChatInput {
+  #questionFor(target: Target): CallInput<Name> {
     const { request, capsOutput } = this.#input
-    const asked = request.maxOutputTokens
-    if (capsOutput !== true || asked === undefined) return this.#input
-    const most = this.#shared.outputLimit?.(target) ?? asked
-    return asked <= most ? this.#input : { ...this.#input, request: { ...request, maxOutputTokens: most } }
+    if (capsOutput !== true || this.#operation.capped === undefined) return this.#input
+    const capped = this.#operation.capped(request, () => this.#shared.outputLimit?.(target))
+    return capped === request ? this.#input : { ...this.#input, request: capped }
   }
 
   /** Waits before the next try; a cancelled call does not. */
@@ -163,7 +162,7 @@ export class Chat implements ChatCall {
     if (this.#cancelled !== undefined) throw this.#cancelled
   }
 
-  #opened(route: Route, first: readonly ChatEvent[]): OpenedChat {
+  #opened(route: Route, first: readonly Operations[Name]['event'][]): OpenedCall<Name> {
     const attempt = this.#attempt
     if (attempt === undefined) throw fail('internal', 'the call has no target')
     const { provider, model } = attempt.target
@@ -174,26 +173,38 @@ export class Chat implements ChatCall {
       alias: route.alias === '' ? model : route.alias,
       elapsed: () => this.#meter.elapsed(),
     }
-    const start = first.find(({ event }) => event.case === 'started')?.event
-    const dropped = start?.case === 'started' ? start.value.dropped : []
+    const dropped = this.#operation.head(first)?.dropped ?? []
     const events = this.#follow(attempt, first)
     this.#unread = attempt
-    return { served, dropped, events }
+    return { served, dropped, first, events, whole: () => this.#whole(events) }
   }
 
-  async *#follow(attempt: Attempt, first: readonly ChatEvent[]): AsyncGenerator<readonly ChatEvent[], void, void> {
+  async #whole(events: AsyncIterable<readonly Operations[Name]['event'][]>): Promise<Operations[Name]['response']> {
+    const fold = this.#operation.fold()
+    for await (const batch of events) fold.add(batch)
+    return fold.response()
+  }
+
+  async *#follow(
+    attempt: Attempt<Name>,
+    first: readonly Operations[Name]['event'][],
+  ): AsyncGenerator<readonly Operations[Name]['event'][], void, void> {
     this.#unread = undefined
-    const end = new HoldBack(Math.max(1, this.#input.request.n ?? 1))
+    const end = this.#operation.end(this.#input.request)
     let thrown: GatewayError | undefined
     let isSettled = false
     try {
-      for (let batch: readonly ChatEvent[] | undefined = first; batch !== undefined; batch = await attempt.next()) {
+      for (
+        let batch: readonly Operations[Name]['event'][] | undefined = first;
+        batch !== undefined;
+        batch = await attempt.next()
+      ) {
         this.#meter.observe(batch)
         const passed = end.pass(batch)
         if (passed.length > 0) yield passed
       }
-      if (!this.#meter.finished) throw fail('provider_interrupted', 'the answer ended before it was complete')
-      if (this.#meter.uncounted) end.add(usageEvent(this.#meter.usage()))
+      if (!this.#meter.complete) throw fail('provider_interrupted', 'the answer ended before it was complete')
+      if (this.#meter.uncounted) end.addUsage(this.#meter.usage())
       isSettled = true
       this.#close(attempt, undefined)
       await this.#settle(undefined)
@@ -210,13 +221,13 @@ export class Chat implements ChatCall {
   }
 
   /** The answer failed, or nobody reads it. Never rejects. */
-  async #leave(attempt: Attempt, failure: GatewayError): Promise<void> {
+  async #leave(attempt: Attempt<Name>, failure: GatewayError): Promise<void> {
     this.#unread = undefined
     this.#close(attempt, failure)
     await this.#settleFailed(failure)
   }
 
-  #close(attempt: Attempt, failure: GatewayError | undefined): void {
+  #close(attempt: Attempt<Name>, failure: GatewayError | undefined): void {
     attempt.close()
     this.#meter.attempted(attempt.record(this.#input.arrivedAt, failure))
   }

@@ -1,10 +1,17 @@
-import { type DescMessage, type MessageShape, toJsonString } from '@bufbuild/protobuf'
+import {
+  type DescMessage,
+  type JsonValue,
+  type Message,
+  type MessageShape,
+  toJson,
+  toJsonString,
+} from '@bufbuild/protobuf'
 import {
   type ChatRequest,
   ChatRequestSchema,
   type ChatResponse,
   ChatResponseSchema,
-  type Message,
+  type Message as ChatMessage,
   type Part,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import type { CallContent } from './contract.ts'
@@ -32,13 +39,54 @@ export function contentOf(request: ChatRequest, response: ChatResponse): CallCon
   }
 }
 
+/**
+ * Question and answer of an operation without messages, kept likewise: without the client's own body and the upstream's, with a mark
+ * where a long list of numbers or bytes were.
+ */
+export function messagesContent(
+  request: DescMessage,
+  asked: Message,
+  response: DescMessage,
+  answered: Message,
+): CallContent {
+  return { request: shortText(request, asked), response: shortText(response, answered) }
+}
+
+/** A question whose answer is not kept, since it is sound. */
+export function requestContent(request: DescMessage, asked: Message): CallContent {
+  return { request: shortText(request, asked), response: '{}' }
+}
+
+function shortText(schema: DescMessage, message: Message): string {
+  const {
+    source: _source,
+    raw: _raw,
+    rawDialect: _dialect,
+    ...json
+  } = toJson(schema, message) as Record<string, JsonValue>
+  return cutText(JSON.stringify(json, cutMember))
+}
+
+/** Fields that hold bytes, which JSON has as base64. */
+const bytes = new Set(['audio', 'data'])
+
+function cutMember(name: string, value: JsonValue): JsonValue {
+  if (Array.isArray(value) && value.length > 16 && value.every((item) => typeof item === 'number'))
+    return `cut: ${value.length} numbers`
+  if (typeof value !== 'string' || value.length <= longestMedia) return value
+  return bytes.has(name) || value.startsWith('data:') ? `cut: ${value.length} characters` : value
+}
+
 function textOf<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): string {
-  const text = toJsonString(schema, message)
+  return cutText(toJsonString(schema, message))
+}
+
+function cutText(text: string): string {
   if (text.length <= longest) return text
   return JSON.stringify({ cut: true, characters: text.length, text: text.slice(0, longest) })
 }
 
-function withoutMedia(message: Message): Message {
+function withoutMedia(message: ChatMessage): ChatMessage {
   return { ...message, parts: message.parts.map(cutMedia) }
 }
 

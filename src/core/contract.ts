@@ -1,7 +1,7 @@
-import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Model, Provider as ProviderRecord } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import type { Served } from '../dialects/contract.ts'
+import type { OperationName, Operations, Served } from '../dialects/operation.ts'
 import type { Permission } from '../dialects/permissions.ts'
 import type { Surface } from '../dialects/surface.ts'
 import type { GatewayError, Reason } from '../error/index.ts'
@@ -240,13 +240,13 @@ export interface RequestIds {
   readonly requestId: string
 }
 
-/** A chat call as the edge hands it in. */
-export interface ChatInput extends RequestIds {
+/** A call as the edge hands it in. */
+export interface CallInput<Name extends OperationName> extends RequestIds {
   readonly dialect: string
   readonly principal: Principal
   /** Milliseconds of `performance.now()` when the request arrived. */
   readonly arrivedAt: number
-  readonly request: ChatRequest
+  readonly request: Operations[Name]['request']
   /** Bytes of the request's body, or of its message. */
   readonly requestBytes: number
   /** The trace that the client's request is part of. */
@@ -260,32 +260,40 @@ export interface ChatInput extends RequestIds {
 }
 
 /** A call whose first event is here: from now on errors are shown, not retried. */
-export interface OpenedChat {
+export interface OpenedCall<Name extends OperationName> {
   readonly served: Served
   /** Paths of the request that the provider could not carry. */
   readonly dropped: readonly string[]
+  /** The events that came first, for what depends on them before any is written. */
+  readonly first: readonly Operations[Name]['event'][]
   /**
-   * The events, the first included, in batches that arrived together. Settles the call when it ends, fails or is left.
-   * The last events are `finished` for each choice and one `usage`.
+   * The events, the first included, in batches that arrived together. Settles the call when it ends, fails or is left. The last events
+   * of a stream are `finished` for each choice, where it has choices, and one `usage`.
    */
-  readonly events: AsyncGenerator<readonly ChatEvent[], void, void>
+  readonly events: AsyncGenerator<readonly Operations[Name]['event'][], void, void>
+  /** Reads the events to their end, and gives the answer they spell. */
+  whole(): Promise<Operations[Name]['response']>
 }
 
-/** One chat call. It is settled exactly once, whatever happens. */
-export interface ChatCall {
-  /** Admits, resolves and tries targets until the first event. Throws a `GatewayError`, and is then settled. */
-  open(): Promise<OpenedChat>
+/** A call that can be cancelled. */
+export interface Cancellable {
   /** The client left, or could not be written to: aborts the upstream. Harmless when the call is over. */
   cancel(reason: GatewayError): void
 }
 
+/** One call. It is settled exactly once, whatever happens. */
+export interface ModelCall<Name extends OperationName> extends Cancellable {
+  /** Admits, resolves and tries targets until the first event. Throws a `GatewayError`, and is then settled. */
+  open(): Promise<OpenedCall<Name>>
+}
+
 /** A count as the edge asks for it. */
-export interface CountInput extends Omit<ChatInput, 'streaming' | 'timeoutMs' | 'retries'> {
+export interface CountInput extends Omit<CallInput<'chat'>, 'streaming' | 'timeoutMs' | 'retries'> {
   readonly signal: AbortSignal
 }
 
 /** A call that failed at the edge. */
-export interface Refusal extends RequestIds, Pick<ChatInput, 'dialect' | 'arrivedAt'> {
+export interface Refusal extends RequestIds, Pick<CallInput<'chat'>, 'dialect' | 'arrivedAt'> {
   readonly operation: string
   /** Undefined when the caller is not known. */
   readonly principal: Principal | undefined
@@ -298,7 +306,8 @@ export interface Core {
   authenticate(token: string | undefined): Principal
   /** Throws `permission_denied` when the principal lacks the permission. */
   authorize(principal: Principal, permission: Permission): void
-  chat(input: ChatInput): ChatCall
+  /** A call to a model. `ledger` keeps it in the place of the gateway's own. */
+  call<Name extends OperationName>(operation: Name, input: CallInput<Name>, ledger?: Ledger): ModelCall<Name>
   /**
    * What a chat request would read: the provider's own count where it has one, else an estimate. Throws a `GatewayError`, and has then
    * recorded it.

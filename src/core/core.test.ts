@@ -10,7 +10,7 @@ import { usage } from '../model/usage.ts'
 import type { CallContext, Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
 import { openPrincipal } from './admit.ts'
-import type { CallRecord, ChatCall, LoadedProvider, Timeouts } from './contract.ts'
+import type { CallRecord, ModelCall, LoadedProvider, Timeouts } from './contract.ts'
 import { createCore } from './core.ts'
 import { fixedRegistry } from './live.ts'
 import { createRegistry } from './resolve.ts'
@@ -63,7 +63,7 @@ class Player {
 
 interface Rig {
   readonly records: CallRecord[]
-  readonly call: (model: string, retries?: number) => ChatCall
+  readonly call: (model: string, retries?: number) => ModelCall<'chat'>
 }
 
 /** The real core, with these providers and an alias `any` that leads to all of them in order. */
@@ -94,7 +94,7 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
   return {
     records,
     call: (model, retries) =>
-      core.chat({
+      core.call('chat', {
         id: 'r',
         clientRequestId: '',
         requestId: 'r',
@@ -110,7 +110,7 @@ function rig(chats: Readonly<Record<string, Chat | undefined>>, timeouts: Partia
 }
 
 /** What a client of the call sees: the text until the end, and how it ended. */
-async function seen(call: ChatCall): Promise<{ text: string; reason: Reason | 'ok'; opened: boolean }> {
+async function seen(call: ModelCall<'chat'>): Promise<{ text: string; reason: Reason | 'ok'; opened: boolean }> {
   let text = ''
   let opened = false
   try {

@@ -1,10 +1,11 @@
 import type { Surface } from '../dialects/surface.ts'
 import type { Provider } from '../provider/contract.ts'
 import { authorize, type Keys } from './admit.ts'
-import { type CallSharing, Chat } from './call.ts'
+import { Call, type CallSharing } from './call.ts'
 import type { Core, LoadedProvider, Principal } from './contract.ts'
 import { countTokens } from './count.ts'
 import { recordRefusal } from './refusal.ts'
+import { operations } from './operations/index.ts'
 import { RetryBudget } from './retry.ts'
 
 /** What a core is made of. */
@@ -26,7 +27,8 @@ export function createCore(parts: CoreParts): Core {
   return {
     authenticate: (token) => parts.keys.authenticate(token),
     authorize,
-    chat: (input) => new Chat(input, shared),
+    call: (operation, input, ledger) =>
+      new Call(operations[operation], input, ledger === undefined ? shared : { ...shared, ledger }),
     countTokens: (input) => countTokens(input, shared),
     refuse: (refusal) => recordRefusal(parts, refusal),
     surface: parts.surface,

@@ -9,6 +9,7 @@ import type { CallSharing } from './call.ts'
 import type { CountInput, Target, TraceHeaders } from './contract.ts'
 import { timedOut, Watch } from './deadline.ts'
 import { Meter } from './meter.ts'
+import { chat } from './operations/chat.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Registry } from './resolve.ts'
 
@@ -34,14 +35,14 @@ export async function countTokens(input: CountInput, shared: CallSharing): Promi
 class Count implements Disposable {
   readonly #input: CountInput
   readonly #shared: CallSharing
-  readonly #meter: Meter
+  readonly #meter: Meter<'chat'>
   readonly #registry: Registry
   #intent: number | undefined
 
   constructor(input: CountInput, shared: CallSharing) {
     this.#input = input
     this.#shared = shared
-    this.#meter = new Meter({ ...input, streaming: false, operation: 'count_tokens' }, shared)
+    this.#meter = new Meter({ ...chat, name: 'count_tokens' }, { ...input, streaming: false }, shared)
     this.#registry = shared.registry.hold()
   }
 

@@ -8,7 +8,7 @@ import { usage } from '../model/usage.ts'
 import type { Provider } from '../provider/contract.ts'
 import { createEgress } from '../provider/egress.ts'
 import { openPrincipal } from './admit.ts'
-import type { CallContent, CallIntent, CallRecord, ChatCall, Core, CountInput, Ledger } from './contract.ts'
+import type { CallContent, CallIntent, CallRecord, Core, CountInput, Ledger, ModelCall } from './contract.ts'
 import { createCore } from './core.ts'
 import { fixedRegistry } from './live.ts'
 import { createRegistry } from './resolve.ts'
@@ -64,7 +64,7 @@ interface Rig {
   readonly story: string[]
   readonly records: CallRecord[]
   readonly core: Core
-  readonly call: (model?: string, fields?: { n?: number; requestId?: string }) => ChatCall
+  readonly call: (model?: string, fields?: { n?: number; requestId?: string }) => ModelCall<'chat'>
   readonly count: (fields?: Partial<CountInput>) => ReturnType<Core['countTokens']>
 }
 
@@ -135,13 +135,13 @@ function rig(
     story,
     records,
     core,
-    call: (model = 'any', { n } = {}) => core.chat({ ...input(model, n), streaming: true }),
+    call: (model = 'any', { n } = {}) => core.call('chat', { ...input(model, n), streaming: true }),
     count: (fields = {}) => core.countTokens({ ...input('any'), signal: new AbortController().signal, ...fields }),
   }
 }
 
 /** Reads a call to its end, as a client that tells the story what it sees. */
-async function read(call: ChatCall, story: string[]): Promise<void> {
+async function read(call: ModelCall<'chat'>, story: string[]): Promise<void> {
   try {
     const { events } = await call.open()
     for await (const batch of events) {

@@ -16,6 +16,7 @@ import { usage } from '../model/usage.ts'
 import { openPrincipal } from './admit.ts'
 import type { CallRecord, Recorder } from './contract.ts'
 import { type Measured, Meter } from './meter.ts'
+import { chat } from './operations/chat.ts'
 import { recordRefusal } from './refusal.ts'
 
 /** Keeps what it is told. */
@@ -34,7 +35,7 @@ class Notes implements Recorder {
 
 const text = (value: string) => ({ kind: { case: 'text' as const, value: { text: value } } })
 
-function input(fields: Partial<Measured> = {}): Measured {
+function input(fields: Partial<Measured<'chat'>> = {}): Measured<'chat'> {
   const request = create(ChatRequestSchema, {
     model: 'fast',
     messages: [
@@ -48,7 +49,6 @@ function input(fields: Partial<Measured> = {}): Measured {
     clientRequestId: '',
     requestId: 'r1',
     dialect: 'openai',
-    operation: 'chat',
     principal: openPrincipal,
     arrivedAt: performance.now(),
     request,
@@ -61,7 +61,7 @@ function input(fields: Partial<Measured> = {}): Measured {
 /** What is recorded when these batches are seen and the call then ends so. */
 function settled(batches: readonly (readonly ChatEvent[])[], error?: ReturnType<typeof fail>): CallRecord {
   const notes = new Notes()
-  const meter = new Meter(input(), { recorder: notes })
+  const meter = new Meter(chat, input(), { recorder: notes })
   for (const batch of batches) meter.observe(batch)
   void meter.settle(error)
   expect(notes.records).toHaveLength(1)
@@ -127,7 +127,7 @@ describe('what a call consumed', () => {
 
   test('is told to the client as the object that is recorded', () => {
     const notes = new Notes()
-    const meter = new Meter(input(), { recorder: notes })
+    const meter = new Meter(chat, input(), { recorder: notes })
     meter.observe([textDelta('word')])
     expect(meter.uncounted).toBe(true)
     const told = meter.usage()
@@ -192,7 +192,7 @@ describe('what a call consumed', () => {
 
   test('is told again when it was estimated before the end', () => {
     const notes = new Notes()
-    const meter = new Meter(input(), { recorder: notes })
+    const meter = new Meter(chat, input(), { recorder: notes })
     const told = usage({ inputTokens: 100, outputUnknown: true })
     meter.observe([textDelta('1234'), usageEvent(told)])
     expect([told.outputTokens, meter.uncounted]).toEqual([1, false])
@@ -209,7 +209,7 @@ describe('what a call consumed', () => {
 describe('a settled call', () => {
   test('is recorded once, by its first outcome', () => {
     const notes = new Notes()
-    const meter = new Meter(input(), { recorder: notes })
+    const meter = new Meter(chat, input(), { recorder: notes })
     void meter.settle(fail('client_closed', 'left'))
     void meter.settle(undefined)
     void meter.settle(fail('internal', 'x'))
@@ -229,7 +229,7 @@ describe('a settled call', () => {
 
   test('knows its target, its tries and how its choices ended', () => {
     const notes = new Notes()
-    const meter = new Meter(input({ streaming: false }), { recorder: notes })
+    const meter = new Meter(chat, input({ streaming: false }), { recorder: notes })
     const record = create(ProviderSchema, { name: 'up' })
     const target = { provider: { record, provider: {}, credentials: [], models: [], patterns: [] }, model: 'm' }
     meter.account('acme')

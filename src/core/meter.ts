@@ -1,20 +1,17 @@
-import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import type { OperationName, Operations } from '../dialects/operation.ts'
 import type { GatewayError } from '../error/index.ts'
-import { Fold } from '../model/collect.ts'
-import { lengthOf } from '../model/length.ts'
 import { estimateTokens, usage } from '../model/usage.ts'
 import { defaultAccountId } from '../store/contract.ts'
-import { contentOf } from './content.ts'
 import { estimate, mend, type Untold } from './consumed.ts'
 import type {
   AttemptRecord,
   AttemptTrace,
   CallContent,
+  CallInput,
   CallIntent,
   CallRecord,
   CallTrace,
-  ChatInput,
   Cost,
   Ledger,
   Pricing,
@@ -24,6 +21,7 @@ import type {
   TraceHeaders,
   Tracing,
 } from './contract.ts'
+import type { Folding, Operation, Tally } from './operation.ts'
 import { notVouchedFor, outcomeOf } from './outcome.ts'
 
 /** What calls are measured by, and who is told. */
@@ -40,9 +38,7 @@ export interface Metering {
 }
 
 /** What is known of a call as it begins. */
-export interface Measured extends Omit<ChatInput, 'timeoutMs' | 'retries' | 'account'> {
-  readonly operation: string
-}
+export type Measured<Name extends OperationName> = Omit<CallInput<Name>, 'timeoutMs' | 'retries' | 'account'>
 
 /** A call that consumed nothing costs nothing, whatever its model. */
 export const nothing: Cost = { nanoUsd: 0n, version: '' }
@@ -51,37 +47,35 @@ export const nothing: Cost = { nanoUsd: 0n, version: '' }
  * Measures one call and settles it once, whatever happened: the one place where usage and cost are decided. The client gets, the
  * ledger and the log keep and the metrics count the very same object.
  */
-export class Meter {
-  readonly #input: Measured
+export class Meter<Name extends OperationName> {
+  readonly #operation: Operation<Name>
+  readonly #input: Measured<Name>
   readonly #metering: Metering
   readonly #attempts: AttemptRecord[] = []
-  readonly #finished: string[] = []
+  readonly #tally: Tally = { usage: undefined, written: 0, toldAt: 0, finished: [], complete: false }
   readonly #startedAt: number
   #account: string
   #target: Target | undefined
   #modelLabel = 'other'
-  #usage: Usage | undefined
   #untold: Untold = { input: true, output: true }
-  /** How much was written when the usage was told. */
-  #toldAt = 0
   #inputEstimate: number | undefined
-  #written = 0
   #received = 0
   #firstEventAt: number | undefined
   #upstreamRequestId = ''
-  #answer: Fold | undefined
+  #answer: Folding<Operations[Name]['event'], Operations[Name]['response']> | undefined
   #isSettled = false
   readonly #trace: CallTrace | undefined
   #attempt: AttemptTrace | undefined
 
-  constructor(input: Measured, metering: Metering) {
+  constructor(operation: Operation<Name>, input: Measured<Name>, metering: Metering) {
+    this.#operation = operation
     this.#input = input
     this.#metering = metering
     this.#startedAt = Date.now() - this.elapsed()
     this.#account = accountOf(input.principal)
     metering.recorder.began(input.dialect)
-    const { operation, dialect, requestId, request } = input
-    const about = { operation, dialect, requestId, alias: request.model }
+    const { dialect, requestId, request } = input
+    const about = { operation: operation.name, dialect, requestId, alias: request.model }
     this.#trace = metering.tracing?.call(input.trace ?? {}, about)
   }
 
@@ -93,7 +87,7 @@ export class Meter {
   /** Whom the call is for, once that is known. */
   account(account: string): void {
     if (account !== '') this.#account = account
-    if (this.#metering.keepsContent?.(this.#account) === true) this.#answer = new Fold()
+    if (this.#metering.keepsContent?.(this.#account) === true) this.#answer = this.#operation.fold()
   }
 
   /** What is known before the first target is asked. */
@@ -136,64 +130,40 @@ export class Meter {
   }
 
   /** Takes in events on their way to the client. */
-  observe(batch: readonly ChatEvent[]): void {
-    this.#firstEventAt ??= performance.now()
-    this.#answer?.add(batch)
-    for (const { event } of batch) {
-      switch (event.case) {
-        case 'textDelta':
-        case 'reasoningDelta':
-        case 'refusalDelta':
-          this.#written += event.value.text.length
-          break
-        case 'toolCallDelta':
-          this.#written += event.value.argumentsJson.length + event.value.name.length
-          break
-        case 'usage':
-          this.#take(event.value)
-          break
-        case 'finished':
-          this.#finished.push(reasonWord(event.value.reason))
-          break
-        case 'started':
-          this.#upstreamRequestId = event.value.upstreamRequestId
-          break
-        case 'audioDelta':
-        case 'annotation':
-        case 'image':
-        case 'providerPart':
-        case 'logprobs':
-        case undefined:
-          break
-        default:
-          event satisfies never
-      }
+  observe(batch: readonly Operations[Name]['event'][]): void {
+    if (this.#firstEventAt === undefined) {
+      this.#firstEventAt = performance.now()
+      this.#upstreamRequestId = this.#operation.head(batch)?.upstreamRequestId ?? ''
     }
+    this.#answer?.add(batch)
+    const known = this.#tally.usage
+    this.#operation.observe(batch, this.#tally, this.#input.request)
+    if (this.#tally.usage !== known) this.#take(this.#tally.usage)
   }
 
-  /** True once a choice has ended as it should. */
-  get finished(): boolean {
-    return this.#finished.length > 0
+  /** True once the answer is one that may end. */
+  get complete(): boolean {
+    return this.#tally.complete
   }
 
   /** True when the upstream did not say what the answer consumed, or the client was told an estimate and the answer went on. */
   get uncounted(): boolean {
     if (this.#firstEventAt === undefined) return false
-    return this.#usage === undefined || (this.#untold.output && this.#written > this.#toldAt)
+    const { usage: told, written, toldAt } = this.#tally
+    return told === undefined || (this.#untold.output && written > toldAt)
   }
 
   /** What the call consumed: as reported, and, after the first event, estimated by the length of what was read and written where not. */
   usage(): Usage {
     if (this.#firstEventAt === undefined) return usage({})
-    this.#usage ??= usage({})
-    estimate(this.#usage, this.#untold, () => this.#estimateInput(), estimateTokens(this.#written))
-    return this.#usage
+    const consumed = (this.#tally.usage ??= usage(this.#operation.counts?.(this.#input.request) ?? {}))
+    estimate(consumed, this.#untold, () => this.#estimateInput(), estimateTokens(this.#tally.written))
+    return consumed
   }
 
-  #take(given: Usage): void {
+  #take(given: Usage | undefined): void {
+    if (given === undefined) return
     this.#untold = mend(given)
-    this.#usage = given
-    this.#toldAt = this.#written
     this.usage()
   }
 
@@ -239,7 +209,7 @@ export class Meter {
       httpStatus: error?.status ?? 200,
       usage: this.usage(),
       ...(cost !== undefined && { cost }),
-      finishReasons: this.#finished,
+      finishReasons: this.#tally.finished,
       ...(this.#firstEventAt !== undefined && { timeToFirstEvent: this.#firstEventAt - this.#input.arrivedAt }),
       duration: this.elapsed(),
       upstreamRequestId: this.#upstreamRequestId,
@@ -248,14 +218,14 @@ export class Meter {
   }
 
   #known() {
-    const { id, clientRequestId, principal, dialect, operation, streaming, request, requestBytes } = this.#input
+    const { id, clientRequestId, principal, dialect, streaming, request, requestBytes } = this.#input
     return {
       id,
       clientRequestId,
       keyId: principal.keyId,
       account: this.#account,
       dialect,
-      operation,
+      operation: this.#operation.name,
       streaming,
       alias: request.model,
       startedAt: this.#startedAt,
@@ -269,11 +239,11 @@ export class Meter {
   }
 
   #content(): CallContent | undefined {
-    return this.#answer && contentOf(this.#input.request, this.#answer.response())
+    return this.#answer && this.#operation.content(this.#input.request, this.#answer.response())
   }
 
   #estimateInput(): number {
-    return (this.#inputEstimate ??= estimateTokens(lengthOf(this.#input.request)))
+    return (this.#inputEstimate ??= estimateTokens(this.#operation.lengthOf(this.#input.request)))
   }
 }
 
@@ -284,12 +254,4 @@ function vendorOf({ provider }: Target): string {
 /** The account of a caller that chose none. */
 export function accountOf({ accounts: [first] }: Principal): string {
   return first ?? defaultAccountId
-}
-
-const reasonWords = new Map<number, string>(
-  Object.entries(FinishReason).map(([word, value]) => [value, word.toLowerCase()]),
-)
-
-function reasonWord(reason: FinishReason): string {
-  return reasonWords.get(reason) ?? 'other'
 }

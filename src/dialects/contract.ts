@@ -3,8 +3,13 @@ import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
+import type { ClientOperations, SseMessage } from './client-operations.ts'
+import type { Ask, AskOf, OperationName, Served, StreamedAnswer, WholeAnswer } from './operation.ts'
 import type { Permission } from './permissions.ts'
 import type { Surface } from './surface.ts'
+
+export type { SseMessage } from './client-operations.ts'
+export type { Served } from './operation.ts'
 
 // ---------------------------------------------------------------- the server half: what clients speak to us
 
@@ -25,45 +30,19 @@ export interface RequestFacts {
 }
 
 /** A chat request in the contract's terms, with what the dialect needs to answer it in its own. */
-export interface ChatAsk {
-  readonly request: ChatRequest
+export type ChatAsk = Omit<Extract<AskOf<'chat'>, { streaming: true }>, 'operation' | 'streaming' | 'answer'> & {
   readonly streaming: boolean
-  /** Milliseconds for the whole call, where the client may choose; otherwise the gateway's own limit. */
-  readonly timeoutMs?: number
-  /** Retries after the first try, where the client may choose. */
-  readonly retries?: number
-  /** The account (tenant) the client wants to act for. */
-  readonly account?: string
-  /** True: a limit of the answer over what the model can write is lowered to that, where it is known. */
-  readonly capsOutput?: boolean
-  /** Fields of the body that no provider is shown, beside those that `request` cannot carry. */
-  readonly dropped?: readonly string[]
   readonly answer: ChatAnswer
 }
 
-/** Who answers a call: known once the first event is here. */
-export interface Served {
-  readonly requestId: string
-  /** The provider's name in this gateway. */
-  readonly provider: string
-  /** The model the upstream was asked for. */
-  readonly model: string
-  /** The model name the client asked for. */
-  readonly alias: string
-  /** Milliseconds since the request arrived. */
-  readonly elapsed: () => number
-}
-
-/** Writes one answer in a dialect. Made for one call; a streamed answer may keep state between batches. */
-export interface ChatAnswer {
+/** Writes one answer of a chat, whole or as it comes: always as text. */
+export interface ChatAnswer extends WholeAnswer<'chat'>, StreamedAnswer<'chat'> {
   /** The body of a whole answer. */
   whole(response: ChatResponse, served: Served): string
   /** Content type of a streamed answer, where it is not server-sent events. */
   readonly contentType?: string
   /** The text, of server-sent events or what `contentType` says, for events that arrived together; may be empty. */
   events(batch: readonly ChatEvent[], served: Served): string
-  /** What follows the last event of a stream that ended well. */
-  end(): string
   /** What ends a stream that failed after its first event. */
   fail(error: GatewayError): string
 }
@@ -79,6 +58,22 @@ export interface ChatRoute {
   readonly response: ZodType
   /** Reads the body. Throws `invalid_request`, naming the field. */
   decode(body: JsonBody, facts: RequestFacts): ChatAsk
+}
+
+/** One endpoint for another operation than chat, or for several. All are POST. */
+export interface OperationRoute {
+  readonly path: string
+  readonly summary: string
+  /** What it usually asks, for the log of requests that cannot be read. */
+  readonly operation: OperationName
+  /** Schema of the body, for documentation; `decode` checks it. */
+  readonly request: ZodType
+  /** Schema of a whole answer, for documentation; absent where the answer is not JSON. */
+  readonly response?: ZodType
+  /** Content types of answers beside JSON, for documentation. */
+  readonly produces?: readonly string[]
+  /** Reads the body. Throws `invalid_request`, naming the field. */
+  decode(body: JsonBody, facts: RequestFacts): Ask
 }
 
 /** One endpoint that tells what a chat request would read. All are POST with a JSON body. */
@@ -118,6 +113,7 @@ export interface ServerDialect {
   readonly passThrough: boolean
   readonly chat: readonly ChatRoute[]
   readonly counts?: readonly CountRoute[]
+  readonly operations?: readonly OperationRoute[]
   /** Where this dialect's clients put their key beside the common headers. */
   token?(header: (name: string) => string | undefined, query: URLSearchParams): string | undefined
   readonly routes: readonly Route[]
@@ -132,12 +128,6 @@ export interface ServerDialect {
 }
 
 // ---------------------------------------------------------------- the client half: what we speak to an upstream
-
-/** One server-sent event. */
-export interface SseMessage {
-  readonly event?: string | undefined
-  readonly data: string
-}
 
 /** Cuts an upstream's answer into its events, whatever their framing. Made for one stream. */
 export interface MessageReader {
@@ -263,6 +253,7 @@ export interface ClientDialect<Options> {
   decodeChat(encoded: Omit<EncodedChat, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder
   /** Absent where the format has no such question; the gateway then estimates. */
   readonly count?: CountDialect<Options>
+  readonly operations?: ClientOperations<Options>
   /** Absent where the format has no list of models. */
   readonly models?: ModelsDialect<Options>
   /** The error that a failed call means to the caller. */

@@ -1,4 +1,6 @@
 import type { ChatRequest, Part } from '#gen/switchyard/v1/chat_pb.ts'
+import type { EmbedInput } from '#gen/switchyard/v1/embedding_pb.ts'
+import type { Prompt } from '#gen/switchyard/v1/text_pb.ts'
 
 /** Characters of everything a model has to read. */
 export function lengthOf(request: ChatRequest): number {
@@ -22,4 +24,10 @@ function partsLength(parts: readonly Part[]): number {
         return sum
     }
   }, 0)
+}
+
+/** Characters that a text is, or that token ids stand for: four each. */
+export function promptLength({ kind }: Prompt | EmbedInput): number {
+  if (kind.case === 'text') return kind.value.length
+  return kind.case === 'tokens' ? kind.value.ids.length * 4 : 0
 }

@@ -11,6 +11,17 @@ export function byModel(choose: (model: string) => Provider, lists?: Provider): 
     chat: (request, context) => choose(request.model).chat?.(request, context) ?? unsupported(request.model),
     countTokens: (request, context) =>
       choose(request.model).countTokens?.(request, context) ?? unsupported(request.model),
+    generate: (request, context) => choose(request.model).generate?.(request, context) ?? unsupported(request.model),
+    embed: (request, context) => choose(request.model).embed?.(request, context) ?? unsupported(request.model),
+    generateImages: (request, context) =>
+      choose(request.model).generateImages?.(request, context) ?? unsupported(request.model),
+    transcribe: (request, context) =>
+      choose(request.model).transcribe?.(request, context) ?? unsupported(request.model),
+    synthesize: (request, context) =>
+      choose(request.model).synthesize?.(request, context) ?? unsupported(request.model),
+    createVideo: (request, context) =>
+      choose(request.model).createVideo?.(request, context) ?? unsupported(request.model),
+    infer: (request, context) => choose(request.model).infer?.(request, context) ?? unsupported(request.model),
     ...(lists?.listModels !== undefined && { listModels: lists.listModels.bind(lists) }),
   }
 }

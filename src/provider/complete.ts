@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type DescMessage, isMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import { type Annotation, type ChatEvent, ChatEventSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { rawOf } from '../dialects/scalars.ts'
@@ -61,4 +61,13 @@ function completeEvent(init: ChatEventInit): ChatEvent {
   // Named one by one: `create` would take a literal that carries a type name for a message and leave it as it is.
   const { event, choice, raw, rawResponse } = init
   return create(ChatEventSchema, { event, choice, raw, rawResponse } as ChatEventInit)
+}
+
+/** What a provider yielded, one event or a batch, as complete messages. Throws `provider_error` for what is none. */
+export function completeSteps<Schema extends DescMessage>(schema: Schema, step: unknown): MessageShape<Schema>[] {
+  const batch: readonly unknown[] = Array.isArray(step) ? step : [step]
+  return batch.map((given) => {
+    if (typeof given !== 'object' || given === null) throw fail('provider_error', 'the provider sent what is no event')
+    return isMessage(given, schema) ? given : create(schema, given as MessageInitShape<Schema>)
+  })
 }

@@ -1,13 +1,45 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ZodType } from 'zod'
+import type {
+  SynthesizeEventSchema,
+  SynthesizeRequest,
+  TranscribeRequest,
+  TranscribeResponseSchema,
+} from '#gen/switchyard/v1/audio_pb.ts'
 import type { ChatEventSchema, ChatRequest, CountTokensResponseSchema } from '#gen/switchyard/v1/chat_pb.ts'
+import type { EmbedRequest, EmbedResponseSchema } from '#gen/switchyard/v1/embedding_pb.ts'
+import type { GenerateImagesRequest, GenerateImagesResponseSchema } from '#gen/switchyard/v1/image_pb.ts'
+import type { InferEventSchema, InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
+import type { GenerateEventSchema, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
+import type { CreateVideoRequest, GetVideoRequest, VideoSchema } from '#gen/switchyard/v1/video_pb.ts'
 import type { Egress } from './egress.ts'
 import type { MediaReader } from './media.ts'
 import type { Secret } from './secret.ts'
 
 /** What a provider yields: a plain literal, or an event from the builders. The gateway completes it. */
 export type ChatEventInit = MessageInitShape<typeof ChatEventSchema>
+
+/** What a provider yields of a raw completion, as it does of a chat. */
+export type GenerateEventInit = MessageInitShape<typeof GenerateEventSchema>
+
+/** What a provider yields of speech: `started`, the sound in pieces, and its usage where it knows that. */
+export type SynthesizeEventInit = MessageInitShape<typeof SynthesizeEventSchema>
+
+/** What a provider yields of an operation the contract has no message for: the whole answer as one chunk, or its pieces. */
+export type InferEventInit = MessageInitShape<typeof InferEventSchema>
+
+/** Vectors, in the order of the inputs. */
+export type EmbedInit = MessageInitShape<typeof EmbedResponseSchema>
+
+/** Images, as bytes or by URL. */
+export type GenerateImagesInit = MessageInitShape<typeof GenerateImagesResponseSchema>
+
+/** What was said in a recording. */
+export type TranscribeInit = MessageInitShape<typeof TranscribeResponseSchema>
+
+/** A video as far as it is made; its `id` is the provider's own. */
+export type VideoInit = MessageInitShape<typeof VideoSchema>
 
 /** What a provider counts. */
 export type CountTokensInit = MessageInitShape<typeof CountTokensResponseSchema>
@@ -59,6 +91,23 @@ export interface Provider {
   chat?(request: ChatRequest, context: CallContext): AsyncIterable<ChatEventInit | readonly ChatEventInit[]>
   /** What the request would read. Without it the gateway estimates. */
   countTokens?(request: ChatRequest, context: CallContext): Promise<CountTokensInit>
+  /** Events of one raw completion, in the order of a chat's. */
+  generate?(
+    request: GenerateRequest,
+    context: CallContext,
+  ): AsyncIterable<GenerateEventInit | readonly GenerateEventInit[]>
+  embed?(request: EmbedRequest, context: CallContext): Promise<EmbedInit>
+  generateImages?(request: GenerateImagesRequest, context: CallContext): Promise<GenerateImagesInit>
+  transcribe?(request: TranscribeRequest, context: CallContext): Promise<TranscribeInit>
+  /** Speech, as it is made; `started` comes first. */
+  synthesize?(
+    request: SynthesizeRequest,
+    context: CallContext,
+  ): AsyncIterable<SynthesizeEventInit | readonly SynthesizeEventInit[]>
+  /** Begins a video. The gateway asks on with `getVideo`, by the id given here. */
+  createVideo?(request: CreateVideoRequest, context: CallContext): Promise<VideoInit>
+  getVideo?(request: GetVideoRequest, context: CallContext): Promise<VideoInit>
+  infer?(request: InferRequest, context: CallContext): AsyncIterable<InferEventInit | readonly InferEventInit[]>
   listModels?(context: CallContext): AsyncIterable<ModelInit>
   close?(): Promise<void>
 }

@@ -1,15 +1,18 @@
 import { toBinary } from '@bufbuild/protobuf'
-import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { type CallOptions, type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
-import type { ChatEvent, ChatRequest, CountTokensResponse } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
+import type { InferEvent, InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
 import { type Usage, UsageSchema } from '#gen/switchyard/v1/usage_pb.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
 import { spell } from '../model/collect.ts'
+import { spellGenerated } from '../model/generated.ts'
 import { conceal, concealId, secretsOf } from './conceal.ts'
-import type { CallContext, Credential, Provider } from './contract.ts'
+import type { CallContext, Credential, InferEventInit, Provider } from './contract.ts'
 import { Session } from './session.ts'
 
 /** What a remote provider may be told beside its address. */
@@ -40,8 +43,19 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
   const own = (context: CallContext): CallContext =>
     context.credential === undefined && credential !== undefined ? { ...context, credential } : context
   return {
-    chat: (request, context) => (context.streaming ? stream : whole)(client, forOtherSide(request), own(context)),
-    countTokens: (request, context) => countTokens(client, forOtherSide(request), own(context)),
+    chat: (request, context) =>
+      context.streaming
+        ? events(client.streamChat, forOtherSide(request), own(context))
+        : whole(client, forOtherSide(request), own(context)),
+    countTokens: (request, context) => answerOf(client.countTokens, forOtherSide(request), own(context)),
+    generate: (request, context) => generate(client, forOtherSide(request), own(context)),
+    embed: (request, context) => answerOf(client.embed, forOtherSide(request), own(context)),
+    generateImages: (request, context) => answerOf(client.generateImages, forOtherSide(request), own(context)),
+    transcribe: (request, context) => answerOf(client.transcribe, forOtherSide(request), own(context)),
+    synthesize: (request, context) => events(client.synthesize, forOtherSide(request), own(context)),
+    createVideo: (request, context) => answerOf(client.createVideo, forOtherSide(request), own(context)),
+    getVideo: (request, context) => answerOf(client.getVideo, request, own(context)),
+    infer: (request, context) => infer(client, forOtherSide(request), own(context)),
     listModels: (context) => listModels(client, own(context)),
     close: async () => sessionManager.close(),
   }
@@ -50,33 +64,12 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
 type InferenceClient = Client<typeof InferenceService>
 
 /** The name of a provider means something here only, not at the other side. */
-function forOtherSide(request: ChatRequest): ChatRequest {
+function forOtherSide<Request extends { readonly provider: string }>(request: Request): Request {
   return request.provider === '' ? request : { ...request, provider: '' }
 }
 
 function isAddress(address: string): boolean {
   return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
-}
-
-async function* stream(
-  client: InferenceClient,
-  request: ChatRequest,
-  context: CallContext,
-): AsyncGenerator<ChatEvent, void, void> {
-  using call = cancellable(context.signal)
-  let begun = false
-  try {
-    for await (const event of client.streamChat(request, { ...callOptions(context), signal: call.signal })) {
-      begun = true
-      if (event.event.case === 'started') hideKey(event.event.value, context)
-      if (event.event.case === 'usage') admitUntold(event.event.value)
-      yield event
-    }
-    call.end()
-  } catch (thrown) {
-    call.end()
-    throw asThrown(thrown, context, begun)
-  }
 }
 
 /** A signal that follows another, and is aborted as well when its scope is left before `end`: leaving a stream must cancel it. */
@@ -101,28 +94,79 @@ async function* whole(
   request: ChatRequest,
   context: CallContext,
 ): AsyncGenerator<readonly ChatEvent[], void, void> {
-  const response = await client.chat(request, callOptions(context)).catch((thrown: unknown) => {
-    throw asThrown(thrown, context, false)
-  })
-  hideKey(response, context)
-  if (response.usage !== undefined) admitUntold(response.usage)
+  const response = await answerOf(client.chat, request, context)
   yield spell(response)
 }
 
-async function countTokens(
-  client: InferenceClient,
-  request: ChatRequest,
+/** The answer of a method that has one. */
+async function answerOf<Request, Answer extends object>(
+  method: (request: Request, options: CallOptions) => Promise<Answer>,
+  request: Request,
   context: CallContext,
-): Promise<CountTokensResponse> {
-  return client.countTokens(request, callOptions(context)).catch((thrown: unknown) => {
+): Promise<Answer> {
+  try {
+    const answer = await method(request, callOptions(context))
+    if ('upstreamRequestId' in answer) hideKey(answer as { upstreamRequestId: string }, context)
+    if ('usage' in answer && answer.usage !== undefined) admitUntold(answer.usage as Usage)
+    return answer
+  } catch (thrown) {
     throw asThrown(thrown, context, false)
-  })
+  }
+}
+
+/** The events of a method that streams them. Leaving the iteration cancels the call. */
+async function* events<
+  Request,
+  Event extends { readonly event: { readonly case: string | undefined; readonly value?: unknown } },
+>(
+  method: (request: Request, options: CallOptions) => AsyncIterable<Event>,
+  request: Request,
+  context: CallContext,
+): AsyncGenerator<Event, void, void> {
+  using call = cancellable(context.signal)
+  let begun = false
+  try {
+    for await (const item of method(request, { ...callOptions(context), signal: call.signal })) {
+      begun = true
+      if (item.event.case === 'started') hideKey(item.event.value as { upstreamRequestId: string }, context)
+      if (item.event.case === 'usage') admitUntold(item.event.value as Usage)
+      yield item
+    }
+    call.end()
+  } catch (thrown) {
+    call.end()
+    throw asThrown(thrown, context, begun)
+  }
+}
+
+async function* generate(
+  client: InferenceClient,
+  request: GenerateRequest,
+  context: CallContext,
+): AsyncGenerator<GenerateEvent | readonly GenerateEvent[], void, void> {
+  if (context.streaming) yield* events(client.streamGenerate, request, context)
+  else yield spellGenerated(await answerOf(client.generate, request, context))
+}
+
+async function* infer(
+  client: InferenceClient,
+  request: InferRequest,
+  context: CallContext,
+): AsyncGenerator<InferEvent | readonly InferEventInit[], void, void> {
+  if (context.streaming) {
+    yield* events(client.streamInfer, request, context)
+    return
+  }
+  const { response, usage, dropped, upstreamRequestId } = await answerOf(client.infer, request, context)
+  yield [
+    { event: { case: 'started', value: { dropped, upstreamRequestId } } },
+    ...(response === undefined ? [] : [{ event: { case: 'chunk' as const, value: response } }]),
+    ...(usage === undefined ? [] : [{ event: { case: 'usage' as const, value: usage } }]),
+  ]
 }
 
 async function* listModels(client: InferenceClient, context: CallContext): AsyncGenerator<Model, void, void> {
-  const { models } = await client.listModels({}, callOptions(context)).catch((thrown: unknown) => {
-    throw asThrown(thrown, context, false)
-  })
+  const { models } = await answerOf(client.listModels, {}, context)
   yield* models
 }
 

@@ -5,6 +5,7 @@ import { fail, GatewayError, toConnectError } from '../error/index.ts'
 import { collect } from '../model/collect.ts'
 import { completeEvents } from './complete.ts'
 import type { CallContext, ModelInit, Provider } from './contract.ts'
+import { otherMethods } from './serve-operations.ts'
 
 /** What a published provider works with: the parts of its `CallContext` that no call brings along. */
 export type ServeOptions = Pick<CallContext, 'egress' | 'log' | 'credential'>
@@ -14,8 +15,11 @@ export type ServeOptions = Pick<CallContext, 'egress' | 'log' | 'credential'>
  * `remoteProvider`. Operations the provider lacks answer Unimplemented. Asks no caller for a key: an interceptor may.
  */
 export function serveProvider(provider: Provider, options: ServeOptions): (router: ConnectRouter) => void {
-  const service: Partial<ServiceImpl<typeof InferenceService>> = {}
-  const { chat, countTokens, listModels } = bound(provider)
+  const service: Partial<ServiceImpl<typeof InferenceService>> = otherMethods(provider, {
+    context: (handler, streaming) => callOf(handler, options, streaming),
+    error: rpcError,
+  })
+  const { chat, listModels } = bound(provider)
   if (chat) {
     service.chat = (request, handler) => {
       const call = callOf(handler, options, false)
@@ -24,16 +28,6 @@ export function serveProvider(provider: Provider, options: ServeOptions): (route
     service.streamChat = async function* streamChat(request, handler) {
       const call = callOf(handler, options, true)
       for await (const batch of completeEvents(rpcErrors(chat(request, call), call))) yield* batch
-    }
-  }
-  if (countTokens) {
-    service.countTokens = async (request, handler) => {
-      const call = callOf(handler, options, false)
-      try {
-        return await countTokens(request, call)
-      } catch (thrown) {
-        throw rpcError(thrown, call)
-      }
     }
   }
   if (listModels) {
@@ -47,10 +41,9 @@ export function serveProvider(provider: Provider, options: ServeOptions): (route
   return (router) => void router.service(InferenceService, service)
 }
 
-function bound(provider: Provider): Pick<Provider, 'chat' | 'countTokens' | 'listModels'> {
+function bound(provider: Provider): Pick<Provider, 'chat' | 'listModels'> {
   return {
     ...(provider.chat && { chat: provider.chat.bind(provider) }),
-    ...(provider.countTokens && { countTokens: provider.countTokens.bind(provider) }),
     ...(provider.listModels && { listModels: provider.listModels.bind(provider) }),
   }
 }

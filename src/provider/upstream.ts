@@ -1,7 +1,6 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
 import type {
   ChatDecoder,
-  ClientDialect,
   CountDialect,
   EncodedChat,
   ListedModel,
@@ -13,36 +12,15 @@ import { sseReader } from '../dialects/sse.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
-import { conceal, concealId, secretsOf } from './conceal.ts'
-import type { CallContext, CountTokensInit, Credential, Provider } from './contract.ts'
+import { conceal, secretsOf } from './conceal.ts'
+import type { CallContext, CountTokensInit, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { inlineMedia, type NeedsBytes, withStandIns } from './media.ts'
-import type { Secret } from './secret.ts'
 import { HalfPairs } from './half-pairs.ts'
+import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+import { otherOperations } from './upstream-operations.ts'
 
-/** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
-export interface Upstream<Options> {
-  readonly dialect: ClientDialect<Options>
-  readonly options: Options
-  /** Without a trailing slash. */
-  readonly baseUrl: string
-  /** Path of the chat endpoint below the base URL, for requests that do not bring their own. */
-  readonly chatPath: string
-  /** Path of the list of models below the base URL, where it is not the format's own; false where the vendor has none. */
-  readonly modelsPath?: string | false
-  /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
-  readonly headers: (
-    credential: Credential | undefined,
-    outgoing: Outgoing,
-  ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
-}
-
-/** A request that is about to leave, as those who sign it see it. */
-export interface Outgoing {
-  readonly method: 'POST' | 'GET'
-  readonly url: string
-  readonly body: string
-}
+export type { Upstream } from './upstream-http.ts'
 
 /** A provider that asks an HTTP API through the client half of its dialect. */
 export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider {
@@ -52,13 +30,11 @@ export function upstreamProvider<Options>(upstream: Upstream<Options>): Provider
     chat: (request, context) => chat(upstream, request, context),
     countTokens: (request, context) =>
       count === undefined ? estimate(upstream, request) : countTokens(upstream, count, request, context),
+    ...otherOperations(upstream),
     ...(models !== undefined &&
       typeof modelsPath === 'string' && { listModels: (context) => listModels(upstream, models, modelsPath, context) }),
   }
 }
-
-/** Where upstreams tell their own id of a call, the usual places first. */
-const requestIdHeaders = ['x-request-id', 'request-id', 'x-amzn-requestid', 'x-debug-trace-id']
 
 async function* chat<Options>(
   upstream: Upstream<Options>,
@@ -85,12 +61,6 @@ async function* chat<Options>(
   } catch (error) {
     throw error instanceof GatewayError ? conceal(secrets, error) : error
   }
-}
-
-/** The upstream's own id of the call. */
-function idOf(response: UpstreamResponse, secrets: readonly Secret[]): string {
-  const id = requestIdHeaders.map((name) => response.header(name)).find((value) => value !== undefined) ?? ''
-  return concealId(secrets, id)
 }
 
 /** Sends the request. Its body is let go of here, and not kept for as long as a stream may last. */
@@ -182,40 +152,6 @@ async function* listModels<Options>(
   }
 }
 
-/** A request with a body, as most are. */
-function post<Options>(
-  upstream: Upstream<Options>,
-  path: string,
-  body: string,
-  own: Readonly<Record<string, string>>,
-  context: CallContext,
-): Promise<UpstreamResponse> {
-  return send(upstream, { method: 'POST', path, body }, { 'content-type': 'application/json', ...own }, context)
-}
-
-/** One request to the upstream, with the headers of every request and the credential. */
-async function send<Options>(
-  { baseUrl, headers }: Upstream<Options>,
-  { method, path, body }: Pick<Outgoing, 'method' | 'body'> & { readonly path: string },
-  own: Readonly<Record<string, string>>,
-  context: CallContext,
-): Promise<UpstreamResponse> {
-  const outgoing: Outgoing = { method, url: baseUrl + path, body }
-  return context.egress.send({
-    method,
-    url: outgoing.url,
-    ...(method === 'POST' && { body }),
-    headers: {
-      'x-request-id': context.requestId,
-      ...context.trace,
-      ...own,
-      ...(await headers(context.credential, outgoing)),
-    },
-    signal: context.signal,
-    received: context.received,
-  })
-}
-
 /**
  * The events of a stream. One that breaks or fails tells its usage as far as it is known and then throws; one that fails before its
  * first event only throws, so that another target can be asked.
@@ -255,20 +191,6 @@ function decodeAll(decoder: ChatDecoder, pairs: HalfPairs, messages: readonly Ss
     if (!decoder.complete) events.push(...pairs.mend(decoder.event(message), message.data))
   }
   return events
-}
-
-/** In strict mode a field that cannot be carried is refused before anything is sent. */
-export function refuseDropped(request: ChatRequest, dropped: readonly string[]): void {
-  if (!request.strict || dropped.length === 0) return
-  const [first] = dropped
-  throw fail('unsupported_field', `the provider of this model cannot carry: ${dropped.join(', ')}`, {
-    ...(first !== undefined && { param: first }),
-  })
-}
-
-async function failureOf<Options>(dialect: ClientDialect<Options>, response: UpstreamResponse): Promise<GatewayError> {
-  const text = await response.text(1024 * 1024).catch(() => '')
-  return dialect.decodeError({ status: response.status, header: (name) => response.header(name), text })
 }
 
 /** The content type decides; without one, what was asked for does. */

@@ -1,4 +1,4 @@
-import type { ChatCall } from '../core/contract.ts'
+import type { Cancellable } from '../core/contract.ts'
 import type { GatewayError } from '../error/index.ts'
 
 /**
@@ -7,11 +7,11 @@ import type { GatewayError } from '../error/index.ts'
  * not come for it, holds on to the calls that were open then.
  */
 export class OpenCalls {
-  readonly #calls: (ChatCall | undefined)[] = []
+  readonly #calls: (Cancellable | undefined)[] = []
   readonly #free: number[] = []
 
   /** Takes a call in, and gives the place to give back to `remove`. */
-  add(call: ChatCall): number {
+  add(call: Cancellable): number {
     const place = this.#free.pop() ?? this.#calls.length
     this.#calls[place] = call
     return place

@@ -85,7 +85,20 @@ export const policy: Policy = {
 
 /** The methods that this version has. All others answer UNIMPLEMENTED and are in no document. */
 export const offered = {
-  InferenceService: ['listModels', 'chat', 'streamChat', 'countTokens'],
+  InferenceService: [
+    'listModels',
+    'chat',
+    'streamChat',
+    'countTokens',
+    'generate',
+    'streamGenerate',
+    'embed',
+    'generateImages',
+    'transcribe',
+    'synthesize',
+    'infer',
+    'streamInfer',
+  ],
   RegistryService: [
     'listProviders',
     'getProvider',

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { ServerDialect, Served } from '../dialects/contract.ts'
+import type { ServerDialect } from '../dialects/contract.ts'
+import type { Payload, Served } from '../dialects/operation.ts'
 import type { GatewayError } from '../error/index.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
@@ -78,6 +79,14 @@ export class Reply {
       { 'content-type': 'application/json', 'content-length': bytes.length, ...droppedPart(dropped), ...more },
       served,
     )
+    this.#response.end(bytes)
+  }
+
+  /** A whole answer that is not JSON. */
+  payload({ body, contentType }: Payload, served?: Served, dropped: readonly string[] = []): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    const head = { 'content-type': contentType, 'content-length': bytes.length, 'x-content-type-options': 'nosniff' }
+    this.#head(200, { ...head, ...droppedPart(dropped) }, served)
     this.#response.end(bytes)
   }
 

@@ -4,12 +4,12 @@ import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
-import { type ChatEdgeOptions, factsOf, type Params, readJson, serveChat, serveCount } from './rest-chat.ts'
+import { type CallEdgeOptions, factsOf, type Params, readJson, serveCall, serveChat, serveCount } from './rest-call.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 
 /** What the REST edge is made of. */
-export interface RestOptions extends ChatEdgeOptions {
+export interface RestOptions extends CallEdgeOptions {
   readonly dialects: readonly ServerDialect[]
   /** Registers what is no dialect: health, metrics, documents. */
   readonly pages: (app: FastifyInstance) => void
@@ -25,7 +25,7 @@ const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const
 
 /**
  * Serves the dialects, each as an encapsulated Fastify plugin with its own errors for whatever goes wrong below its base path.
- * The chat routes, where the traffic is, are dispatched before Fastify's router: the same handler, a sixth of the price.
+ * The routes that ask models, where the traffic is, are dispatched before Fastify's router: the same handler, a sixth of the price.
  */
 export async function createRest(options: RestOptions): Promise<Rest> {
   const app = Fastify({
@@ -65,6 +65,12 @@ class HotRoutes {
         this.#add(
           route.path,
           (request, response, params) => void serveChat(options, dialect, route, request, response, params),
+        )
+      }
+      for (const route of dialect.operations ?? []) {
+        this.#add(
+          route.path,
+          (request, response, params) => void serveCall(options, dialect, route, request, response, params),
         )
       }
       for (const route of dialect.counts ?? []) {
@@ -131,7 +137,7 @@ async function mount(scope: FastifyInstance, dialect: ServerDialect, options: Re
   }
   // What is asked for at these paths was served before; what comes here has another method, or a name nobody knows.
   const unknown = (request: FastifyRequest, reply: FastifyReply): void => notFound(request, reply, options)
-  for (const { path } of [...dialect.chat, ...(dialect.counts ?? [])]) {
+  for (const { path } of [...dialect.chat, ...(dialect.operations ?? []), ...(dialect.counts ?? [])]) {
     // Below another dialect's base, that dialect says what else there is.
     if (path !== dialect.base && !path.startsWith(`${dialect.base}/`)) continue
     const url = path.replace(/\*.*/, '*')

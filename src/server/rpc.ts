@@ -13,7 +13,7 @@ import type { Health } from './health.ts'
 import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
 import { callOf, surfaceOf } from './rpc-call.ts'
-import { chat, type ChatEdge, countTokens, type SourceDecoders, streamChat } from './rpc-chat.ts'
+import { answerEvents, answerWhole, countTokens, type InferenceEdge, type SourceDecoders } from './rpc-inference.ts'
 import { keyService } from './rpc-keys.ts'
 import { usageService } from './rpc-usage.ts'
 import { registryService } from './rpc-registry.ts'
@@ -22,7 +22,7 @@ import { shownError } from './rpc-explain.ts'
 import { edgeInterceptor } from './rpc-interceptor.ts'
 import { pathOf } from './rpc-request.ts'
 
-export type { SourceDecoders } from './rpc-chat.ts'
+export type { SourceDecoders } from './rpc-inference.ts'
 
 /** How much, and how slowly. */
 export interface RpcLimits {
@@ -130,7 +130,7 @@ function gate(core: Core): (context: HandlerContext) => void {
 
 function inference(options: RpcOptions): Offered<'InferenceService'> {
   const { core, stopping, dialects = new Map<string, SourceDecoders>() } = options
-  const edge: ChatEdge = { core, dialects, open: new OpenCalls() }
+  const edge: InferenceEdge = { core, dialects, open: new OpenCalls() }
   stopping?.addEventListener('abort', () => {
     edge.open.cancel(fail('shutting_down', 'the gateway is stopping'))
   })
@@ -139,9 +139,17 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
       const { registry } = surfaceOf(core, context)
       return { models: [...registry.models(provider === '' ? undefined : provider)] }
     },
-    chat: (request, context) => chat(edge, request, context),
-    streamChat: (request, context) => streamChat(edge, request, context),
+    chat: (request, context) => answerWhole(edge, 'chat', request, context),
+    streamChat: (request, context) => answerEvents(edge, 'chat', request, context),
     countTokens: (request, context) => countTokens(edge, request, context),
+    generate: (request, context) => answerWhole(edge, 'generate', request, context),
+    streamGenerate: (request, context) => answerEvents(edge, 'generate', request, context),
+    embed: (request, context) => answerWhole(edge, 'embed', request, context),
+    generateImages: (request, context) => answerWhole(edge, 'generate_images', request, context),
+    transcribe: (request, context) => answerWhole(edge, 'transcribe', request, context),
+    synthesize: (request, context) => answerEvents(edge, 'synthesize', request, context),
+    infer: (request, context) => answerWhole(edge, 'infer', request, context),
+    streamInfer: (request, context) => answerEvents(edge, 'infer', request, context),
   }
 }
 

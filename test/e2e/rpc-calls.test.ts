@@ -252,7 +252,7 @@ describe('a request in the words of a dialect', () => {
   test('is decoded again, except for where it goes', async () => {
     const decode = ({ body }: { readonly body: string }) =>
       ask('evil', { seed: 5n, strict: true, source: { ...source, body: `read:${body}` } })
-    const edge = await start({ dialects: new Map([['words', { chat: decode, count: undecodable }]]) })
+    const edge = await start({ dialects: new Map([['words', { chat: decode, count_tokens: undecodable }]]) })
     await clients(edge).gRPC.chat(ask('hello', { source, seed: 9n, provider: 'scripted' }))
     expect(edge.requests[0]).toMatchObject({
       model: 'hello',
@@ -263,7 +263,7 @@ describe('a request in the words of a dialect', () => {
   })
 
   test('fails like any request when it cannot be read', async () => {
-    const edge = await start({ dialects: new Map([['words', { chat: undecodable, count: undecodable }]]) })
+    const edge = await start({ dialects: new Map([['words', { chat: undecodable, count_tokens: undecodable }]]) })
     const error = await errorOf(clients(edge).gRPC.chat(ask('hello', { source })))
     expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).toMatchObject({ param: 'messages' })
     expect(edge.calls).toMatchObject([{ operation: 'chat', reason: 'invalid_request', keyId: 'open' }])
@@ -273,7 +273,7 @@ describe('a request in the words of a dialect', () => {
 test('a question of how much a request would read is read as its dialect does, and may be strict by a header', async () => {
   const source = create(SourceSchema, { dialect: 'words', body: '{}' })
   const count = () => ask('evil', { seed: 5n, source })
-  const edge = await start({ dialects: new Map([['words', { chat: undecodable, count }]]) })
+  const edge = await start({ dialects: new Map([['words', { chat: undecodable, count_tokens: count }]]) })
   const headers = { 'x-switchyard-strict': 'true' }
   expect(await clients(edge).gRPC.countTokens(ask('hello', { source }), { headers })).toMatchObject({ inputTokens: 7 })
   expect(edge.requests[0]).toMatchObject({ model: 'hello', seed: 5n, strict: true })

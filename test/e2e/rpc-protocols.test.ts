@@ -123,11 +123,9 @@ describe.each(Object.keys(transports))('%s', (name) => {
   })
 
   test('says that a method is not available in this version', async () => {
-    const error = await errorOf(client().embed({ model: 'm' }))
+    const error = await errorOf(client().createVideo({ model: 'm', prompt: 'a cat' }))
     expect(error.code).toBe(Code.Unimplemented)
-    expect(error.rawMessage).toContain('switchyard.v1.InferenceService/Embed is not available in this version')
-    const stream = await errorOf(Array.fromAsync(client().synthesize({ model: 'm' })))
-    expect(stream.code).toBe(Code.Unimplemented)
+    expect(error.rawMessage).toContain('switchyard.v1.InferenceService/CreateVideo is not available in this version')
   })
 
   test('reads providers', async () => {

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { type ChatEvent, ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { openPrincipal } from '../../../src/core/admit.ts'
-import type { CallRecord, ChatCall } from '../../../src/core/contract.ts'
+import type { CallRecord, ModelCall } from '../../../src/core/contract.ts'
 import { createCore } from '../../../src/core/core.ts'
 import { fixedRegistry } from '../../../src/core/live.ts'
 import { createRegistry } from '../../../src/core/resolve.ts'
@@ -38,7 +38,7 @@ export async function outcomeOf<Options>(dialect: ClientDialect<Options>, answer
   const records: CallRecord[] = []
   const strays: unknown[] = []
   const ask = askOf(answer.client, answer.streaming)
-  const call = coreOf(watched(providerOf(dialect), strays), wire, records).chat({
+  const call = coreOf(watched(providerOf(dialect), strays), wire, records).call('chat', {
     requestId: 'req-1',
     id: 'req-1',
     clientRequestId: '',
@@ -100,7 +100,7 @@ function coreOf(provider: Provider, wire: Wire, records: CallRecord[]) {
 
 type Read = Pick<Outcome, 'error' | 'served'>
 
-async function readAll(call: ChatCall, batches: (readonly ChatEvent[])[]): Promise<Read> {
+async function readAll(call: ModelCall<'chat'>, batches: (readonly ChatEvent[])[]): Promise<Read> {
   let served: Served | undefined
   try {
     const opened = await call.open()
@@ -113,7 +113,7 @@ async function readAll(call: ChatCall, batches: (readonly ChatEvent[])[]): Promi
 }
 
 /** Waits for the reading to end. An upstream that says no more makes the client leave; what does not end then is a hang. */
-async function settled(reading: Promise<Read>, wire: Wire, call: ChatCall): Promise<Read> {
+async function settled(reading: Promise<Read>, wire: Wire, call: ModelCall<'chat'>): Promise<Read> {
   const state = { done: false }
   const end = reading.finally(() => (state.done = true))
   end.catch(nothing)

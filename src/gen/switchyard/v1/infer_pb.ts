@@ -17,7 +17,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file switchyard/v1/infer.proto.
  */
 export const file_switchyard_v1_infer: GenFile = /*@__PURE__*/
-  fileDesc("Chlzd2l0Y2h5YXJkL3YxL2luZmVyLnByb3RvEg1zd2l0Y2h5YXJkLnYxIqYBCgxJbmZlclJlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEiUKBGFyZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhEKCW9wZXJhdGlvbhgEIAEoCRIlCgZzb3VyY2UYBSABKAsyFS5zd2l0Y2h5YXJkLnYxLlNvdXJjZSJeCg1JbmZlclJlc3BvbnNlEigKCHJlc3BvbnNlGAEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEiMKBXVzYWdlGAIgASgLMhQuc3dpdGNoeWFyZC52MS5Vc2FnZSJlCgpJbmZlckV2ZW50EicKBWNodW5rGAEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlSAASJQoFdXNhZ2UYAiABKAsyFC5zd2l0Y2h5YXJkLnYxLlVzYWdlSABCBwoFZXZlbnRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_switchyard_v1_chat, file_switchyard_v1_usage]);
+  fileDesc("Chlzd2l0Y2h5YXJkL3YxL2luZmVyLnByb3RvEg1zd2l0Y2h5YXJkLnYxIrYBCgxJbmZlclJlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEiUKBGFyZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhEKCW9wZXJhdGlvbhgEIAEoCRIlCgZzb3VyY2UYBSABKAsyFS5zd2l0Y2h5YXJkLnYxLlNvdXJjZRIOCgZzdHJpY3QYBiABKAgijAEKDUluZmVyUmVzcG9uc2USKAoIcmVzcG9uc2UYASABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSIwoFdXNhZ2UYAiABKAsyFC5zd2l0Y2h5YXJkLnYxLlVzYWdlEg8KB2Ryb3BwZWQYAyADKAkSGwoTdXBzdHJlYW1fcmVxdWVzdF9pZBgEIAEoCSKVAQoKSW5mZXJFdmVudBInCgVjaHVuaxgBIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgAEiUKBXVzYWdlGAIgASgLMhQuc3dpdGNoeWFyZC52MS5Vc2FnZUgAEi4KB3N0YXJ0ZWQYAyABKAsyGy5zd2l0Y2h5YXJkLnYxLkluZmVyU3RhcnRlZEgAQgcKBWV2ZW50IjwKDEluZmVyU3RhcnRlZBIPCgdkcm9wcGVkGAEgAygJEhsKE3Vwc3RyZWFtX3JlcXVlc3RfaWQYAiABKAliBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_switchyard_v1_chat, file_switchyard_v1_usage]);
 
 /**
  * An operation the contract has no message for: the model's own arguments and its own answer.
@@ -51,6 +51,11 @@ export type InferRequest = Message<"switchyard.v1.InferRequest"> & {
    * @generated from field: switchyard.v1.Source source = 5;
    */
   source?: Source | undefined;
+
+  /**
+   * @generated from field: bool strict = 6;
+   */
+  strict: boolean;
 };
 
 /**
@@ -73,6 +78,20 @@ export type InferResponse = Message<"switchyard.v1.InferResponse"> & {
    * @generated from field: switchyard.v1.Usage usage = 2;
    */
   usage?: Usage | undefined;
+
+  /**
+   * Paths of the request that the provider could not carry.
+   *
+   * @generated from field: repeated string dropped = 3;
+   */
+  dropped: string[];
+
+  /**
+   * The upstream's request id, for its support.
+   *
+   * @generated from field: string upstream_request_id = 4;
+   */
+  upstreamRequestId: string;
 };
 
 /**
@@ -101,6 +120,14 @@ export type InferEvent = Message<"switchyard.v1.InferEvent"> & {
      */
     value: Usage;
     case: "usage";
+  } | {
+    /**
+     * First, where the provider has something to say of it.
+     *
+     * @generated from field: switchyard.v1.InferStarted started = 3;
+     */
+    value: InferStarted;
+    case: "started";
   } | { case: undefined; value?: undefined };
 };
 
@@ -110,4 +137,30 @@ export type InferEvent = Message<"switchyard.v1.InferEvent"> & {
  */
 export const InferEventSchema: GenMessage<InferEvent> = /*@__PURE__*/
   messageDesc(file_switchyard_v1_infer, 2);
+
+/**
+ * @generated from message switchyard.v1.InferStarted
+ */
+export type InferStarted = Message<"switchyard.v1.InferStarted"> & {
+  /**
+   * Paths of the request that the provider could not carry.
+   *
+   * @generated from field: repeated string dropped = 1;
+   */
+  dropped: string[];
+
+  /**
+   * The upstream's request id, for its support.
+   *
+   * @generated from field: string upstream_request_id = 2;
+   */
+  upstreamRequestId: string;
+};
+
+/**
+ * Describes the message switchyard.v1.InferStarted.
+ * Use `create(InferStartedSchema)` to create a new message.
+ */
+export const InferStartedSchema: GenMessage<InferStarted> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_infer, 3);
 

@@ -1,29 +1,19 @@
-import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ChatCall, Core, OpenedChat, Principal } from '../core/contract.ts'
+import type { CallInput, Cancellable, Core, OpenedCall, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
 import { traceHeadersOf } from '../core/trace.ts'
-import type {
-  ChatAnswer,
-  ChatAsk,
-  ChatRoute,
-  CountRoute,
-  JsonBody,
-  RequestFacts,
-  Served,
-  ServerDialect,
-} from '../dialects/contract.ts'
+import type { ChatRoute, CountRoute, JsonBody, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
+import type { Ask, AskOf, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
-import { Fold } from '../model/collect.ts'
-import { refuseDropped } from '../provider/upstream.ts'
+import { refuseDropped } from '../provider/upstream-http.ts'
 import { decodeUtf8, readBody } from './body.ts'
 import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import type { OpenCalls } from './open-calls.ts'
 import { requestIdsOf } from './request-id.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
-/** What serving chat over HTTP needs. */
-export interface ChatEdgeOptions {
+/** What serving calls over HTTP needs. */
+export interface CallEdgeOptions {
   readonly core: Core
   /** Most bytes of a body. */
   readonly bodyBytes: number
@@ -36,11 +26,35 @@ export interface ChatEdgeOptions {
   cors(request: NodeRequest): Readonly<Record<string, string>>
 }
 
+/** How one route of the dialects is read. */
+interface Reading {
+  /** The operation, for the log of a request that cannot be read. */
+  readonly operation: OperationName
+  readonly decode: (body: JsonBody, facts: RequestFacts) => Ask
+}
+
 /** Serves one request of a chat route, from its first header to its last byte. Never throws. */
-export async function serveChat(
-  options: ChatEdgeOptions,
+export function serveChat(
+  options: CallEdgeOptions,
   dialect: ServerDialect,
   route: ChatRoute,
+  request: NodeRequest,
+  response: NodeResponse,
+  params: Params,
+): Promise<void> {
+  return serveCall(options, dialect, { operation: 'chat', decode: chatReader(route) }, request, response, params)
+}
+
+/** A chat's question, told from those of other operations. */
+function chatReader(route: ChatRoute): Reading['decode'] {
+  return (body, facts) => ({ operation: 'chat', ...route.decode(body, facts) })
+}
+
+/** Serves one request of a route that asks a model, from its first header to its last byte. Never throws. */
+export async function serveCall(
+  options: CallEdgeOptions,
+  dialect: ServerDialect,
+  route: Reading,
   request: NodeRequest,
   response: NodeResponse,
   params: Params,
@@ -50,18 +64,18 @@ export async function serveChat(
   const reply = new Reply(request, response, dialect, ids.requestId, options.cors(request))
   const { core } = options
   let principal: Principal | undefined
-  let call: ChatCall | undefined
+  let begun = false
   try {
     principal = core.authenticate(tokenOf(request, dialect))
     const { body, bytes } = await readJson(options, dialect, request)
     const ask = decodeAsk(route, body, request, factsOf(request, ids.requestId, params))
     const trace = traceHeadersOf((name) => headerOf(request, name))
-    call = core.chat({ ...ask, ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace })
-    await answer(options, call, ask, reply, response)
+    const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
+    begun = true
+    await answer<OperationName>(options, ask, known, reply, response)
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    if (call === undefined)
-      core.refuse({ ...ids, dialect: dialect.name, operation: 'chat', principal, arrivedAt, error })
+    if (!begun) core.refuse({ ...ids, dialect: dialect.name, operation: route.operation, principal, arrivedAt, error })
     reply.fail(error)
   }
 }
@@ -71,7 +85,7 @@ export type Params = Readonly<Record<string, string>>
 
 /** Serves one request of a route that counts. Never throws. */
 export async function serveCount(
-  options: ChatEdgeOptions,
+  options: CallEdgeOptions,
   dialect: ServerDialect,
   route: CountRoute,
   request: NodeRequest,
@@ -110,7 +124,7 @@ export async function serveCount(
 
 /** Reads a JSON body, as the dialect takes it, and tells its bytes. Throws `unsupported_media_type`, `payload_too_large` and `invalid_request`. */
 export async function readJson(
-  options: ChatEdgeOptions,
+  options: CallEdgeOptions,
   dialect: ServerDialect,
   request: NodeRequest,
 ): Promise<{ readonly body: JsonBody; readonly bytes: number }> {
@@ -119,9 +133,9 @@ export async function readJson(
   return { body: parseBody(decodeUtf8(bytes), dialect.passThrough), bytes: bytes.length }
 }
 
-function decodeAsk(route: ChatRoute, body: JsonBody, request: NodeRequest, facts: RequestFacts): ChatAsk {
+function decodeAsk(route: Reading, body: JsonBody, request: NodeRequest, facts: RequestFacts): Ask {
   const ask = route.decode(body, facts)
-  if (isStrict(request)) {
+  if (isStrict(request) && 'strict' in ask.request) {
     ask.request.strict = true
     refuseDropped(ask.request, ask.dropped ?? [])
   }
@@ -147,13 +161,18 @@ function requireJson(contentType: string | undefined): void {
   throw fail('unsupported_media_type', 'the content type must be application/json')
 }
 
-async function answer(
-  options: ChatEdgeOptions,
-  call: ChatCall,
-  ask: ChatAsk,
+/** What is known of a request beside its question. */
+type Known = Omit<CallInput<OperationName>, 'request' | 'streaming'>
+
+async function answer<Name extends OperationName>(
+  options: CallEdgeOptions,
+  ask: AskOf<Name>,
+  known: Known,
   reply: Reply,
   response: NodeResponse,
 ): Promise<void> {
+  const { answer: _, operation, dropped: beside = [], ...question } = ask
+  const call = options.core.call(operation, { ...question, ...known })
   const leave = (): void => {
     if (!response.writableEnded) call.cancel(fail('client_closed', 'the client left before the answer was complete'))
   }
@@ -162,7 +181,6 @@ async function answer(
   const place = options.open.add(call)
   try {
     const answered = await call.open()
-    const beside = ask.dropped ?? []
     const opened = beside.length === 0 ? answered : { ...answered, dropped: [...beside, ...answered.dropped] }
     if (ask.streaming) await stream(opened, ask.answer, reply, response, call, options.writeMs)
     else await whole(opened, ask.answer, reply)
@@ -177,38 +195,51 @@ async function answer(
   }
 }
 
-async function whole({ events, served, dropped }: OpenedChat, encoder: ChatAnswer, reply: Reply): Promise<void> {
-  const fold = new Fold()
-  for await (const batch of events) fold.add(batch)
-  if (reply.open) reply.json(200, encoder.whole(fold.response(), served), served, dropped)
+async function whole<Name extends OperationName>(
+  opened: OpenedCall<Name>,
+  encoder: WholeAnswer<Name>,
+  reply: Reply,
+): Promise<void> {
+  const { served, dropped } = opened
+  const response = await opened.whole()
+  if (!reply.open) return
+  const written = encoder.whole(response, served)
+  if (typeof written === 'string') reply.json(200, written, served, dropped)
+  else reply.payload(written, served, dropped)
 }
 
-async function stream(
-  { events, served, dropped }: OpenedChat,
-  encoder: ChatAnswer,
+async function stream<Name extends OperationName>(
+  { events, first, served, dropped }: OpenedCall<Name>,
+  encoder: StreamedAnswer<Name>,
   reply: Reply,
   response: NodeResponse,
-  call: ChatCall,
+  call: Cancellable,
   writeMs: number,
 ): Promise<void> {
-  reply.stream(served, dropped, encoder.contentType)
+  reply.stream(served, dropped, encoder.contentTypeOf?.(first) ?? encoder.contentType)
   try {
     for await (const batch of events) {
-      const text = encoded(encoder, batch, served, call)
-      if (text !== '' && !write(response, text)) await drained(response, writeMs)
+      const written = encoded(encoder, batch, served, call)
+      if (written.length > 0 && !write(response, written)) await drained(response, writeMs)
     }
   } catch (thrown) {
     const error = asGatewayError(thrown)
     call.cancel(error)
-    if (error.details.timer === 'write') response.destroy()
-    else if (reply.open) response.end(encoder.fail(error))
+    const words = error.details.timer === 'write' ? undefined : encoder.fail(error)
+    if (words === undefined) response.destroy()
+    else if (reply.open) response.end(words)
     return
   }
   if (reply.open) response.end(encoder.end())
 }
 
-/** The events as text. What goes wrong here is told to the call before its events are left, which would look like a client that did. */
-function encoded(encoder: ChatAnswer, batch: readonly ChatEvent[], served: Served, call: ChatCall): string {
+/** The events as they are written. What goes wrong here is told to the call before its events are left, which would look like a client that did. */
+function encoded<Name extends OperationName>(
+  encoder: StreamedAnswer<Name>,
+  batch: readonly Operations[Name]['event'][],
+  served: Served,
+  call: Cancellable,
+): string | Uint8Array {
   try {
     return encoder.events(batch, served)
   } catch (thrown) {
@@ -226,8 +257,8 @@ function watchEnd(response: NodeResponse, milliseconds: number): void {
 }
 
 /** The two kinds of response write alike, but their overloads do not unite. */
-function write(response: NodeResponse, text: string): boolean {
-  return (response as { write(text: string): boolean }).write(text)
+function write(response: NodeResponse, written: string | Uint8Array): boolean {
+  return (response as { write(written: string | Uint8Array): boolean }).write(written)
 }
 
 /** Waits until the client took what was written. Throws `timeout` (write) when it stalls, `client_closed` when it left. */

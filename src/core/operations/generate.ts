@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type GenerateEvent,
+  GenerateEventSchema,
+  GenerateRequestSchema,
+  GenerateResponseSchema,
+} from '#gen/switchyard/v1/text_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { GenerateFold } from '../../model/generated.ts'
+import { promptLength } from '../../model/length.ts'
+import { completeSteps } from '../../provider/complete.ts'
+import { messagesContent } from '../content.ts'
+import { HoldBack } from '../hold-back.ts'
+import type { Operation } from '../operation.ts'
+import { nothing } from './nothing.ts'
+import { reasonWord } from './chat.ts'
+
+/** A raw completion of one or more prompts, whole or as a stream. */
+export const generate: Operation<'generate'> = {
+  name: 'generate',
+  verb: 'complete text',
+  slow: false,
+  offeredBy: (provider) => provider.generate !== undefined,
+  ask: (provider, request, context) => provider.generate?.(request, context) ?? nothing(),
+  complete: (step) => completeSteps(GenerateEventSchema, step),
+  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...proceed(batch)]),
+  proceed,
+  head([first]) {
+    return first?.event.case === 'started' ? first.event.value : undefined
+  },
+  observe(batch, tally) {
+    for (const { event } of batch) {
+      if (event.case === 'textDelta') tally.written += event.value.text.length
+      else if (event.case === 'usage') {
+        tally.usage = event.value
+        tally.toldAt = tally.written
+      } else if (event.case === 'finished') {
+        tally.finished.push(reasonWord(event.value.reason))
+        tally.complete = true
+      }
+    }
+  },
+  lengthOf: ({ prompts, suffix = '' }) =>
+    prompts.reduce((sum, prompt) => sum + promptLength(prompt), 0) + suffix.length,
+  end: ({ n, prompts }) => new HoldBack(Math.max(1, n ?? 1) * Math.max(1, prompts.length), usageEvent),
+  capped(request, most) {
+    const asked = request.maxOutputTokens
+    if (asked === undefined) return request
+    const limit = most() ?? asked
+    return asked <= limit ? request : { ...request, maxOutputTokens: limit }
+  },
+  fold: () => new GenerateFold(),
+  content: (request, response) => messagesContent(GenerateRequestSchema, request, GenerateResponseSchema, response),
+}
+
+function proceed(batch: readonly GenerateEvent[]): readonly GenerateEvent[] {
+  return batch.filter((event) => !isStart(event))
+}
+
+function usageEvent(value: Usage): GenerateEvent {
+  return create(GenerateEventSchema, { event: { case: 'usage', value } })
+}
+
+function startOf(): GenerateEvent {
+  return create(GenerateEventSchema, { event: { case: 'started', value: {} } })
+}
+
+function isStart(event: GenerateEvent | undefined): boolean {
+  return event?.event.case === 'started'
+}

@@ -1,0 +1,56 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type InferEvent,
+  InferEventSchema,
+  InferRequestSchema,
+  InferResponseSchema,
+} from '#gen/switchyard/v1/infer_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { InferFold } from '../../model/inferred.ts'
+import { completeSteps } from '../../provider/complete.ts'
+import { messagesContent } from '../content.ts'
+import { UsageEnd } from '../hold-back.ts'
+import type { Operation } from '../operation.ts'
+import { nothing } from './nothing.ts'
+
+/** What the contract has no message for: the model's own arguments, and its own answer, whole or in chunks. */
+export const infer: Operation<'infer'> = {
+  name: 'infer',
+  verb: 'answer generic requests',
+  slow: true,
+  offeredBy: (provider) => provider.infer !== undefined,
+  ask: (provider, request, context) => provider.infer?.(request, context) ?? nothing(),
+  complete: (step) => completeSteps(InferEventSchema, step),
+  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...batch]),
+  proceed: (batch) => batch.filter((event) => !isStart(event)),
+  head([first]) {
+    return first?.event.case === 'started' ? first.event.value : undefined
+  },
+  observe(batch, tally) {
+    for (const { event } of batch) {
+      if (event.case === 'usage') {
+        tally.usage = event.value
+        tally.toldAt = tally.written
+      }
+      if (event.case !== 'chunk') continue
+      tally.complete = true
+      tally.written += JSON.stringify(event.value).length
+    }
+  },
+  lengthOf: ({ args }) => JSON.stringify(args ?? {}).length,
+  end: () => new UsageEnd(usageEvent),
+  fold: () => new InferFold(),
+  content: (request, response) => messagesContent(InferRequestSchema, request, InferResponseSchema, response),
+}
+
+function usageEvent(value: Usage): InferEvent {
+  return { $typeName: 'switchyard.v1.InferEvent', event: { case: 'usage', value } }
+}
+
+function startOf(): InferEvent {
+  return create(InferEventSchema, { event: { case: 'started', value: {} } })
+}
+
+function isStart(event: InferEvent | undefined): boolean {
+  return event?.event.case === 'started'
+}

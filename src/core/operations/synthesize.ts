@@ -1,0 +1,51 @@
+import { create } from '@bufbuild/protobuf'
+import { type SynthesizeEvent, SynthesizeEventSchema, SynthesizeRequestSchema } from '#gen/switchyard/v1/audio_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+import { completeSteps } from '../../provider/complete.ts'
+import { requestContent } from '../content.ts'
+import { UsageEnd } from '../hold-back.ts'
+import type { Operation } from '../operation.ts'
+import { nothing } from './nothing.ts'
+
+/** Speech: the sound goes out as it comes, and ends when the call is settled. */
+export const synthesize: Operation<'synthesize'> = {
+  name: 'synthesize',
+  verb: 'speak',
+  slow: true,
+  offeredBy: (provider) => provider.synthesize !== undefined,
+  ask: (provider, request, context) => provider.synthesize?.(request, context) ?? nothing(),
+  complete: (step) => completeSteps(SynthesizeEventSchema, step),
+  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...batch]),
+  proceed: (batch) => batch.filter((event) => !isStart(event)),
+  head([first]) {
+    return first?.event.case === 'started' ? first.event.value : undefined
+  },
+  observe(batch, tally, { input }) {
+    for (const { event } of batch) {
+      if (event.case === 'audio') tally.complete = true
+      else if (event.case === 'usage') tally.usage = event.value
+    }
+    if (tally.usage?.characters === 0) tally.usage.characters = input.length
+  },
+  lengthOf: ({ input }) => input.length,
+  // What speech is paid by is what was said.
+  counts: ({ input }) => ({ characters: input.length }),
+  end: () => new UsageEnd(usageEvent),
+  fold: () => {
+    const events: SynthesizeEvent[] = []
+    return { add: (batch) => void events.push(...batch), response: () => events }
+  },
+  content: (request) => requestContent(SynthesizeRequestSchema, request),
+}
+
+function usageEvent(value: Usage): SynthesizeEvent {
+  return { $typeName: 'switchyard.v1.SynthesizeEvent', event: { case: 'usage', value } }
+}
+
+function startOf(): SynthesizeEvent {
+  return create(SynthesizeEventSchema, { event: { case: 'started', value: {} } })
+}
+
+function isStart(event: SynthesizeEvent | undefined): boolean {
+  return event?.event.case === 'started'
+}

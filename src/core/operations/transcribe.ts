@@ -1,0 +1,15 @@
+import { TranscribeRequestSchema, TranscribeResponseSchema } from '#gen/switchyard/v1/audio_pb.ts'
+import { wholeOperation } from './whole.ts'
+
+/** What was said in a recording, or that in English. */
+export const transcribe = wholeOperation({
+  name: 'transcribe',
+  verb: 'transcribe',
+  slow: true,
+  request: TranscribeRequestSchema,
+  response: TranscribeResponseSchema,
+  offeredBy: (provider) => provider.transcribe !== undefined,
+  ask: (provider, request, context) => provider.transcribe?.(request, context),
+  lengthOf: ({ prompt = '' }) => prompt.length,
+  units: (_request, { durationSeconds }) => (durationSeconds > 0 ? { audioSeconds: durationSeconds } : {}),
+})

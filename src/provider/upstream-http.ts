@@ -1,0 +1,91 @@
+import type { ClientDialect } from '../dialects/contract.ts'
+import { fail, type GatewayError } from '../error/index.ts'
+import { concealId } from './conceal.ts'
+import type { CallContext, Credential } from './contract.ts'
+import type { UpstreamResponse } from './egress.ts'
+import type { Secret } from './secret.ts'
+
+/** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
+export interface Upstream<Options> {
+  readonly dialect: ClientDialect<Options>
+  readonly options: Options
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  /** Path of the chat endpoint below the base URL, for requests that do not bring their own. */
+  readonly chatPath: string
+  /** Path of the list of models below the base URL, where it is not the format's own; false where the vendor has none. */
+  readonly modelsPath?: string | false
+  /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
+  readonly headers: (
+    credential: Credential | undefined,
+    outgoing: Outgoing,
+  ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>
+}
+
+/** A request that is about to leave, as those who sign it see it. */
+export interface Outgoing {
+  readonly method: 'POST' | 'GET'
+  readonly url: string
+  readonly body: string
+}
+
+/** Where upstreams tell their own id of a call, the usual places first. */
+const requestIdHeaders = ['x-request-id', 'request-id', 'x-amzn-requestid', 'x-debug-trace-id']
+
+/** The upstream's own id of the call. */
+export function idOf(response: UpstreamResponse, secrets: readonly Secret[]): string {
+  const id = requestIdHeaders.map((name) => response.header(name)).find((value) => value !== undefined) ?? ''
+  return concealId(secrets, id)
+}
+
+/** A request with a body, as most are. */
+export function post<Options>(
+  upstream: Upstream<Options>,
+  path: string,
+  body: string,
+  own: Readonly<Record<string, string>>,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  return send(upstream, { method: 'POST', path, body }, { 'content-type': 'application/json', ...own }, context)
+}
+
+/** One request to the upstream, with the headers of every request and the credential. */
+export async function send<Options>(
+  { baseUrl, headers }: Upstream<Options>,
+  { method, path, body }: Pick<Outgoing, 'method' | 'body'> & { readonly path: string },
+  own: Readonly<Record<string, string>>,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  const outgoing: Outgoing = { method, url: baseUrl + path, body }
+  return context.egress.send({
+    method,
+    url: outgoing.url,
+    ...(method === 'POST' && { body }),
+    headers: {
+      'x-request-id': context.requestId,
+      ...context.trace,
+      ...own,
+      ...(await headers(context.credential, outgoing)),
+    },
+    signal: context.signal,
+    received: context.received,
+  })
+}
+
+/** In strict mode a field that cannot be carried is refused before anything is sent. */
+export function refuseDropped(request: { readonly strict: boolean }, dropped: readonly string[]): void {
+  if (!request.strict || dropped.length === 0) return
+  const [first] = dropped
+  throw fail('unsupported_field', `the provider of this model cannot carry: ${dropped.join(', ')}`, {
+    ...(first !== undefined && { param: first }),
+  })
+}
+
+/** What an answer that is no success means to the caller. */
+export async function failureOf<Options>(
+  dialect: ClientDialect<Options>,
+  response: UpstreamResponse,
+): Promise<GatewayError> {
+  const text = await response.text(1024 * 1024).catch(() => '')
+  return dialect.decodeError({ status: response.status, header: (name) => response.header(name), text })
+}

@@ -1,0 +1,138 @@
+import type {
+  EncodedCall,
+  SpeechDialect,
+  UpstreamAnswer,
+  VideoDialect,
+  WholeDialect,
+} from '../dialects/client-operations.ts'
+import type { OperationName, Operations } from '../dialects/operation.ts'
+import { fail, GatewayError } from '../error/index.ts'
+import { conceal, secretsOf } from './conceal.ts'
+import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
+import type { UpstreamResponse } from './egress.ts'
+import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+
+/** What an upstream can be asked beside chats, as its format knows it. */
+export function otherOperations<Options>(upstream: Upstream<Options>): Provider {
+  const { embed, generateImages, transcribe, synthesize, video } = upstream.dialect.operations ?? {}
+  return {
+    ...(embed && { embed: (request, context) => whole(upstream, embed, request, context) }),
+    ...(generateImages && {
+      generateImages: (request, context) => whole(upstream, generateImages, request, context),
+    }),
+    ...(transcribe && { transcribe: (request, context) => whole(upstream, transcribe, request, context) }),
+    ...(synthesize && { synthesize: (request, context) => speak(upstream, synthesize, request, context) }),
+    ...(video && {
+      createVideo: (request, context) => whole<'create_video', Options>(upstream, video, request, context),
+      getVideo: ({ id }, context) => getVideo(upstream, video, id, context),
+    }),
+  }
+}
+
+/** Asks for an answer that comes at once; one that is too much for the upstream is asked for in parts, which are joined in order. */
+async function whole<Name extends OperationName, Options>(
+  upstream: Upstream<Options>,
+  dialect: WholeDialect<Name, Options>,
+  request: Operations[Name]['request'],
+  context: CallContext,
+): Promise<Operations[Name]['response']> {
+  const parts = dialect.split?.(request, upstream.options) ?? [request]
+  const answers: Operations[Name]['response'][] = []
+  for (const part of parts) answers.push(await wholePart(upstream, dialect, part, context))
+  const [only] = answers
+  if (only !== undefined && answers.length === 1) return only
+  return dialect.join?.(answers) ?? fault('the parts of the answer do not make one')
+}
+
+async function wholePart<Name extends OperationName, Options>(
+  upstream: Upstream<Options>,
+  dialect: WholeDialect<Name, Options>,
+  request: Operations[Name]['request'],
+  context: CallContext,
+): Promise<Operations[Name]['response']> {
+  const encoded = dialect.encode(request, upstream.options)
+  refuseDropped(request, encoded.dropped)
+  const response = await ask(upstream, encoded, 'application/json', context)
+  const secrets = secretsOf([context.credential])
+  try {
+    const answer = dialect.decode(await answerOf(response), encoded, upstream.options)
+    if ('upstreamRequestId' in answer && answer.upstreamRequestId === '')
+      answer.upstreamRequestId = idOf(response, secrets)
+    return answer
+  } catch (error) {
+    throw error instanceof GatewayError ? conceal(secrets, error) : error
+  }
+}
+
+/** Sends the question. Throws what an answer that is no success means. */
+async function ask<Options>(
+  upstream: Upstream<Options>,
+  { path, body, headers }: EncodedCall,
+  accept: string,
+  context: CallContext,
+): Promise<UpstreamResponse> {
+  const response = await post(upstream, path, body, { accept, ...headers }, context)
+  await requireSuccess(upstream, response, context)
+  return response
+}
+
+async function requireSuccess<Options>(
+  { dialect }: Upstream<Options>,
+  response: UpstreamResponse,
+  { credential }: CallContext,
+): Promise<void> {
+  if (response.status >= 200 && response.status <= 299) return
+  throw conceal(secretsOf([credential]), await failureOf(dialect, response))
+}
+
+async function answerOf(response: UpstreamResponse): Promise<UpstreamAnswer> {
+  return { text: await response.text(), contentType: response.header('content-type') ?? '' }
+}
+
+function fault(message: string): never {
+  throw fail('provider_error', message)
+}
+
+/** Asks for speech, and passes the sound on as it comes. */
+async function* speak<Options>(
+  upstream: Upstream<Options>,
+  dialect: SpeechDialect<Options>,
+  request: Operations['synthesize']['request'],
+  context: CallContext,
+): AsyncGenerator<SynthesizeEventInit, void, void> {
+  const encoded = dialect.encode(request, upstream.options)
+  refuseDropped(request, encoded.dropped)
+  const response = await ask(upstream, encoded, '*/*', context)
+  const started = {
+    model: request.model,
+    dropped: [...encoded.dropped],
+    upstreamRequestId: idOf(response, secretsOf([context.credential])),
+  }
+  if (dialect.decode !== undefined) {
+    const { audio, mediaType, usage } = dialect.decode(await answerOf(response), request)
+    yield { event: { case: 'started', value: { ...started, mediaType } } }
+    yield { event: { case: 'audio', value: audio } }
+    if (usage !== undefined) yield { event: { case: 'usage', value: usage } }
+    return
+  }
+  yield { event: { case: 'started', value: { ...started, mediaType: response.header('content-type') ?? '' } } }
+  for await (const bytes of response.body) yield { event: { case: 'audio', value: bytes } }
+}
+
+/** Asks how far a video is. */
+async function getVideo<Options>(
+  upstream: Upstream<Options>,
+  dialect: VideoDialect<Options>,
+  id: string,
+  context: CallContext,
+): Promise<Operations['create_video']['response']> {
+  const { path, headers } = dialect.encodeGet(id, upstream.options)
+  const response = await send(
+    upstream,
+    { method: 'GET', path, body: '' },
+    { accept: 'application/json', ...headers },
+    context,
+  )
+  await requireSuccess(upstream, response, context)
+  return dialect.decodeGet(await answerOf(response), id, upstream.options)
+}
