@@ -27,27 +27,15 @@ export interface CallEdgeOptions {
 }
 
 /** How one route of the dialects is read. */
-interface Reading {
+export interface Reading {
   /** The operation, for the log of a request that cannot be read. */
   readonly operation: OperationName
   readonly decode: (body: JsonBody, facts: RequestFacts) => Ask
 }
 
-/** Serves one request of a chat route, from its first header to its last byte. Never throws. */
-export function serveChat(
-  options: CallEdgeOptions,
-  dialect: ServerDialect,
-  route: ChatRoute,
-  request: NodeRequest,
-  response: NodeResponse,
-  params: Params,
-): Promise<void> {
-  return serveCall(options, dialect, { operation: 'chat', decode: chatReader(route) }, request, response, params)
-}
-
-/** A chat's question, told from those of other operations. */
-function chatReader(route: ChatRoute): Reading['decode'] {
-  return (body, facts) => ({ operation: 'chat', ...route.decode(body, facts) })
+/** How a chat route is read: its question is told from those of other operations. */
+export function chatReading(route: ChatRoute): Reading {
+  return { operation: 'chat', decode: (body, facts) => ({ operation: 'chat', ...route.decode(body, facts) }) }
 }
 
 /** Serves one request of a route that asks a model, from its first header to its last byte. Never throws. */

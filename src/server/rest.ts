@@ -4,7 +4,15 @@ import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
-import { type CallEdgeOptions, factsOf, type Params, readJson, serveCall, serveChat, serveCount } from './rest-call.ts'
+import {
+  type CallEdgeOptions,
+  chatReading,
+  factsOf,
+  type Params,
+  readJson,
+  serveCall,
+  serveCount,
+} from './rest-call.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 
@@ -61,16 +69,13 @@ class HotRoutes {
 
   constructor(options: RestOptions) {
     for (const dialect of options.dialects) {
-      for (const route of dialect.chat) {
+      for (const { path, reading } of [
+        ...dialect.chat.map((route) => ({ path: route.path, reading: chatReading(route) })),
+        ...(dialect.operations ?? []).map((route) => ({ path: route.path, reading: route })),
+      ]) {
         this.#add(
-          route.path,
-          (request, response, params) => void serveChat(options, dialect, route, request, response, params),
-        )
-      }
-      for (const route of dialect.operations ?? []) {
-        this.#add(
-          route.path,
-          (request, response, params) => void serveCall(options, dialect, route, request, response, params),
+          path,
+          (request, response, params) => void serveCall(options, dialect, reading, request, response, params),
         )
       }
       for (const route of dialect.counts ?? []) {
