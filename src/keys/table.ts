@@ -61,7 +61,8 @@ export class KeyTable implements Keys, Follower {
     this.#stored = new Map(keys.map((row) => [row.sha256, entryOf(row.sha256, principalOfRow(row))]))
     this.#storedById = new Map([...this.#stored.values()].map(({ principal }) => [principal.keyId, principal]))
     this.#logged = new Set(accounts.filter(({ logContent }) => logContent).map(({ id }) => id))
-    this.#everHadKeys = everHadKeys
+    // From the first key on nobody is let in without one, also where that key was taken out again.
+    this.#everHadKeys ||= everHadKeys
     this.#readAt = at
     this.#reachable = fresh
   }

@@ -147,6 +147,8 @@ export interface AccountStore {
   keys(scope: AccountScope, page: PageRequest): Promise<Page<KeyRow>>
   /** Revokes a key within the scope, and gives it; one that is revoked already keeps its time. `not_found`. */
   revokeKey(id: string, scope: AccountScope, at: number): Promise<KeyRow>
+  /** Deletes a key as if it had never been, for one that nobody was shown. Does nothing where there is none of that id and hash. */
+  forgetKey(id: string, sha256: string): Promise<void>
   /** Every key that may still be used `at` that time, for the cache of who may call. */
   usableKeys(at: number): Promise<readonly KeyRow[]>
   /** Whether there ever was a key, revoked and expired ones included. */

@@ -107,6 +107,17 @@ export function sqlAccounts(store: Sql): AccountStore {
       })
     },
 
+    async forgetKey(id, sha256) {
+      await transact(engine, async (writing) => {
+        const { numDeletedRows } = await writing
+          .deleteFrom('api_key')
+          .where('id', '=', id)
+          .where('sha256', '=', sha256)
+          .executeTakeFirst()
+        if (numDeletedRows > 0n) await changed(engine, writing)
+      })
+    },
+
     async usableKeys(at) {
       const rows = await reader
         .selectFrom('api_key')

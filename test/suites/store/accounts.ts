@@ -105,5 +105,18 @@ export function accountsSuite({ fresh }: Bed): void {
       expect(await usable(5000)).toEqual(['k1'])
       expect(await accounts.everHadKeys()).toBe(true)
     })
+
+    test('forgets a key by its id and hash together, as if it had never been', async () => {
+      const store = await fresh()
+      const { accounts } = store
+      const key = keyRow()
+      await accounts.createKey(key)
+      const before = await store.revision()
+      await accounts.forgetKey(key.id, '00'.repeat(32))
+      await accounts.forgetKey('another', key.sha256)
+      expect([await accounts.usableKeys(1), await store.revision()]).toEqual([[key], before])
+      await accounts.forgetKey(key.id, key.sha256)
+      expect([await accounts.everHadKeys(), await store.revision()]).toEqual([false, before + 1n])
+    })
   })
 }
