@@ -96,7 +96,8 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
   await mirror.follow(keys)
   const isOpen = !keys.required && !isLocal(config.server.host)
-  const firstKey = isOpen ? await createFirstKey(store.accounts, () => mirror.refresh()) : undefined
+  const first = { store: store.accounts, refresh: () => mirror.refresh(), log }
+  await using firstKey = isOpen ? await createFirstKey(first) : undefined
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect, ...network })
   opened.defer(() => egress.close())
   const loaded = await loadPlugins({ builtIn: plugins, named: config.plugins, baseDir: process.cwd() })
@@ -227,7 +228,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     host: port.host,
     port: port.port,
     keysRequired: keys.required,
-    firstKey,
+    firstKey: firstKey?.show(),
     providers: providers.current.providers.map(({ record, models }) => ({
       name: record.name,
       type: record.type,
