@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { fail } from '../error/index.ts'
 import type { Store } from './contract.ts'
-import type { SkippedRow } from './sql/engine.ts'
+import type { BadRow } from './sql/engine.ts'
 
 /** What may be told of while a store is open. */
 export interface StoreOptions {
-  /** A row that cannot be read is left out, and told to this. */
-  readonly skipped?: SkippedRow
+  /** A row that cannot be read is left out, and told to this: once, until it changes. */
+  readonly skipped?: (row: BadRow) => void
 }
 
 /** The variable that chooses PostgreSQL and says where it is. */

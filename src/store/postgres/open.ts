@@ -1,5 +1,5 @@
 import type { Store } from '../contract.ts'
-import type { SkippedRow } from '../sql/engine.ts'
+import type { BadRow } from '../sql/engine.ts'
 import { openSql } from '../sql/store.ts'
 import { PostgresEngine } from './engine.ts'
 import { Listener } from './listener.ts'
@@ -19,7 +19,7 @@ const upkeepPatience: Patience = { connectMs: 5000, statementMs: 600_000, idleMs
  * Opens the store in a PostgreSQL database. Several replicas may open it at once; one of them makes the tables. Rejects with
  * `store_unavailable` when it cannot be reached or was made by a newer version. No error holds the URL.
  */
-export async function openPostgres(url: string, skipped: SkippedRow): Promise<Store> {
+export async function openPostgres(url: string, skipped: (row: BadRow) => void): Promise<Store> {
   const config = clientConfig(url, usualPatience)
   const reports = new Pool(clientConfig(url, reportPatience), mostReports)
   const engine = new PostgresEngine(new Pool(config, mostConnections), reports)

@@ -54,8 +54,20 @@ export interface SqlEngine {
   close(): Promise<void>
 }
 
-/** Where the store tells of rows that it cannot read and leaves out: which table, which row, and why. */
-export type SkippedRow = (row: { readonly table: string; readonly id: string; readonly problem: string }) => void
+/** A row that cannot be read: which table, which row, and why. */
+export interface BadRow {
+  readonly table: string
+  readonly id: string
+  readonly problem: string
+}
+
+/** Where readers of rows say which ones cannot be read and are left out. */
+export interface SkippedRow {
+  /** It is left out; `content` is what was read of it. */
+  bad(row: BadRow, content: unknown): void
+  /** It can be read. */
+  good(table: string, id: string): void
+}
 
 /** What everything in this folder works with. */
 export interface Sql {

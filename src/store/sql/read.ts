@@ -48,8 +48,11 @@ export function readRow<Shape extends z.ZodType>(
   skipped: SkippedRow,
 ): z.output<Shape> | undefined {
   const read = shape.safeParse(row)
-  if (read.success) return read.data
+  if (read.success) {
+    skipped.good(table, id)
+    return read.data
+  }
   const problem = read.error.issues.map(({ path, code }) => `${path.join('.')}: ${code}`).join('; ')
-  skipped({ table, id: id.slice(0, 64), problem })
+  skipped.bad({ table, id, problem }, row)
   return undefined
 }

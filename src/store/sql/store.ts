@@ -2,13 +2,14 @@ import type { Store } from '../contract.ts'
 import { sqlAccounts } from './accounts.ts'
 import { sqlBatches } from './batches.ts'
 import { writeBackup } from './backup.ts'
-import type { SkippedRow, Sql, SqlEngine } from './engine.ts'
+import type { BadRow, Sql, SqlEngine } from './engine.ts'
 import { storeError, translated } from './faults.ts'
 import { sqlFiles } from './files.ts'
 import { sqlLedger } from './ledger.ts'
 import { migrate } from './migrate.ts'
 import { sqlRegistry } from './registry.ts'
 import { readRevision } from './revision.ts'
+import { tellOnce } from './skipped.ts'
 import { type Watch, watchRevision } from './watch.ts'
 
 /** What a store is made of. */
@@ -17,7 +18,8 @@ export interface SqlStoreOptions extends Pick<Watch, 'pollMs' | 'hints'> {
   readonly engine: SqlEngine
   /** The same database on connections of its own, with time for what takes long. */
   readonly patient: () => SqlEngine
-  readonly skipped: SkippedRow
+  /** Is told once of a row that cannot be read, for as long as it stays as it is. */
+  readonly skipped: (row: BadRow) => void
 }
 
 /** Brings the schema up to date, and gives the store. What is the same SQL on both engines is all there is of it. */
@@ -31,7 +33,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     await engine.close()
     throw storeError(engine, error)
   }
-  const store: Sql = { engine, skipped }
+  const store: Sql = { engine, skipped: tellOnce(skipped) }
   const { revision, backup } = translated(engine, {
     revision: () => readRevision(engine),
     backup: async (file: string) => void (await withEngine(patient(), (another) => writeBackup(another, file))),

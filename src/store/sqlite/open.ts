@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail } from '../../error/index.ts'
 import type { Store } from '../contract.ts'
-import type { SkippedRow } from '../sql/engine.ts'
+import type { BadRow } from '../sql/engine.ts'
 import { openSql } from '../sql/store.ts'
 import { SqliteEngine } from './engine.ts'
 
@@ -13,7 +13,7 @@ const pollMs = 250
  * Opens the store in a SQLite file, which is made with its folder when it is not there, and readable for nobody else. Several
  * processes may have it open. Rejects with `store_unavailable` when it cannot be opened or is not ours.
  */
-export async function openSqlite(path: string, skipped: SkippedRow): Promise<Store> {
+export async function openSqlite(path: string, skipped: (row: BadRow) => void): Promise<Store> {
   const engine = connectSqlite(path)
   return await openSql({ engine, patient: () => new SqliteEngine(path), skipped, pollMs })
 }

@@ -101,6 +101,21 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
     expect(JSON.stringify(told)).not.toContain(secret)
   })
 
+  test('a bad row is told once, until it changes', async () => {
+    const location = await newLocation()
+    const skipped = vi.fn<NonNullable<StoreOptions['skipped']>>()
+    const { registry } = await open(location, { skipped })
+    await registry.createProvider(providerRow({ id: 'bad', name: 'bad' }))
+    const told = async (settings?: string): Promise<number> => {
+      if (settings !== undefined) await execute(location, `update provider set settings = '${settings}'`)
+      skipped.mockClear()
+      await registry.providers()
+      return skipped.mock.calls.length
+    }
+    expect([await told(), await told('[1]'), await told(), await told('[2]'), await told()]).toEqual([0, 1, 0, 1, 0])
+    expect([await told('{}'), await told('[2]'), await told()]).toEqual([0, 1, 0])
+  })
+
   test('a bad row can be put right by those who can write it', async () => {
     const location = await newLocation()
     const { registry } = await open(location)
