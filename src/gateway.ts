@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
+import { filesOf } from './config/files.ts'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
 import type { Pricing, Principal } from './core/contract.ts'
@@ -26,6 +27,7 @@ import { registryOperations } from './registry/operations.ts'
 import { explainListen, isLocal, urlOf } from './server/address.ts'
 import { corsHeaders } from './server/cors.ts'
 import { Health } from './server/health.ts'
+import { serveMedia } from './server/media.ts'
 import { OpenCalls } from './server/open-calls.ts'
 import { openApiDocument } from './server/openapi.ts'
 import { pages } from './server/pages.ts'
@@ -116,6 +118,8 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     catalog,
     timeouts: { firstEvent: config.timeouts.first_event, total: config.timeouts.total },
   }
+  const files = await filesOf({ config, env, egress, store, sealer: workshop.sealer, log })
+  opened.defer(() => files.close())
   const live = new LiveStats()
   const usage = {
     store: store.ledger,
@@ -184,12 +188,14 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     bodyIdleMs: config.timeouts.request_body,
     writeMs: config.timeouts.write,
     cors: corsHeaders(cors.origins),
-    pages: (app) =>
+    pages: (app) => {
       pages(app, {
         ready: () => health.ready,
         metrics: () => metrics.expose(),
         document: () => openApiDocument({ dialects: serverDialects, services: Object.values(services), version }),
-      }),
+      })
+      serveMedia(app, { open: (id, query) => files.linked(id, query), writeMs: config.timeouts.write })
+    },
   })
   const port = await openPort({
     host: config.server.host,

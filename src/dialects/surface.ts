@@ -71,6 +71,18 @@ export interface UsageOperations {
   live(): GetLiveStatsResponse
 }
 
+/** A file's bytes, and what says what they are. */
+export interface FileContent {
+  /** As its owner calls it: data, and never a path. */
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  /** 64 lower-case hex digits. */
+  readonly sha256: string
+  /** All of it, or the bytes from `start` up to, and without, `end`. Throws `not_found` in the first step when the bytes were lost. */
+  read(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>
+}
+
 /** Everything of that, bound to one caller. */
 export interface Surface {
   readonly registry: RegistryOperations

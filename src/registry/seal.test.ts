@@ -88,3 +88,14 @@ test.each([
   expect(told).toMatch(/^invalid_request: SWITCHYARD_MASTER_KEY: /)
   expect(told).not.toContain(text.slice(-20))
 })
+
+test('derives a key for each purpose and master key, the newest first, and the same every time', () => {
+  const both = Sealer.from(`new:${two.toString('base64')},old:${one.toString('base64')}`)
+  const keys = both.derive('links')
+  expect(keys).toEqual([
+    ...Sealer.from(two.toString('hex')).derive('links'),
+    ...Sealer.from(one.toString('hex')).derive('links'),
+  ])
+  expect(new Set([...keys, ...both.derive('else'), one, two].map((key) => key.toString('hex'))).size).toBe(6)
+  expect(Sealer.from(undefined).derive('links')).toEqual([])
+})

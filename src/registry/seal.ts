@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { fail } from '../error/index.ts'
 import { Secret } from '../provider/secret.ts'
 import type { SealedSecret } from '../store/contract.ts'
@@ -39,6 +39,11 @@ export class Sealer {
   /** The id of the key that seals; undefined when there is none. */
   get keyId(): string | undefined {
     return this.#keys[0]?.id
+  }
+
+  /** A key for another purpose out of each master key, the newest first: none tells of the master key, or of those for other purposes. */
+  derive(purpose: string): readonly Buffer[] {
+    return this.#keys.map(({ bytes }) => Buffer.from(hkdfSync('sha256', bytes, '', purpose, keyBytes)))
   }
 
   /** Seals a secret for one provider. Throws `invalid_request` when there is no master key. */

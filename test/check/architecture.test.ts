@@ -10,7 +10,7 @@ const layers = [
   ['dialects'],
   ['provider', 'store'],
   ['core'],
-  ['jobs', 'observe', 'registry', 'ledger', 'keys'],
+  ['jobs', 'observe', 'registry', 'ledger', 'keys', 'files'],
   ['config', 'server'],
   ['conformance'],
   ['gateway.ts', 'version.ts'],
