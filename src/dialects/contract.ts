@@ -119,6 +119,8 @@ export interface ServerDialect {
   readonly routes: readonly Route[]
   /** Paths of the vendor's API that are known and not served here, as prefixes, so that a 404 can say so. */
   readonly absent: readonly string[]
+  /** Schema of the body of an error, for documentation. */
+  readonly error: ZodType
   /** The body of an error. */
   errorBody(error: GatewayError, requestId: string): string
   /** The HTTP status of an error, where the dialect departs from the common table. */

@@ -86,15 +86,19 @@ describe.each(serverDialects)('the server half of $name', (dialect) => {
     for (const schema of schemas) expect(toJSONSchema(schema)).toBeTypeOf('object')
   })
 
-  test.each(Object.keys(reasons) as Reason[])('shows %s with its message and without its cause', (reason) => {
-    const error = fail(reason, 'the "message"', { cause: new Error('secret') })
-    const text = dialect.errorBody(error, 'req-1')
-    expect(JSON.stringify(JSON.parse(text))).toContain(JSON.stringify('the "message"'))
-    expect(text).not.toContain('secret')
-    expect(dialect.errorStatus?.(error) ?? error.status).toBe(
-      departures[`${dialect.name} ${reason}`] ?? reasons[reason].status,
-    )
-  })
+  test.each(Object.keys(reasons) as Reason[])(
+    'shows %s as its schema says, with its message and without its cause',
+    (reason) => {
+      const error = fail(reason, 'the "message"', { cause: new Error('secret') })
+      const text = dialect.errorBody(error, 'req-1')
+      expect(JSON.stringify(JSON.parse(text))).toContain(JSON.stringify('the "message"'))
+      expect(text).not.toContain('secret')
+      expect(dialect.error.parse(JSON.parse(text))).toEqual(JSON.parse(text))
+      expect(dialect.errorStatus?.(error) ?? error.status).toBe(
+        departures[`${dialect.name} ${reason}`] ?? reasons[reason].status,
+      )
+    },
+  )
 
   describe.each(dialect.chat)('on $path', (route) => {
     const decode = () => route.decode(frozen(bodyFor(route.path, dialect.passThrough)), facts)

@@ -1,5 +1,5 @@
 import { toJSONSchema, type ZodType } from 'zod'
-import type { ChatRoute, CountRoute, Route, ServerDialect } from '../dialects/contract.ts'
+import type { ChatRoute, CountRoute, OperationRoute, Route, ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Components, Json, Operation, Part } from './openapi-parts.ts'
 
@@ -11,26 +11,29 @@ export function restParts(dialects: readonly ServerDialect[]): Part[] {
 /** The operations of every dialect; their schemas and error responses go to `components`. */
 export function restOperations(dialects: readonly ServerDialect[], components: Components): Operation[] {
   return dialects.flatMap((dialect) => {
-    components.responses[errorName(dialect)] = errorResponse(dialect)
+    components.responses[errorName(dialect)] = errorResponse(dialect, components)
     return [
       ...dialect.chat.map((route) => chatOperation(dialect, route, components)),
+      ...(dialect.operations ?? []).map((route) => modelOperation(dialect, route, components)),
       ...(dialect.counts ?? []).map((route) => countOperation(dialect, route, components)),
       ...dialect.routes.map((route) => routeOperation(dialect, route, components)),
     ]
   })
 }
 
-/** What chat and count routes have in common: a JSON body in, a JSON body out. */
+/** What routes that ask a model have in common: a JSON body in, and JSON out, if nothing else. */
 function postOperation(
   dialect: ServerDialect,
-  route: ChatRoute | CountRoute,
+  route: ChatRoute | CountRoute | OperationRoute,
   components: Components,
   description: string,
   content: Json,
 ): Operation {
   const id = operationId(dialect, 'POST', route.path)
   const request = named(components, `${id}.request`, route.request, 'input')
-  const response = named(components, `${id}.response`, route.response, 'output')
+  const answer = route.response && {
+    'application/json': { schema: named(components, `${id}.response`, route.response, 'output') },
+  }
   return {
     path: templated(route.path),
     method: 'post',
@@ -41,7 +44,7 @@ function postOperation(
       description,
       parameters: parametersOf(route.path),
       requestBody: { required: true, content: { 'application/json': { schema: request } } },
-      responses: responses(dialect, { 'application/json': { schema: response }, ...content }),
+      responses: responses(dialect, { ...answer, ...content }),
     },
   }
 }
@@ -49,6 +52,18 @@ function postOperation(
 function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {
   const description = 'Needs the permission `models:use`.'
   return postOperation(dialect, route, components, description, { 'text/event-stream': eventStream })
+}
+
+/** An operation beside chat. What it answers with beside JSON is text where its type says so, and bytes otherwise. */
+function modelOperation(dialect: ServerDialect, route: OperationRoute, components: Components): Operation {
+  const others = (route.produces ?? []).map((type) => [type, contentOf(type)])
+  const description = 'Needs the permission `models:use`.'
+  return postOperation(dialect, route, components, description, Object.fromEntries(others) as Json)
+}
+
+function contentOf(type: string): Json {
+  if (type === 'text/event-stream') return eventStream
+  return { schema: type.startsWith('text/') ? { type: 'string' } : { type: 'string', format: 'binary' } }
 }
 
 function countOperation(dialect: ServerDialect, route: CountRoute, components: Components): Operation {
@@ -124,14 +139,16 @@ function errorName({ name }: ServerDialect): string {
   return `${name}.error`
 }
 
-/** The shape of errors differs from dialect to dialect, so each shows one of its own. */
-function errorResponse(dialect: ServerDialect): Json {
+/** The shape of errors differs from dialect to dialect, so each has its own schema and shows one. */
+function errorResponse(dialect: ServerDialect, components: Components): Json {
   const sample = fail('invalid_request', 'model is required', { param: 'model' })
   const example: unknown = JSON.parse(dialect.errorBody(sample, '0197c9a2-0000-7000-8000-000000000000'))
   return {
     description: "An error, in the dialect's own shape.",
     headers: { 'x-request-id': { $ref: '#/components/headers/RequestId' } },
-    content: { 'application/json': { schema: { type: 'object' }, example } },
+    content: {
+      'application/json': { schema: named(components, errorName(dialect), dialect.error, 'output'), example },
+    },
   }
 }
 

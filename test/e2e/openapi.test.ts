@@ -86,8 +86,8 @@ describe('the OpenAPI document', () => {
   })
 
   test('has the routes of every dialect', () => {
-    for (const { chat, counts = [], routes } of serverDialects) {
-      for (const { path } of [...chat, ...counts]) {
+    for (const { chat, counts = [], operations = [], routes } of serverDialects) {
+      for (const { path } of [...chat, ...counts, ...operations]) {
         expect(Object.keys(document.paths[path.replace('*', '{path}')] ?? {})).toContain('post')
       }
       for (const { path, method } of routes) {
@@ -135,6 +135,7 @@ test('the OpenAPI document keeps schemas that contain themselves', () => {
       { ...answer, path: '/words/trees', summary: 'Two trees', response: twice },
     ],
     absent: [],
+    error: z.object({ wrong: z.string() }),
     errorBody: ({ message }) => JSON.stringify({ wrong: message }),
   }
   const document = documentOf([dialect])

@@ -1,4 +1,12 @@
+import { z } from 'zod'
 import type { GatewayError, Reason } from '../../error/index.ts'
+
+/** Schema of the body of an error. */
+export const errorAnswer = z.object({
+  type: z.literal('error'),
+  error: z.object({ type: z.string(), message: z.string() }),
+  request_id: z.string(),
+})
 
 /** Anthropic's word for each reason. The SDKs choose their exception class by status; programs and people read the word. */
 const words = {

@@ -1,7 +1,7 @@
 import type { ChatRoute, CountRoute, ServerDialect } from '../contract.ts'
 import { decodeCount, decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
-import { errorBody, errorStatus } from './errors.ts'
+import { errorAnswer, errorBody, errorStatus } from './errors.ts'
 import { countRequest, messageObject, messagesRequest, tokenCountObject } from './types.ts'
 
 const chat: ChatRoute = {
@@ -33,6 +33,7 @@ export const anthropicServer: ServerDialect = {
   counts: [count],
   routes: [],
   absent: ['/v1/messages/batches'],
+  error: errorAnswer,
   errorBody,
   errorStatus,
   headers: (requestId) => ({ 'request-id': requestId }),

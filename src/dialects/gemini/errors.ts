@@ -1,4 +1,15 @@
+import { z } from 'zod'
 import type { GatewayError, Reason } from '../../error/index.ts'
+
+/** Schema of the body of an error. */
+export const errorAnswer = z.object({
+  error: z.object({
+    code: z.int().describe('the HTTP status'),
+    message: z.string(),
+    status: z.string(),
+    details: z.array(z.looseObject({ '@type': z.string() })),
+  }),
+})
 
 /** Google's word for each reason; the SDKs show it, and clients that retry decide by it. */
 const words = {

@@ -2,7 +2,7 @@ import { fail } from '../../error/index.ts'
 import type { ChatRoute, CountRoute, RequestFacts, ServerDialect } from '../contract.ts'
 import { decodeCountRequest, decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
-import { errorBody } from './errors.ts'
+import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
 import { countTokensRequest, countTokensResponse, generateContentRequest, generateContentResponse } from './types.ts'
 
@@ -61,5 +61,6 @@ export const geminiServer: ServerDialect = {
   token: (header, query) => header('x-goog-api-key') ?? query.get('key') ?? undefined,
   routes,
   absent,
+  error: errorAnswer,
   errorBody,
 }

@@ -1,4 +1,10 @@
+import { z } from 'zod'
 import type { GatewayError, Reason } from '../../error/index.ts'
+
+/** Schema of the body of an error. */
+export const errorAnswer = z.object({
+  error: z.object({ message: z.string(), type: z.string(), code: z.string().nullable(), param: z.string().nullable() }),
+})
 
 /** The words of OpenAI's error object for each reason: the SDKs choose their exception class by status, people read these. */
 const words = {

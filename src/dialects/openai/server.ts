@@ -1,7 +1,7 @@
 import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
-import { errorBody } from './errors.ts'
+import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
 import { chatCompletion, chatCompletionRequest } from './types.ts'
 
@@ -24,5 +24,6 @@ export const openaiServer: ServerDialect = {
   chat: [chat],
   routes,
   absent,
+  error: errorAnswer,
   errorBody,
 }

@@ -1,4 +1,11 @@
+import { z } from 'zod'
 import type { GatewayError, Reason } from '../../error/index.ts'
+
+/** Schema of the body of an error. */
+export const errorAnswer = z.object({
+  success: z.literal(false),
+  error: z.object({ code: z.string(), message: z.string() }),
+})
 
 /** The code of each reason. Reasons of the same status share one where the API has no finer words. */
 const codes = {

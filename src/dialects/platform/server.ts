@@ -1,7 +1,7 @@
 import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { PlatformAnswer } from './encode-answer.ts'
-import { errorBody } from './errors.ts'
+import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
 import { chatAnswer, chatEvent, chatRequest } from './types.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -30,5 +30,6 @@ export const platformServer: ServerDialect = {
   chat: [chat, chatStream],
   routes: [...routes, ...usageRoutes],
   absent,
+  error: errorAnswer,
   errorBody,
 }

@@ -1,5 +1,5 @@
 import type { ChatRoute, ServerDialect } from '../contract.ts'
-import { errorBody } from '../openai/errors.ts'
+import { errorAnswer, errorBody } from '../openai/errors.ts'
 import { decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { createResponse, responseObject } from './types.ts'
@@ -23,5 +23,6 @@ export const responsesServer: ServerDialect = {
   chat: [responses],
   routes: [],
   absent: ['/v1/responses/compact', '/v1/responses/input_tokens'],
+  error: errorAnswer,
   errorBody,
 }

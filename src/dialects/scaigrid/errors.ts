@@ -1,4 +1,16 @@
+import { z } from 'zod'
 import type { GatewayError, Reason } from '../../error/index.ts'
+
+/** Schema of the body of an error. */
+export const errorAnswer = z.object({
+  status: z.literal('error'),
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    details: z.object({ param: z.string().optional(), timer: z.string().optional() }).optional(),
+  }),
+  meta: z.object({ request_id: z.string() }),
+})
 
 /** The code of each reason. Reasons of the same status share one where the API has no finer words. */
 const codes = {

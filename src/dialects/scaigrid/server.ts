@@ -1,7 +1,7 @@
 import type { ChatRoute, ServerDialect, Served } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { scaigridAnswer } from './encode-answer.ts'
-import { errorBody } from './errors.ts'
+import { errorAnswer, errorBody } from './errors.ts'
 import { absent } from './routes.ts'
 import { chatAnswer, chatRequest } from './types.ts'
 
@@ -33,6 +33,7 @@ export const scaigridServer: ServerDialect = {
   chat: [chat],
   routes: [],
   absent,
+  error: errorAnswer,
   errorBody,
   headers,
 }

@@ -2,7 +2,7 @@ import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { genericAnswer } from './encode-answer.ts'
 import { errorBody, errorStatus } from './errors.ts'
-import { genericInferenceAnswer, genericInferenceRequest } from './types.ts'
+import { errorAnswer, genericInferenceAnswer, genericInferenceRequest } from './types.ts'
 
 const inference: ChatRoute = {
   path: '/v5/inference',
@@ -24,6 +24,7 @@ export const sgpServer: ServerDialect = {
   chat: [inference],
   routes: [],
   absent: [],
+  error: errorAnswer,
   errorBody,
   errorStatus,
 }

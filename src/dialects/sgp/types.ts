@@ -36,3 +36,6 @@ export const validationError = z.object({
     }),
   ),
 })
+
+/** Body of an error: of a 422, or one sentence. */
+export const errorAnswer = z.union([validationError, z.object({ detail: z.string() })])
