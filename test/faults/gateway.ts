@@ -9,6 +9,7 @@ import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { errorSerializers } from '../../src/error/index.ts'
 import { startGateway } from '../../src/gateway.ts'
+import type { Network } from '../../src/provider/egress.ts'
 import { type FaultUpstream, startFaultUpstream } from './upstream.ts'
 
 /** The gateway's own key at the upstream: what must never be seen outside of the header it belongs in. */
@@ -47,6 +48,8 @@ export interface GatewayChoices {
   readonly dataDir?: string
   /** Without the provider `up`: a vendor's key in the environment then implies that vendor, whatever the type of `up`. */
   readonly alone?: boolean
+  /** How names are resolved and connections opened; as the system does unless a test brings others. */
+  readonly network?: Network
 }
 
 /**
@@ -59,6 +62,7 @@ export async function openGateway({
   env = {},
   dataDir,
   alone = false,
+  network,
 }: GatewayChoices = {}): Promise<FaultyGateway> {
   const upstream = await startFaultUpstream()
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-faults-'))
@@ -76,6 +80,7 @@ export async function openGateway({
   const gateway = await startGateway({
     config: loadConfig({ path, env: {}, flags: { dataDir: dataDir ?? join(folder, 'data') } }),
     env: { UP_API_KEY: canary, ...env },
+    ...(network !== undefined && { network }),
     log: pino(
       { level: 'debug', serializers: errorSerializers },
       {
