@@ -5,7 +5,7 @@ import { KeyService } from '#gen/switchyard/v1/key_pb.ts'
 import { type RequestRecord, UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ask } from '../faults/client.ts'
-import { status, well } from '../faults/upstream.ts'
+import { done, frame, frames, framesToFinish, pieces, said, status, well, whole } from '../faults/upstream.ts'
 import { ways } from '../faults/ways.ts'
 import { askJson, bearer, keyEntry, sharedGateway } from './gateway.ts'
 
@@ -23,6 +23,11 @@ const gateway = await sharedGateway({
 })
 gateway.upstream.answer('well', well)
 gateway.upstream.answer('gpt-4o', well)
+gateway.upstream.answer('gpt-4o-mini', (response, asked) => {
+  const usage = { prompt_tokens: 'many', completion_tokens: null, total_tokens: {} }
+  const last = [...frames.slice(0, framesToFinish), frame({ choices: [], usage }), done]
+  return asked.streaming ? pieces(last, 'end')(response, asked) : status(200, { ...whole, usage })(response, asked)
+})
 gateway.upstream.answer('bad', status(400, { error: { message: 'no such thing' } }))
 
 const transport = createGrpcTransport({
@@ -103,6 +108,26 @@ test('a call is priced by what the catalog calls its vendor', async () => {
   expect(row.costNanoUsd).toBe(97_500n)
   expect(row.priceVersion).toMatch(/\d{4}-\d\d-\d\d$/)
 })
+
+test.each([false, true])(
+  'a usage that nobody can read is estimated, for the client as in the row, and costs (stream: %s)',
+  async (streaming) => {
+    const messages = [
+      { role: Role.USER, parts: [{ kind: { case: 'text' as const, value: { text: 'x'.repeat(40) } } }] },
+    ]
+    const id = `unread-${streaming}`
+    const options = { headers: { ...bearer(user), 'x-request-id': id } }
+    const request = { model: 'priced/gpt-4o-mini', messages }
+    const events = streaming ? await Array.fromAsync(gateway.rpc.streamChat(request, options)) : []
+    const told = streaming
+      ? events.findLast(({ event }) => event.case === 'usage')?.event.value
+      : (await gateway.rpc.chat(request, options)).usage
+    const row = await usage.getRequest({ id })
+    const counts = { inputTokens: 10, outputTokens: Math.ceil(said.length / 4), estimated: true }
+    expect([told, row.usage]).toMatchObject([counts, counts])
+    expect(row.costNanoUsd).toBeGreaterThan(0n)
+  },
+)
 
 test('a call without a known price has no cost', async () => {
   const { costNanoUsd, priceVersion } = await rowOf(way.path(false), way.body('up/well', false))

@@ -106,7 +106,7 @@ export function delta(content: string): string {
 
 const finish = frame({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
 const usage = frame({ choices: [], usage: consumed })
-const done = 'data: [DONE]\n\n'
+export const done = 'data: [DONE]\n\n'
 
 /** A whole stream, frame by frame: the words, why it stopped, the usage, and the end. */
 export const frames: readonly string[] = [...words.map(delta), finish, usage, done]
