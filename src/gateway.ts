@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
 import { filesOf } from './config/files.ts'
@@ -36,6 +37,7 @@ import { openPort, portLimits } from './server/port.ts'
 import { createRest } from './server/rest.ts'
 import { defaultRpcLimits, rpcHandler } from './server/rpc.ts'
 import { sourceDecoders } from './server/source.ts'
+import { openUploadFolder } from './server/upload-file.ts'
 import type { Store } from './store/contract.ts'
 import { openLate } from './store/late.ts'
 import { Mirror } from './store/mirror.ts'
@@ -185,6 +187,10 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     dialects: serverDialects,
     open,
     bodyBytes,
+    uploads: {
+      folder: await openUploadFolder(join(config.data_dir, 'uploads')),
+      bytes: config.server.upload_limit_bytes,
+    },
     bodyIdleMs: config.timeouts.request_body,
     writeMs: config.timeouts.write,
     cors: corsHeaders(cors.origins),

@@ -50,17 +50,21 @@ export default definePlugin({
       ...openaiClient,
       encodeChat(request, streaming, options) {
         const encoded = openaiClient.encodeChat(request, streaming, options)
-        if (dated === undefined) return encoded
-        // Dots alone would climb out of the path.
-        if (/^\.{1,2}$/.test(request.model))
-          throw fail('invalid_request', 'this is no deployment name', { param: 'model' })
-        const deployment = encodeURIComponent(request.model)
-        return { ...encoded, path: `/openai/deployments/${deployment}/chat/completions${dated}` }
+        return dated === undefined ? encoded : { ...encoded, path: placed('/chat/completions', request.model) }
       },
+    }
+    const placed = (path: string, model: string): string => {
+      if (dated === undefined) return `/openai/v1${path}`
+      // Dots alone would climb out of the path.
+      if (/^\.{1,2}$/.test(model)) throw fail('invalid_request', 'this is no deployment name', { param: 'model' })
+      return `/openai/deployments/${encodeURIComponent(model)}${path}${dated}`
     }
     const chatPath = '/openai/v1/chat/completions'
     const options = { limitField: 'max_completion_tokens' as const }
     const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
-    return compatible(dialect, { ...vendor, chatPath, modelsPath, options }).create({ baseUrl, own }, host)
+    return compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
+      { baseUrl, own },
+      host,
+    )
   },
 })

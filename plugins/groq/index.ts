@@ -10,6 +10,8 @@ export default definePlugin(
     options: {
       reasoningField: 'reasoning',
       limitField: 'max_completion_tokens',
+      timedTranscripts: ['whisper*', 'distil-whisper*'],
+      plainUsage: false,
       refuses: ['logprobs', 'top_logprobs', 'logit_bias'],
     },
   }),

@@ -15,6 +15,8 @@ import {
   started,
   textDelta,
   toolCallDelta,
+  type TranscribeInit,
+  type TranscribeRequest,
   upstreamError,
   usage,
   usageEvent,
@@ -22,6 +24,7 @@ import {
 import { type Answer, answerTo, countPrompt, idOf, type Segment } from './answer.ts'
 import { exampleModels, type Fault, modelPatterns, mostTokens, readModel, type SimulatedModel } from './models.ts'
 import { lorem, tokensOf } from './tokens.ts'
+import { transcriptOf } from './transcript.ts'
 
 /** Answers without any network, deterministically, and says so; see README.md for its models. For tests, demos and drills. */
 export default definePlugin({
@@ -34,7 +37,7 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, countTokens, listModels }),
+  create: () => ({ chat, countTokens, transcribe, listModels }),
 })
 
 type Batch = readonly ChatEvent[]
@@ -52,6 +55,16 @@ async function countTokens(request: ChatRequest): Promise<{ inputTokens: number;
   refuseDropped(request, dropped)
   if (fault?.kind === 'status') throw statusError(fault.status)
   return { inputTokens: countPrompt(request), dropped }
+}
+
+/** What is heard in a recording. A model with a fault has it here as well, before anything is said. */
+async function transcribe(request: TranscribeRequest, { signal }: CallContext): Promise<TranscribeInit> {
+  const { fault } = readModel(request.model)
+  const dropped = request.source?.untranslated ?? []
+  refuseDropped(request, dropped)
+  if (fault?.kind === 'status') throw statusError(fault.status)
+  if (fault !== undefined) await suffer(fault.kind === 'silence' ? { kind: 'hang', after: 0 } : fault, signal)
+  return transcriptOf(request, dropped)
 }
 
 async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator<Batch, void, void> {

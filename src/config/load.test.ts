@@ -39,6 +39,7 @@ describe('what is read', () => {
         port: 3000,
         drain_seconds: 30,
         body_limit_bytes: 33_554_432,
+        upload_limit_bytes: 26_214_400,
         cors: { origins: [] },
       },
       data_dir: resolve('.switchyard'),

@@ -58,6 +58,9 @@ const serverSchema = section({
   body_limit_bytes: wholeNumber(1024, 512 * 1024 * 1024)
     .default(32 * 1024 * 1024)
     .describe('Largest request body taken, in bytes; a larger one is answered with 413.'),
+  upload_limit_bytes: wholeNumber(1024, 512 * 1024 * 1024)
+    .default(25 * 1024 * 1024)
+    .describe('Largest file taken in a form to be asked about, in bytes; a larger one is answered with 413.'),
   cors: corsSchema.prefault({}).describe('Calls from web pages of other origins.'),
 })
 

@@ -17,8 +17,8 @@ export interface SseMessage {
 export interface EncodedCall {
   /** Path and query below the base URL. */
   readonly path: string
-  /** JSON text. */
-  readonly body: string
+  /** JSON text; or another body, in pieces, whose content type is among the headers. */
+  readonly body: string | readonly Uint8Array[]
   /** Headers beside those of every request. */
   readonly headers?: Readonly<Record<string, string>>
   /** Canonical or source paths that the body does not carry. */

@@ -5,6 +5,7 @@ import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
 import type { ClientOperations, SseMessage } from './client-operations.ts'
 import type { Ask, AskOf, OperationName, Served, StreamedAnswer, WholeAnswer } from './operation.ts'
+import type { Form } from './form.ts'
 import type { Permission } from './permissions.ts'
 import type { Surface } from './surface.ts'
 
@@ -74,6 +75,18 @@ export interface OperationRoute {
   readonly produces?: readonly string[]
   /** Reads the body. Throws `invalid_request`, naming the field. */
   decode(body: JsonBody, facts: RequestFacts): Ask
+  /** How the route reads a form, where it takes one. */
+  readonly form?: FormReading
+}
+
+/** How a route reads `multipart/form-data`. */
+export interface FormReading {
+  /** Names of the parts that are files. */
+  readonly files: readonly string[]
+  /** True where nothing else is taken; `decode` of the route then reads what a form asks without its files. */
+  readonly alone: boolean
+  /** Reads the form, which is there until this is done. Throws `invalid_request` naming the field, and `unsupported_media_type`. */
+  decode(form: Form, facts: RequestFacts): Promise<Ask>
 }
 
 /** One endpoint that tells what a chat request would read. All are POST with a JSON body. */

@@ -134,7 +134,8 @@ function decodeText(text: string, path: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.from(bytes, 'latin1'))
 }
 
-function decodeBase64(text: string, path: string): Uint8Array<ArrayBuffer> {
+/** Bytes of base64, with or without line ends. Throws `invalid_request` naming `path`. */
+export function decodeBase64(text: string, path: string): Uint8Array<ArrayBuffer> {
   const compact = /[\s]/.test(text) ? text.replaceAll(/\s+/g, '') : text
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(compact))
     throw fail('invalid_request', `${path} is not valid base64`, { param: path })

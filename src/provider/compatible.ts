@@ -24,6 +24,8 @@ export interface Vendor<Options> {
   readonly baseUrl?: string
   /** Path of the chat endpoint below the base URL. */
   readonly chatPath?: string
+  /** Where the vendor has the operations beside chat, given the format's own path and the model. */
+  readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is neither the format's own nor beside the chat; false where there is none. */
   readonly modelsPath?: string | false
   readonly keyVariable?: string
@@ -81,6 +83,7 @@ export function compatible<Options extends object>(
         baseUrl,
         chatPath,
         headers,
+        ...(vendor.operationPath !== undefined && { operationPath: vendor.operationPath }),
         ...(modelsPath !== undefined && { modelsPath }),
       })
     },

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { fail, GatewayError } from '../error/index.ts'
 
@@ -9,6 +10,8 @@ export interface UpstreamRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** Instead of `body`: a body in pieces, which are sent one after the other, uncopied, and their length before. */
+  readonly pieces?: readonly Uint8Array[]
   readonly signal: AbortSignal
   /** Is told how many bytes of the answer's body came, each time that some did. */
   readonly received?: ((bytes: number) => void) | undefined
@@ -71,8 +74,7 @@ export class Exchange implements UpstreamResponse, AsyncIterator<Buffer> {
       origin,
       path,
       method: request.method,
-      headers: request.headers,
-      body: request.body ?? null,
+      ...bodyOf(request),
     }
     dispatcher.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, this)
   }
@@ -206,6 +208,13 @@ export class Exchange implements UpstreamResponse, AsyncIterator<Buffer> {
       if (!this.#ended) this.#controller?.abort(fail('client_closed', 'nobody reads the answer any more'))
     }, drainMs).unref()
   }
+}
+
+/** The body as a dispatcher takes it. The length of one in pieces is declared, since many upstreams take no other. */
+function bodyOf({ headers, body, pieces }: UpstreamRequest): Pick<Dispatcher.DispatchOptions, 'headers' | 'body'> {
+  if (pieces === undefined) return { headers, body: body ?? null }
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return { headers: { ...headers, 'content-length': String(length) }, body: Readable.from(pieces) }
 }
 
 function reasonOf(signal: AbortSignal): GatewayError {

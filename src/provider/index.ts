@@ -1,11 +1,13 @@
 /** Everything a plugin may use. Plugins import this as `#provider` and nothing else of the gateway. */
 export { FinishReason, Role, ToolChoice_Mode } from '#gen/switchyard/v1/chat_pb.ts'
+export type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 export type { ChatEvent, ChatRequest, Message, Part } from '#gen/switchyard/v1/chat_pb.ts'
 export { upstreamError } from '../dialects/upstream.ts'
 export type { UpstreamProblem } from '../dialects/upstream.ts'
 export { fail, GatewayError } from '../error/index.ts'
 export { collect, spell } from '../model/collect.ts'
 export * from '../model/events.ts'
+export { soundOf } from '../model/sound.ts'
 export * from '../model/usage.ts'
 export * from '../dialects/clients.ts'
 export { byModel } from './by-model.ts'
@@ -24,6 +26,7 @@ export type {
   Plugin,
   Provider,
   ProviderSettings,
+  TranscribeInit,
 } from './contract.ts'
 export { inlineMedia } from './media.ts'
 export type { InlinedRequest, MediaContext, NeedsBytes } from './media.ts'

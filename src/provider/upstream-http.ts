@@ -13,6 +13,8 @@ export interface Upstream<Options> {
   readonly baseUrl: string
   /** Path of the chat endpoint below the base URL, for requests that do not bring their own. */
   readonly chatPath: string
+  /** Where the vendor has the operations beside chat, given their usual path and the model; there, unless said otherwise. */
+  readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is not the format's own; false where the vendor has none. */
   readonly modelsPath?: string | false
   /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
@@ -26,6 +28,7 @@ export interface Upstream<Options> {
 export interface Outgoing {
   readonly method: 'POST' | 'GET'
   readonly url: string
+  /** Empty where it is no text, as of a form: nobody signs that. */
   readonly body: string
 }
 
@@ -38,11 +41,14 @@ export function idOf(response: UpstreamResponse, secrets: readonly Secret[]): st
   return concealId(secrets, id)
 }
 
+/** Text, or a body in pieces that is none. */
+type UpstreamBody = string | readonly Uint8Array[]
+
 /** A request with a body, as most are. */
 export function post<Options>(
   upstream: Upstream<Options>,
   path: string,
-  body: string,
+  body: UpstreamBody,
   own: Readonly<Record<string, string>>,
   context: CallContext,
 ): Promise<UpstreamResponse> {
@@ -52,15 +58,15 @@ export function post<Options>(
 /** One request to the upstream, with the headers of every request and the credential. */
 export async function send<Options>(
   { baseUrl, headers }: Upstream<Options>,
-  { method, path, body }: Pick<Outgoing, 'method' | 'body'> & { readonly path: string },
+  { method, path, body }: Pick<Outgoing, 'method'> & { readonly path: string; readonly body: UpstreamBody },
   own: Readonly<Record<string, string>>,
   context: CallContext,
 ): Promise<UpstreamResponse> {
-  const outgoing: Outgoing = { method, url: baseUrl + path, body }
+  const outgoing: Outgoing = { method, url: baseUrl + path, body: typeof body === 'string' ? body : '' }
   return context.egress.send({
     method,
     url: outgoing.url,
-    ...(method === 'POST' && { body }),
+    ...(method === 'POST' && (typeof body === 'string' ? { body } : { pieces: body })),
     headers: {
       'x-request-id': context.requestId,
       ...context.trace,

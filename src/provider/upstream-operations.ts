@@ -52,7 +52,7 @@ async function wholePart<Name extends OperationName, Options>(
 ): Promise<Operations[Name]['response']> {
   const encoded = dialect.encode(request, upstream.options)
   refuseDropped(request, encoded.dropped)
-  const response = await ask(upstream, encoded, 'application/json', context)
+  const response = await ask(upstream, request.model, encoded, 'application/json', context)
   const secrets = secretsOf([context.credential])
   try {
     const answer = dialect.decode(await answerOf(response), encoded, upstream.options)
@@ -67,11 +67,13 @@ async function wholePart<Name extends OperationName, Options>(
 /** Sends the question. Throws what an answer that is no success means. */
 async function ask<Options>(
   upstream: Upstream<Options>,
+  model: string,
   { path, body, headers }: EncodedCall,
   accept: string,
   context: CallContext,
 ): Promise<UpstreamResponse> {
-  const response = await post(upstream, path, body, { accept, ...headers }, context)
+  const placed = upstream.operationPath?.(path, model) ?? path
+  const response = await post(upstream, placed, body, { accept, ...headers }, context)
   await requireSuccess(upstream, response, context)
   return response
 }
@@ -102,7 +104,7 @@ async function* speak<Options>(
 ): AsyncGenerator<SynthesizeEventInit, void, void> {
   const encoded = dialect.encode(request, upstream.options)
   refuseDropped(request, encoded.dropped)
-  const response = await ask(upstream, encoded, '*/*', context)
+  const response = await ask(upstream, request.model, encoded, '*/*', context)
   const started = {
     model: request.model,
     dropped: [...encoded.dropped],

@@ -1,7 +1,15 @@
 import type { CallInput, Cancellable, Core, OpenedCall, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
 import { traceHeadersOf } from '../core/trace.ts'
-import type { ChatRoute, CountRoute, JsonBody, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
+import type {
+  ChatRoute,
+  CountRoute,
+  FormReading,
+  JsonBody,
+  RequestFacts,
+  Served,
+  ServerDialect,
+} from '../dialects/contract.ts'
 import type { Ask, AskOf, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
@@ -10,6 +18,7 @@ import { decodeUtf8, readBody } from './body.ts'
 import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import type { OpenCalls } from './open-calls.ts'
 import { requestIdsOf } from './request-id.ts'
+import { readUpload, type UploadLimits } from './upload.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
 /** What serving calls over HTTP needs. */
@@ -17,6 +26,8 @@ export interface CallEdgeOptions {
   readonly core: Core
   /** Most bytes of a body. */
   readonly bodyBytes: number
+  /** Where the files of forms are kept while they are read, and most bytes of one. */
+  readonly uploads: Pick<UploadLimits, 'folder' | 'bytes'>
   /** Milliseconds a client may pause in sending its body. */
   readonly bodyIdleMs: number
   /** Milliseconds a client may leave what was written to it unread. */
@@ -31,6 +42,7 @@ export interface Reading {
   /** The operation, for the log of a request that cannot be read. */
   readonly operation: OperationName
   readonly decode: (body: JsonBody, facts: RequestFacts) => Ask
+  readonly form?: FormReading
 }
 
 /** How a chat route is read: its question is told from those of other operations. */
@@ -55,8 +67,7 @@ export async function serveCall(
   let begun = false
   try {
     principal = core.authenticate(tokenOf(request, dialect))
-    const { body, bytes } = await readJson(options, dialect, request)
-    const ask = decodeAsk(route, body, request, factsOf(request, ids.requestId, params))
+    const { ask, bytes } = await readAsk(options, dialect, route, request, factsOf(request, ids.requestId, params))
     const trace = traceHeadersOf((name) => headerOf(request, name))
     const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
     begun = true
@@ -121,8 +132,28 @@ export async function readJson(
   return { body: parseBody(decodeUtf8(bytes), dialect.passThrough), bytes: bytes.length }
 }
 
-function decodeAsk(route: Reading, body: JsonBody, request: NodeRequest, facts: RequestFacts): Ask {
-  const ask = route.decode(body, facts)
+/** Reads the question, from JSON or from a form, and tells the bytes of the body. */
+async function readAsk(
+  options: CallEdgeOptions,
+  dialect: ServerDialect,
+  route: Reading,
+  request: NodeRequest,
+  facts: RequestFacts,
+): Promise<{ readonly ask: Ask; readonly bytes: number }> {
+  const { form } = route
+  if (form !== undefined && (form.alone || isForm(headerOf(request, 'content-type')))) {
+    await using upload = await readUpload(request, {
+      ...options.uploads,
+      files: form.files,
+      idleMs: options.bodyIdleMs,
+    })
+    return { ask: strictly(await form.decode(upload, facts), request), bytes: upload.bytes }
+  }
+  const { body, bytes } = await readJson(options, dialect, request)
+  return { ask: strictly(route.decode(body, facts), request), bytes }
+}
+
+function strictly(ask: Ask, request: NodeRequest): Ask {
   if (isStrict(request) && 'strict' in ask.request) {
     ask.request.strict = true
     refuseDropped(ask.request, ask.dropped ?? [])
@@ -142,6 +173,10 @@ export function factsOf(
   params: Readonly<Record<string, string>>,
 ): RequestFacts {
   return { requestId, params, header: (name) => headerOf(request, name), query: queryOf(request) }
+}
+
+function isForm(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^multipart\/form-data\b/i.test(contentType)
 }
 
 function requireJson(contentType: string | undefined): void {

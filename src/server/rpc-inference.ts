@@ -1,4 +1,5 @@
 import type { HandlerContext } from '@connectrpc/connect'
+import type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 import type { ChatRequest, CountTokensResponse, Source } from '#gen/switchyard/v1/chat_pb.ts'
 import type { Cancellable, Core, ModelCall, OpenedCall } from '../core/contract.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
@@ -156,5 +157,12 @@ function trusted<Name extends SourcedName>(
   const decode = decoders?.[name]
   const decoded = decode?.(source, model)
   if (decoded === undefined) return { ...message, source: { ...source, body: '', headers: {} }, strict }
-  return { ...decoded, model, provider, strict }
+  return { ...decoded, ...besideText(message), model, provider, strict }
+}
+
+/** What of a question no text of a dialect carries: a recording, and whether it is to be translated, which is said by the path. */
+function besideText(message: { readonly $typeName: string }): object {
+  if (message.$typeName !== 'switchyard.v1.TranscribeRequest') return {}
+  const { audio, mediaType, fileName, translate } = message as TranscribeRequest
+  return { audio, mediaType, fileName, translate }
 }

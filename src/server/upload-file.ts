@@ -75,7 +75,7 @@ export class UploadFile implements AsyncDisposable {
   }
 
   /** All of it, in one buffer of its size. */
-  async read(): Promise<Buffer> {
+  async read(): Promise<Buffer<ArrayBuffer>> {
     const whole = Buffer.allocUnsafeSlow(this.#bytes)
     await this.#fill(whole, 0)
     return whole

@@ -1,4 +1,5 @@
 import { Dicer } from '@fastify/busboy'
+import type { Form, FormFile } from '../dialects/form.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { decodeUtf8 } from './body.ts'
 import type { NodeRequest } from './guard.ts'
@@ -18,24 +19,8 @@ export interface UploadLimits {
   readonly files: readonly string[]
 }
 
-/** A file of a form, on the disk until the upload is disposed. */
-export interface UploadedFile {
-  /** What the client calls it; empty when it does not. Data, and never a path. */
-  readonly name: string
-  /** What the client says it is, lower case and without parameters. */
-  readonly mediaType: string
-  readonly bytes: number
-  /** All of it, in one buffer of its size. */
-  read(): Promise<Buffer>
-  /** All of it, in pieces. */
-  stream(): AsyncIterable<Buffer>
-}
-
 /** A form that arrived whole. Its files are gone when it is disposed. */
-export interface Upload extends AsyncDisposable {
-  /** The value of each field: a list where it was there more than once, or as `name[]`, which is here under `name`. */
-  readonly fields: ReadonlyMap<string, string | readonly string[]>
-  readonly files: ReadonlyMap<string, UploadedFile>
+export interface Upload extends Form, AsyncDisposable {
   /** Bytes of the whole body. */
   readonly bytes: number
 }
@@ -70,7 +55,7 @@ class UploadReader implements Receiver {
   readonly #resolve: (upload: Upload) => void
   readonly #reject: (error: GatewayError) => void
   readonly #fields = new Map<string, string | readonly string[]>()
-  readonly #files = new Map<string, UploadedFile>()
+  readonly #files = new Map<string, FormFile>()
   readonly #written: UploadFile[] = []
   #dicer: Dicer | undefined
   #bytes = 0
@@ -241,7 +226,7 @@ class UploadReader implements Receiver {
   }
 }
 
-function uploaded({ fileName = '', mediaType }: PartHead, file: UploadFile): UploadedFile {
+function uploaded({ fileName = '', mediaType }: PartHead, file: UploadFile): FormFile {
   return {
     name: fileName,
     mediaType,

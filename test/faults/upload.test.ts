@@ -45,9 +45,9 @@ async function openUploadEdge(limits: Partial<UploadLimits> = {}): Promise<Uploa
     for (const [part, { name, mediaType, bytes, ...file }] of upload.files) {
       const whole = await file.read()
       const pieces = await Array.fromAsync(file.stream())
-      expect(whole.equals(Buffer.concat(pieces))).toBe(true)
+      expect(Buffer.concat(pieces).equals(whole)).toBe(true)
       expect(whole.length).toBe(bytes)
-      files[part] = { name, mediaType, bytes: whole }
+      files[part] = { name, mediaType, bytes: Buffer.from(whole) }
     }
     return { fields: Object.fromEntries(upload.fields), files }
   }

@@ -1,4 +1,5 @@
 import { TranscribeRequestSchema, TranscribeResponseSchema } from '#gen/switchyard/v1/audio_pb.ts'
+import { soundOf } from '../../model/sound.ts'
 import { wholeOperation } from './whole.ts'
 
 /** What was said in a recording, or that in English. */
@@ -11,5 +12,8 @@ export const transcribe = wholeOperation({
   offeredBy: (provider) => provider.transcribe !== undefined,
   ask: (provider, request, context) => provider.transcribe?.(request, context),
   lengthOf: ({ prompt = '' }) => prompt.length,
-  units: (_request, { durationSeconds }) => (durationSeconds > 0 ? { audioSeconds: durationSeconds } : {}),
+  units({ audio }, { durationSeconds }) {
+    const audioSeconds = durationSeconds > 0 ? durationSeconds : (soundOf(audio).seconds ?? 0)
+    return audioSeconds > 0 ? { audioSeconds } : {}
+  },
 })

@@ -4,12 +4,20 @@ import { AnswerDecoder } from './decode-answer.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
 import { inlineMedia, needsBytes } from './inline-media.ts'
 import { models } from './models.ts'
+import { transcription } from './transcription-client.ts'
 
 /** What we speak to an upstream of OpenAI's chat completions, or of a vendor compatible with them. */
 export const openaiClient: ClientDialect<CompatibleOptions> = {
   name: 'openai',
   chatPath: '/chat/completions',
-  defaults: { vendor: 'openai', refuses: [], limitField: 'max_tokens', alwaysAskUsage: false },
+  defaults: {
+    vendor: 'openai',
+    refuses: [],
+    limitField: 'max_tokens',
+    alwaysAskUsage: false,
+    timedTranscripts: ['whisper-1'],
+    plainTranscripts: ['gpt-*'],
+  },
 
   encodeChat: encodeRequest,
 
@@ -21,6 +29,8 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     const { passThrough, dropped } = encoded
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
+
+  operations: { transcribe: transcription },
 
   models,
 

@@ -58,7 +58,7 @@ export const absent: readonly string[] = [
   '/v1/embeddings',
   '/v1/images/generations',
   '/v1/videos',
-  '/v1/audio',
+  '/v1/audio/speech',
   '/v1/batches',
   '/v1/files',
 ]

@@ -3,6 +3,7 @@ import { decodeRequest } from './decode-request.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
+import { transcriptions } from './transcriptions.ts'
 import { chatCompletion, chatCompletionRequest } from './types.ts'
 
 const chat: ChatRoute = {
@@ -22,6 +23,7 @@ export const openaiServer: ServerDialect = {
   base: '/v1',
   passThrough: true,
   chat: [chat],
+  operations: transcriptions,
   routes,
   absent,
   error: errorAnswer,

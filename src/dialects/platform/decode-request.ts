@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf'
 import {
   type ChatRequest,
   type Message,
@@ -55,7 +56,7 @@ const modeOf = { auto: Mode.AUTO, none: Mode.NONE, required: Mode.REQUIRED } as 
  * naming the field; without a model or a provider to choose one, with the words `model is required`.
  */
 export function decodeRequest(body: JsonBody): ChatRequest {
-  requireModel(body)
+  requireModel(body.value)
   const wire = check(chatRequest, body.value)
   const untranslated: string[] = []
   noteUnknown(wire, chatRequest.shape, '', untranslated)
@@ -75,7 +76,7 @@ export function decodeRequest(body: JsonBody): ChatRequest {
 }
 
 /** Comes before everything else: a body without a model is told so, whatever else it lacks. */
-function requireModel({ value: { model, providerId } }: JsonBody): void {
+export function requireModel({ model, providerId }: JsonObject): void {
   if ((model ?? '') === '' && (providerId ?? '') === '') throw missing('model')
 }
 

@@ -3,6 +3,7 @@ import { decodeRequest } from './decode-request.ts'
 import { PlatformAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
+import { transcribe } from './transcribe.ts'
 import { chatAnswer, chatEvent, chatRequest } from './types.ts'
 import { usageRoutes } from './usage-routes.ts'
 
@@ -28,6 +29,7 @@ export const platformServer: ServerDialect = {
   base: '/api/v1/inference',
   passThrough: false,
   chat: [chat, chatStream],
+  operations: [transcribe],
   routes: [...routes, ...usageRoutes],
   absent,
   error: errorAnswer,

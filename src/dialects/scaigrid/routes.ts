@@ -3,6 +3,6 @@ export const absent: readonly string[] = [
   '/v1/inference/generate',
   '/v1/inference/embed',
   '/v1/inference/images',
-  '/v1/inference/audio',
+  '/v1/inference/audio/synthesize',
   '/v1/inference/batch',
 ]

@@ -3,6 +3,7 @@ import { decodeRequest } from './decode-request.ts'
 import { scaigridAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { absent } from './routes.ts'
+import { transcribe } from './transcribe.ts'
 import { chatAnswer, chatRequest } from './types.ts'
 
 const chat: ChatRoute = {
@@ -31,6 +32,7 @@ export const scaigridServer: ServerDialect = {
   base: '/v1/inference',
   passThrough: false,
   chat: [chat],
+  operations: [transcribe],
   routes: [],
   absent,
   error: errorAnswer,

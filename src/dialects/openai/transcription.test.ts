@@ -1,0 +1,241 @@
+import { type MessageInitShape, create } from '@bufbuild/protobuf'
+import { describe, expect, test } from 'vitest'
+import { TranscribeRequestSchema, type TranscribeResponse } from '#gen/switchyard/v1/audio_pb.ts'
+import { readForm, wav } from '../../../test/suites/recordings.ts'
+import type { EncodedCall } from '../client-operations.ts'
+import type { Form } from '../form.ts'
+import { openaiClient } from './client.ts'
+import { decodeTranscript } from './decode-transcript.ts'
+import { decodeTranscriptionForm } from './decode-transcription.ts'
+import { transcription, type TranscriptionOptions } from './transcription-client.ts'
+
+const openai = openaiClient.defaults
+const mistral: TranscriptionOptions = {
+  transcriptFormats: false,
+  speakersField: 'diarize',
+  transcriptRefuses: ['prompt'],
+}
+const groq: TranscriptionOptions = { timedTranscripts: ['whisper*'], plainUsage: false }
+
+function asking(model: string, given: MessageInitShape<typeof TranscribeRequestSchema> = {}) {
+  return create(TranscribeRequestSchema, { model, audio: wav(1), ...given })
+}
+
+/** A client's own form, decoded. */
+async function ownForm(fields: Record<string, string | string[]>, translate = false) {
+  const bytes = wav(1)
+  const file = {
+    name: 'a.wav',
+    mediaType: 'audio/wav',
+    bytes: bytes.length,
+    read: async () => bytes,
+    stream: neverRead,
+  }
+  const form: Form = { fields: new Map(Object.entries(fields)), files: new Map([['file', file]]) }
+  return (await decodeTranscriptionForm(form, translate)).request
+}
+
+const neverRead = (): AsyncIterable<Uint8Array> => expect.fail('the file is read whole')
+
+/** The form that an upstream gets, without the recording. */
+async function sent({ body, headers }: EncodedCall): Promise<Record<string, unknown>> {
+  const pieces = typeof body === 'string' ? [Buffer.from(body)] : body
+  const { file, ...fields } = await readForm(Buffer.concat(pieces), headers?.['content-type'] ?? '')
+  expect(file).toMatchObject({ bytes: Buffer.from(wav(1)) })
+  return fields
+}
+
+describe('asks in a format that has what is wanted', () => {
+  const times = ['segment', 'word']
+  test.each([
+    ['nothing special', asking('whisper-1'), openai, { response_format: 'verbose_json' }, []],
+    [
+      'times',
+      asking('whisper-1', { timestamps: times }),
+      openai,
+      { response_format: 'verbose_json', 'timestamp_granularities[]': times },
+      [],
+    ],
+    [
+      'times of a model without',
+      asking('gpt-4o-transcribe', { timestamps: times }),
+      openai,
+      { response_format: 'json' },
+      ['timestamps'],
+    ],
+    [
+      'speakers',
+      asking('gpt-4o-transcribe-diarize', { speakers: true, timestamps: [] }),
+      openai,
+      { response_format: 'diarized_json', chunking_strategy: 'auto' },
+      [],
+    ],
+    [
+      'speakers of a model without',
+      asking('whisper-1', { speakers: true }),
+      openai,
+      { response_format: 'verbose_json' },
+      ['speakers'],
+    ],
+    ['usage that only times tell', asking('whisper-large-v3'), groq, { response_format: 'verbose_json' }, []],
+    ['a model nobody knows', asking('local'), openai, { response_format: 'json' }, []],
+    [
+      'times of a model nobody knows',
+      asking('local', { timestamps: ['word'] }),
+      openai,
+      { response_format: 'verbose_json', 'timestamp_granularities[]': ['word'] },
+      [],
+    ],
+    [
+      'a vendor of one format',
+      asking('voxtral', { timestamps: ['segment'], speakers: true, prompt: 'names', language: 'de', temperature: 0.5 }),
+      mistral,
+      { 'timestamp_granularities[]': ['segment'], diarize: 'true', language: 'de', temperature: '0.5' },
+      ['prompt'],
+    ],
+  ])('%s', async (_, request, options, fields, dropped) => {
+    const encoded = transcription.encode(request, options as typeof openai)
+    expect(await sent(encoded)).toEqual({ model: request.model, ...fields })
+    expect(encoded).toMatchObject({ path: '/audio/transcriptions', dropped, passThrough: false })
+  })
+
+  test.each([
+    ['json', 'whisper-1', 'json', true],
+    ['text', 'whisper-1', 'verbose_json', false],
+    ['verbose_json', 'whisper-1', 'verbose_json', true],
+    ['srt', 'whisper-1', 'verbose_json', false],
+    ['text', 'gpt-4o-transcribe', 'json', false],
+    ['diarized_json', 'gpt-4o-transcribe-diarize', 'diarized_json', true],
+    ['vtt', 'local', 'vtt', true],
+  ])("%s of %s, as OpenAI's clients want it", async (wanted, model, format, passThrough) => {
+    const request = await ownForm({
+      model: 'alias',
+      response_format: wanted,
+      chunking_strategy: 'auto',
+      include: ['logprobs'],
+    })
+    const encoded = transcription.encode({ ...request, model }, openai)
+    expect(await sent(encoded)).toMatchObject({
+      model,
+      response_format: format,
+      chunking_strategy: 'auto',
+      'include[]': ['logprobs'],
+    })
+    expect(encoded).toMatchObject({ passThrough, dropped: [] })
+  })
+})
+
+test("sends an OpenAI client's own words on as they are", async () => {
+  const fields = { model: 'whisper-1', response_format: 'verbose_json', temperature: '0.2', odd: 'kept' }
+  const encoded = transcription.encode(await ownForm(fields), openai)
+  expect(await sent(encoded)).toEqual(fields)
+})
+
+test('names what only OpenAI has, where the provider has another format', async () => {
+  const request = await ownForm({ model: 'voxtral', prompt: 'names', include: ['logprobs'], response_format: 'text' })
+  const encoded = transcription.encode(request, mistral as typeof openai)
+  expect(await sent(encoded)).toEqual({ model: 'voxtral', 'include[]': ['logprobs'] })
+  expect(encoded).toMatchObject({ dropped: ['prompt'], passThrough: false })
+})
+
+test('asks another path for a translation, and refuses it where there is none', () => {
+  const request = asking('whisper-1', { translate: true })
+  expect(transcription.encode(request, openai).path).toBe('/audio/translations')
+  expect(() => transcription.encode(request, { ...openai, translates: false })).toThrow(
+    expect.objectContaining({ reason: 'unsupported_operation' }),
+  )
+})
+
+test.each([
+  [{ fileName: 'talk.mp3', mediaType: 'audio/mpeg' }, 'talk.mp3', 'audio/mpeg'],
+  [{ fileName: '', mediaType: '' }, 'audio.wav', 'audio/wav'],
+  [{ fileName: 'blob', mediaType: 'audio/webm' }, 'blob.webm', 'audio/webm'],
+  [{ fileName: 'a"\r\nx: y.wav', mediaType: 'audio/wav\r\nx: y' }, 'a"\r\nx: y.wav', 'audio/wavx: y'],
+])('names the recording %j so that its format is known', async (given, name, type) => {
+  const { body, headers } = transcription.encode(asking('whisper-1', given), openai)
+  const form = await readForm(Buffer.concat(body as Uint8Array[]), headers?.['content-type'] ?? '')
+  expect(form['file']).toMatchObject({ name, type })
+})
+
+describe('reads', () => {
+  const encoded = { dropped: ['a'], passThrough: false }
+  const read = (text: string, contentType = 'application/json'): TranscribeResponse =>
+    decodeTranscript({ text, contentType }, encoded)
+
+  test.each([
+    ['seconds', { type: 'duration', seconds: 7 }, { audioSeconds: 7, inputTokens: 0 }],
+    [
+      'tokens',
+      {
+        type: 'tokens',
+        input_tokens: 37,
+        output_tokens: 144,
+        input_token_details: { audio_tokens: 30, text_tokens: 7 },
+      },
+      { inputTokens: 37, outputTokens: 144, audioInputTokens: 30, audioSeconds: 2.5 },
+    ],
+    [
+      'both, the tokens of sound beside the others',
+      {
+        prompt_audio_seconds: 3,
+        prompt_tokens: 5,
+        total_tokens: 400,
+        completion_tokens: 20,
+        prompt_tokens_details: { audio_tokens: 375 },
+      },
+      { inputTokens: 380, outputTokens: 20, audioInputTokens: 375, audioSeconds: 3 },
+    ],
+    ['the length alone', undefined, { audioSeconds: 2.5, inputTokens: 0 }],
+  ])('usage in %s', (_, usage, told) => {
+    expect(read(JSON.stringify({ text: 'Hi', duration: 2.5, usage })).usage).toMatchObject({
+      ...told,
+      estimated: false,
+    })
+  })
+
+  test.each([{}, { usage: null }, { usage: { type: 'duration', seconds: 'many' } }])('no usage in %j', (given) => {
+    expect(read(JSON.stringify({ text: 'Hi', ...given })).usage).toBeUndefined()
+  })
+
+  test('segments with who speaks, and words', () => {
+    const body = {
+      text: 'Hi',
+      segments: [{ id: 'seg_0', start: 0, end: -1, text: 'Hi', speaker: 'A' }, null, { id: 7, speaker_id: 'b' }],
+      words: [{ word: 'Hi', start: 0.1, end: '2' }, 5],
+      language: 5,
+    }
+    expect(read(JSON.stringify(body))).toMatchObject({
+      segments: [
+        { id: 0, start: 0, end: 0, text: 'Hi', speaker: 'A' },
+        { id: 7, start: 0, end: 0, text: '', speaker: 'b' },
+      ],
+      words: [{ word: 'Hi', start: 0.1, end: 0 }],
+      language: '',
+      dropped: ['a'],
+      raw: '',
+    })
+  })
+
+  test('subtitles, and bare text', () => {
+    const vtt = 'WEBVTT\n\n00:00:00.000 --> 00:00:08.640\nOne\n\n00:00:08.640 --> 00:00:10.000\ntwo\n\n'
+    expect(read(vtt, 'text/vtt')).toMatchObject({
+      text: 'One two',
+      durationSeconds: 10,
+      segments: [{ end: 8.64 }, { id: 1 }],
+    })
+    expect(read('1\n00:00:00,000 --> 00:00:01,000\nOne\n\n', 'text/plain')).toMatchObject({
+      text: 'One',
+      durationSeconds: 1,
+    })
+    expect(read('Only words\n', 'text/plain')).toMatchObject({ text: 'Only words', segments: [] })
+  })
+
+  test.each([
+    ['{"error":{"message":"slow down","code":429}}', 'rate_limited'],
+    ['{"text":5}', 'provider_error'],
+    ['{"text":', 'provider_error'],
+    ['[]', 'provider_error'],
+  ])('%s as an error', (body, reason) => {
+    expect(() => read(body)).toThrow(expect.objectContaining({ reason }))
+  })
+})

@@ -1,0 +1,42 @@
+import type { AskOf, StreamedAnswer, WholeAnswer } from '../operation.ts'
+import type { OperationRoute } from '../contract.ts'
+import { soundOf } from '../../model/sound.ts'
+import {
+  type DecodedTranscription,
+  decodeTranscriptionFields,
+  decodeTranscriptionForm,
+} from './decode-transcription.ts'
+import { streamedTranscript, transcriptContentTypes, wholeTranscript } from './encode-transcript.ts'
+import { transcript, transcriptionRequest, translationRequest } from './transcription-types.ts'
+
+function askOf({ request, format, streaming }: DecodedTranscription): AskOf<'transcribe'> {
+  const { seconds } = soundOf(request.audio)
+  const asked = { format, translate: request.translate, seconds }
+  const operation = 'transcribe' as const
+  if (streaming)
+    return { operation, request, streaming, answer: streamedTranscript(asked) as StreamedAnswer<'transcribe'> }
+  return { operation, request, streaming, answer: wholeTranscript(asked) as WholeAnswer<'transcribe'> }
+}
+
+function route(path: string, summary: string, translate: boolean): OperationRoute {
+  return {
+    path,
+    summary,
+    operation: 'transcribe',
+    request: translate ? translationRequest : transcriptionRequest,
+    response: transcript,
+    produces: [...transcriptContentTypes, ...(translate ? [] : ['text/event-stream'])],
+    decode: ({ value }) => askOf(decodeTranscriptionFields(value, translate)),
+    form: {
+      files: ['file'],
+      alone: true,
+      decode: async (form) => askOf(await decodeTranscriptionForm(form, translate)),
+    },
+  }
+}
+
+/** The endpoints of OpenAI's API that write speech down. */
+export const transcriptions: readonly OperationRoute[] = [
+  route('/v1/audio/transcriptions', 'Speech written down', false),
+  route('/v1/audio/translations', 'Speech written down in English', true),
+]
