@@ -14,6 +14,7 @@ interface Operation {
   readonly operationId: string
   readonly tags: readonly string[]
   readonly parameters: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> }
   readonly responses: Readonly<Record<string, unknown>>
 }
 
@@ -50,6 +51,13 @@ function operationsOf(document: Document): Operation[] {
 
 describe('the OpenAPI document', () => {
   const document = documentOf(serverDialects)
+
+  test.each([
+    ['/v1/audio/transcriptions', ['multipart/form-data']],
+    ['/api/v1/inference/transcribe', ['application/json', 'multipart/form-data']],
+  ])('says that %s reads %j', (path, types) => {
+    expect(Object.keys(document.paths[path]?.['post']?.requestBody?.content ?? {})).toEqual(types)
+  })
 
   test('has no reference that leads nowhere', () => {
     const references = [...new Set(referencesIn(document))]
