@@ -43,10 +43,20 @@ function postOperation(
       summary: route.summary,
       description,
       parameters: parametersOf(route.path),
-      requestBody: { required: true, content: { 'application/json': { schema: request } } },
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(taken(route).map((type) => [type, { schema: request }])) as Json,
+      },
       responses: responses(dialect, { ...answer, ...content }),
     },
   }
+}
+
+/** The content types of what a route reads. */
+function taken(route: ChatRoute | CountRoute | OperationRoute): string[] {
+  const form = 'form' in route ? route.form : undefined
+  if (form === undefined) return ['application/json']
+  return form.alone ? ['multipart/form-data'] : ['application/json', 'multipart/form-data']
 }
 
 function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {

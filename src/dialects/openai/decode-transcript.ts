@@ -8,7 +8,6 @@ import { countOf, isObject, numberOf, objectsOf, rawOf, textOf } from '../scalar
 import { problemOf, upstreamError } from '../upstream.ts'
 import { parseObject } from '../wire-object.ts'
 import type { WireTranscript, WireTranscriptSegment, WireTranscriptUsage } from './transcription-types.ts'
-import type { WireUsage } from './types.ts'
 import { usageOf } from './usage.ts'
 
 /**
@@ -97,7 +96,7 @@ function usageIn(wire: WireTranscriptUsage | null | undefined, duration: number)
   const seconds = isObject(wire) ? numberOf(wire.seconds ?? wire.prompt_audio_seconds) : 0
   const audioSeconds = seconds > 0 ? seconds : duration
   if (isObject(wire) && typeof wire.prompt_tokens === 'number') {
-    return { ...usageOf(wire as WireUsage), audioSeconds }
+    return { ...usageOf(wire), audioSeconds }
   }
   if (isObject(wire) && typeof wire.input_tokens === 'number') {
     const inputTokens = tokenCount(wire.input_tokens)

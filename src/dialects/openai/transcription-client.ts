@@ -2,6 +2,7 @@ import type { TranscribeRequest, TranscribeResponse } from '#gen/switchyard/v1/a
 import { fail } from '../../error/index.ts'
 import { soundOf } from '../../model/sound.ts'
 import type { EncodedCall, WholeDialect } from '../client-operations.ts'
+import { textOf } from '../scalars.ts'
 import { encodeForm } from '../form.ts'
 import { decodeTranscript } from './decode-transcript.ts'
 
@@ -40,7 +41,7 @@ function encode(request: TranscribeRequest, options: TranscriptionOptions): Enco
     throw fail('unsupported_operation', 'the provider of this model writes speech down only in its own language')
   const source = request.source?.dialect === 'openai' ? request.source : undefined
   const own = source === undefined ? undefined : (JSON.parse(source.body) as Fields)
-  const wanted = own === undefined ? undefined : String(own['response_format'] ?? 'json')
+  const wanted = own === undefined ? undefined : textOf(own['response_format']) || 'json'
   const dropped = source === undefined ? [...(request.source?.untranslated ?? [])] : []
   const format = formatOf(request, wanted, options, dropped)
   const passThrough = wanted !== undefined && wanted === (format ?? 'json')

@@ -94,7 +94,7 @@ describe('asks in a format that has what is wanted', () => {
       ['prompt'],
     ],
   ])('%s', async (_, request, options, fields, dropped) => {
-    const encoded = transcription.encode(request, options as typeof openai)
+    const encoded = transcription.encode(request, options)
     expect(await sent(encoded)).toEqual({ model: request.model, ...fields })
     expect(encoded).toMatchObject({ path: '/audio/transcriptions', dropped, passThrough: false })
   })
@@ -133,7 +133,7 @@ test("sends an OpenAI client's own words on as they are", async () => {
 
 test('names what only OpenAI has, where the provider has another format', async () => {
   const request = await ownForm({ model: 'voxtral', prompt: 'names', include: ['logprobs'], response_format: 'text' })
-  const encoded = transcription.encode(request, mistral as typeof openai)
+  const encoded = transcription.encode(request, mistral)
   expect(await sent(encoded)).toEqual({ model: 'voxtral', 'include[]': ['logprobs'] })
   expect(encoded).toMatchObject({ dropped: ['prompt'], passThrough: false })
 })

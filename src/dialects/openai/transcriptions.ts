@@ -1,4 +1,4 @@
-import type { AskOf, StreamedAnswer, WholeAnswer } from '../operation.ts'
+import type { AskOf } from '../operation.ts'
 import type { OperationRoute } from '../contract.ts'
 import { soundOf } from '../../model/sound.ts'
 import {
@@ -13,9 +13,8 @@ function askOf({ request, format, streaming }: DecodedTranscription): AskOf<'tra
   const { seconds } = soundOf(request.audio)
   const asked = { format, translate: request.translate, seconds }
   const operation = 'transcribe' as const
-  if (streaming)
-    return { operation, request, streaming, answer: streamedTranscript(asked) as StreamedAnswer<'transcribe'> }
-  return { operation, request, streaming, answer: wholeTranscript(asked) as WholeAnswer<'transcribe'> }
+  if (streaming) return { operation, request, streaming, answer: streamedTranscript(asked) }
+  return { operation, request, streaming, answer: wholeTranscript(asked) }
 }
 
 function route(path: string, summary: string, translate: boolean): OperationRoute {

@@ -18,6 +18,7 @@ const transcribeRequest = z.looseObject({
   model: z.string().max(512).nullish().describe("default: the provider's"),
   providerId: z.string().nullish().describe('id or name of a provider'),
   audio: text.describe('the recording as base64; in a form it is the file `file`'),
+  file: z.string().meta({ format: 'binary' }).nullish(),
   fileName: text,
   mediaType: text,
   language: text.describe('ISO 639-1'),
@@ -100,10 +101,10 @@ function dataOf(response: TranscribeResponse, served: Served, known: number | un
     ...(language !== '' && { language }),
     ...(durationSeconds !== undefined && { durationSeconds }),
     ...(segments.length > 0 && {
-      segments: segments.map(({ start, end, text: words, speaker }) => ({
+      segments: segments.map(({ start, end, text: said, speaker }) => ({
         start,
         end,
-        text: words,
+        text: said,
         ...(speaker !== '' && { speaker }),
       })),
     }),
