@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ask } from '../faults/client.ts'
 import { ways } from '../faults/ways.ts'
+import { wav } from '../suites/recordings.ts'
 import { streamValues } from '../wire/case.ts'
 import { bearer, keyEntry, saying, sharedGateway } from './gateway.ts'
 
@@ -102,6 +103,8 @@ describe('the OpenAPI document', () => {
     if (path.includes('{path}:')) return { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }
     if (path.endsWith('/providers')) return { name: `made-${made++}`, type: 'simulator' }
     if (path.includes('/providers/')) return { defaultModel: 'lorem' }
+    if (path.endsWith('/transcribe') && !path.includes('/audio/'))
+      return { model: 'simulator/echo', audio: wav(1).toString('base64') }
     if (path.endsWith('/sync')) return { provider: 'simulator' }
     return { model: 'simulator/echo', messages: saying('Hello'), max_tokens: 100 }
   }
@@ -111,6 +114,18 @@ describe('the OpenAPI document', () => {
     headers: { ...key, 'content-type': 'application/json' },
     ...(method !== 'DELETE' && { body: JSON.stringify(value) }),
   })
+  /** The same with a recording, for paths that read forms alone. */
+  const sendForm = (): RequestInit => {
+    const form = new FormData()
+    form.append('model', 'simulator/echo')
+    form.append('file', new File([wav(1)], 'talk.wav'))
+    return { method: 'POST', headers: key, body: form }
+  }
+  const asked = (path: string, method: string, { requestBody }: Operation): RequestInit => {
+    if (method === 'GET') return { headers: key }
+    const isForm = requestBody !== undefined && requestBody.content['application/json'] === undefined
+    return isForm ? sendForm() : send(method, body(path))
+  }
   beforeAll(async () => {
     const provider = { name: values['idOrName'], type: 'simulator' }
     await fetch(`${url}/api/v1/inference/providers`, send('POST', provider))
@@ -132,8 +147,8 @@ describe('the OpenAPI document', () => {
     }
     for (const [path, methods] of Object.entries(document.paths)) {
       const headers = { ...key, 'content-type': 'application/json' }
-      const asked = 'post' in methods ? { method: 'POST', headers, body: '{}' } : { headers }
-      const answer = await fetch(url + real(path), asked)
+      const sent = 'post' in methods ? { method: 'POST', headers, body: '{}' } : { headers }
+      const answer = await fetch(url + real(path), sent)
       expect([path, answer.status]).not.toEqual([path, 404])
     }
   })
@@ -143,7 +158,7 @@ describe('the OpenAPI document', () => {
     for (const { path, method, operation } of operations()) {
       const [[good, { content = {} }] = ['', {}]] = Object.entries(operation.responses)
       const schema = schemaOf(content['application/json']?.schema ?? {})
-      const answer = await fetch(url + real(path), method === 'GET' ? { headers: key } : send(method, body(path)))
+      const answer = await fetch(url + real(path), asked(path, method, operation))
       const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
       expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, Number(good), true])
       const text = await answer.text()
