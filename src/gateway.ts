@@ -145,6 +145,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     egress,
     log,
     media: mediaReader(config, egress),
+    ...(files.publisherOf !== undefined && { publisherOf: files.publisherOf }),
     recorder: tell([metrics, live, callLog(log)]),
     tracing: traces.tracing,
     ...(ledger !== undefined && { ledger }),

@@ -18,6 +18,7 @@ const dayMs = 86_400_000
 export async function filesOf(sources: FileSources): Promise<Files> {
   const { store, sealer, log, config } = sources
   const { max_file_bytes: maxBytes, file_days: days, public_url: publicUrl, url_seconds: linkSeconds } = config.media
+  const { inline_limit_bytes: inlineLimit } = config.media
   return await openFiles({
     store: store.files,
     blobs: await openBlobs(sources),
@@ -27,6 +28,7 @@ export async function filesOf(sources: FileSources): Promise<Files> {
     folder: config.data_dir,
     publicUrl,
     linkSeconds,
+    inlineLimit,
     log,
   })
 }

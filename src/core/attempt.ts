@@ -3,6 +3,7 @@ import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import type { MediaReader } from '../provider/media.ts'
+import type { MediaPublisher } from '../provider/media-link.ts'
 import { conceal, concealId, secretsOf } from '../provider/conceal.ts'
 import type { Secret } from '../provider/secret.ts'
 import type { AttemptRecord, Target, Timeouts, TraceHeaders } from './contract.ts'
@@ -32,6 +33,8 @@ export interface Accompaniment {
   readonly trace?: TraceHeaders | undefined
   /** Is told how many bytes were read for it, each time that some were. */
   readonly received?: (bytes: number) => void
+  /** Keeps large media of the account that asks. */
+  readonly publisher?: MediaPublisher | undefined
 }
 
 /** One try at one target: its stream of events, its timers, and the way to abort it. */
@@ -57,7 +60,7 @@ export class Attempt<Name extends OperationName> {
   /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
   async open(
     question: Question<Name>,
-    { trace, received }: Accompaniment = {},
+    { trace, received, publisher }: Accompaniment = {},
   ): Promise<readonly Operations[Name]['event'][]> {
     const { provider, model } = this.target
     const { egress, log, media, timeouts } = this.#surroundings
@@ -72,6 +75,7 @@ export class Attempt<Name extends OperationName> {
       ...(media !== undefined && { media }),
       ...(credential !== undefined && { credential }),
       ...(received !== undefined && { received }),
+      ...(publisher !== undefined && { publisher }),
       ...(trace !== undefined && { trace }),
     }
     try {

@@ -1,5 +1,6 @@
 import type { OperationName, Operations, Served } from '../dialects/operation.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
+import type { MediaPublisher } from '../provider/media-link.ts'
 import { authorize, authorizeModel, selectAccount } from './admit.ts'
 import { Attempt, type Surroundings } from './attempt.ts'
 import type { CallInput, LoadedProvider, ModelCall, OpenedCall, Route, Target } from './contract.ts'
@@ -16,6 +17,8 @@ export interface CallSharing extends Surroundings, Metering {
   readonly retries: RetryPolicy
   /** The most tokens that a model can write; undefined when that is not known. */
   readonly outputLimit?: (target: Target) => number | undefined
+  /** What keeps large media of an account. Absent where links to this gateway lead nowhere. */
+  readonly publisherOf?: (account: string) => MediaPublisher
   /** The retries that all calls to one provider share. */
   readonly budgetOf: (provider: LoadedProvider) => RetryBudget
 }
@@ -133,6 +136,7 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
       return await attempt.open(this.#questionFor(target), {
         trace: this.#meter.trying(),
         received: this.#meter.received,
+        publisher: this.#shared.publisherOf?.(this.#meter.whose),
       })
     } catch (error) {
       this.#attempt = undefined

@@ -90,6 +90,11 @@ export class Meter<Name extends OperationName> {
     if (this.#metering.keepsContent?.(this.#account) === true) this.#answer = this.#operation.fold()
   }
 
+  /** Whom the call is for. */
+  get whose(): string {
+    return this.#account
+  }
+
   /** What is known before the first target is asked. */
   intent(first: Target): CallIntent {
     return {

@@ -161,9 +161,12 @@ export interface LinkedMedia {
   readonly mediaType: string
 }
 
+/** As what media are carried. */
+export type Carriage = 'url' | 'bytes'
+
 /** The bytes that are sent in the place of a URL. */
 export interface InlineMedia {
-  readonly data: Uint8Array<ArrayBuffer>
+  readonly data: Uint8Array
   readonly mediaType: string
 }
 
@@ -257,10 +260,10 @@ export interface ClientDialect<Options> {
   readonly defaults: Options
   encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
   /**
-   * True for a piece that the format has a place for as bytes, and none where the upstream would read this URL by itself: the gateway
-   * then puts the bytes in its place before the request is encoded. Absent where there is no such piece.
+   * How a piece that is given by this URL is carried: as the URL, which the upstream reads by itself; as bytes, which the gateway puts in
+   * its place before the request is encoded; or not at all.
    */
-  needsBytes?(media: LinkedMedia, options: Options): boolean
+  carries?(media: LinkedMedia, options: Options): Carriage | undefined
   /** The client's own body, in this format, with bytes in the place of these URLs. Absent where such a body is never changed. */
   inlineMedia?(body: string, media: ReadonlyMap<string, InlineMedia>): string
   /** How a streamed answer of this content type is cut into events; as server-sent events when absent or undefined. */

@@ -1,11 +1,13 @@
 import type { FileContent } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
+import type { MediaPublisher } from '../provider/media-link.ts'
 import type { BlobStore } from '../store/blobs/contract.ts'
 import type { FileStore } from '../store/contract.ts'
 import { type OpenFile, Vault } from '../store/vault.ts'
 import { ownLinkKey } from './keys.ts'
 import { MediaLinks } from './links.ts'
+import { mediaPublishers } from './publisher.ts'
 import { startSweep } from './sweep.ts'
 
 /** What files are kept with. */
@@ -22,6 +24,8 @@ export interface FilesOptions {
   readonly publicUrl?: string | undefined
   /** How long a link can be used. */
   readonly linkSeconds: number
+  /** Bytes above which media of requests are sent to providers as links, where there is a public URL. */
+  readonly inlineLimit: number
   readonly log: Logger
 }
 
@@ -31,13 +35,15 @@ export interface Files {
   readonly links: MediaLinks
   /** The file that a link leads to. Throws `not_found` for a link that is over or forged, and for one that leads nowhere. */
   linked(id: string, query: URLSearchParams): Promise<FileContent>
+  /** What keeps large media of an account for its providers. Absent without a public URL, as they would not find the gateway. */
+  readonly publisherOf?: (account: string) => MediaPublisher
   /** Ends the sweeping. */
   close(): Promise<void>
 }
 
 /** Opens what files are kept with, and sweeps from then on. Rejects with `store_unavailable` when the key for links cannot be kept. */
 export async function openFiles(options: FilesOptions): Promise<Files> {
-  const { store, blobs, maxBytes, keptMs, publicUrl, linkSeconds: seconds, log } = options
+  const { store, blobs, maxBytes, keptMs, publicUrl, linkSeconds: seconds, inlineLimit, log } = options
   const vault = new Vault({ files: store, blobs, maxBytes, keptMs })
   const [first = await ownLinkKey(options.folder), ...others] = options.linkKeys
   const links = new MediaLinks({ keys: [first, ...others], publicUrl, seconds })
@@ -45,6 +51,9 @@ export async function openFiles(options: FilesOptions): Promise<Files> {
   return {
     vault,
     links,
+    ...(publicUrl !== undefined && {
+      publisherOf: mediaPublishers({ vault, links, publicUrl, above: inlineLimit, linkSeconds: seconds }),
+    }),
     async linked(id, query) {
       if (!links.isGood(id, query)) throw fail('not_found', 'the link leads to no file, or is over')
       return contentOf(await vault.open(id, 'all'))

@@ -15,6 +15,7 @@ import type { GenerateEventSchema, GenerateRequest } from '#gen/switchyard/v1/te
 import type { CreateVideoRequest, GetVideoRequest, VideoSchema } from '#gen/switchyard/v1/video_pb.ts'
 import type { Egress } from './egress.ts'
 import type { MediaReader } from './media.ts'
+import type { MediaPublisher } from './media-link.ts'
 import type { Secret } from './secret.ts'
 
 /** What a provider yields: a plain literal, or an event from the builders. The gateway completes it. */
@@ -76,6 +77,8 @@ export interface CallContext {
   readonly log: Logger
   /** Reads what URLs in a request lead to, where the upstream takes the bytes alone; see `inlineMedia`. */
   readonly media?: MediaReader
+  /** Keeps large media, for upstreams that read them by URL. Absent where links to this gateway lead nowhere. */
+  readonly publisher?: MediaPublisher
   /** The W3C trace context that the provider's work is part of, as headers to be passed on. */
   readonly trace?: { readonly traceparent?: string; readonly tracestate?: string }
   /** To be told how many bytes of the answer were read, each time that some were. */

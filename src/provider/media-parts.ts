@@ -4,14 +4,6 @@ import type { InlineMedia, LinkedMedia } from '../dialects/contract.ts'
 /** Says which pieces an upstream can be sent as bytes alone. */
 export type NeedsBytes = (media: LinkedMedia) => boolean
 
-/** What is sent in the place of a URL. */
-export interface Inline extends InlineMedia {
-  /** What a file is called that the client gave no name; may be empty. */
-  readonly name: string
-}
-
-type Piece = Extract<Part['kind'], { case: 'image' | 'audio' | 'file' }>
-
 /** A piece that is given by URL, and where it is. */
 export interface Linked {
   /** Tells it from all others. */
@@ -20,20 +12,65 @@ export interface Linked {
   readonly path: string
 }
 
-/** The pieces of a request, those in answers of tools too, that are given by URL and have to be sent as bytes. */
-export function linkedIn({ messages }: ChatRequest, needsBytes: NeedsBytes): Linked[] {
-  return messages
-    .flatMap(({ parts }, index) => linkedParts(parts, `messages[${index}]`))
-    .filter(({ media }) => needsBytes(media))
+/** A piece that is given as bytes. */
+export interface Inlined {
+  /** Tells it from all others. */
+  readonly source: object
+  readonly kind: LinkedMedia['kind']
+  readonly media: InlineMedia
 }
 
-function linkedParts(parts: readonly Part[], path: string): Linked[] {
-  return parts.flatMap(({ kind }, index): Linked[] => {
-    const here = `${path}.parts[${index}]`
-    if (kind.case === 'toolResult') return linkedParts(kind.value.parts, here)
-    if (!isPiece(kind) || kind.value.source.case !== 'url') return []
+/** What stands in the place of what was given. */
+export interface Replacement {
+  readonly source:
+    | { readonly case: 'data'; readonly value: Uint8Array }
+    | { readonly case: 'url'; readonly value: string }
+  readonly mediaType: string
+  /** What a file is called that the client gave no name; may be empty. */
+  readonly name?: string
+}
+
+type Piece = Extract<Part['kind'], { case: 'image' | 'audio' | 'file' }>
+
+/** The pieces of a request, those in answers of tools too, that are given by URL and have to be sent as bytes. */
+export function linkedIn(request: ChatRequest, needsBytes: NeedsBytes): Linked[] {
+  return piecesOf(request).flatMap(({ kind, path }): Linked[] => {
     const { source, mediaType } = kind.value
-    return [{ source, media: { kind: kind.case, url: source.value, mediaType }, path: here }]
+    if (source.case !== 'url') return []
+    const media = { kind: kind.case, url: source.value, mediaType }
+    return needsBytes(media) ? [{ source, media, path }] : []
+  })
+}
+
+/** The pieces of a request, those in answers of tools too, that are given as bytes. */
+export function inlinedIn(request: ChatRequest): Inlined[] {
+  return piecesOf(request).flatMap(({ kind }): Inlined[] => {
+    const { source, mediaType } = kind.value
+    return source.case === 'data' ? [{ source, kind: kind.case, media: { data: source.value, mediaType } }] : []
+  })
+}
+
+/** The request with others in the place of these sources; what was not replaced is shared with the request that was given. */
+export function replaceIn(request: ChatRequest, replacements: ReadonlyMap<object, Replacement>): ChatRequest {
+  if (replacements.size === 0) return request
+  const messages = request.messages.map((message) => ({ ...message, parts: replaceParts(message.parts, replacements) }))
+  return { ...request, messages }
+}
+
+interface Placed {
+  readonly kind: Piece
+  readonly path: string
+}
+
+function piecesOf({ messages }: ChatRequest): Placed[] {
+  return messages.flatMap(({ parts }, index) => piecesIn(parts, `messages[${index}]`))
+}
+
+function piecesIn(parts: readonly Part[], path: string): Placed[] {
+  return parts.flatMap(({ kind }, index): Placed[] => {
+    const here = `${path}.parts[${index}]`
+    if (kind.case === 'toolResult') return piecesIn(kind.value.parts, here)
+    return isPiece(kind) ? [{ kind, path: here }] : []
   })
 }
 
@@ -41,30 +78,24 @@ function isPiece(kind: Part['kind']): kind is Piece {
   return kind.case === 'image' || kind.case === 'audio' || kind.case === 'file'
 }
 
-/** The request with bytes in the place of these sources; what was not replaced is shared with the request that was given. */
-export function replaceIn(request: ChatRequest, bytes: ReadonlyMap<object, Inline>): ChatRequest {
-  if (bytes.size === 0) return request
-  const messages = request.messages.map((message) => ({ ...message, parts: replaceParts(message.parts, bytes) }))
-  return { ...request, messages }
-}
-
-function replaceParts(parts: readonly Part[], bytes: ReadonlyMap<object, Inline>): Part[] {
+function replaceParts(parts: readonly Part[], replacements: ReadonlyMap<object, Replacement>): Part[] {
   return parts.map((part): Part => {
     const { kind } = part
-    if (kind.case === 'toolResult')
-      return { ...part, kind: { ...kind, value: { ...kind.value, parts: replaceParts(kind.value.parts, bytes) } } }
-    const inline = isPiece(kind) ? bytes.get(kind.value.source) : undefined
-    if (inline === undefined) return part
-    const source = { case: 'data' as const, value: inline.data }
-    const { mediaType } = inline
+    if (kind.case === 'toolResult') {
+      const inside = replaceParts(kind.value.parts, replacements)
+      return { ...part, kind: { ...kind, value: { ...kind.value, parts: inside } } }
+    }
+    const found = isPiece(kind) ? replacements.get(kind.value.source) : undefined
+    if (found === undefined) return part
+    const { source, mediaType, name = '' } = found
     switch (kind.case) {
       case 'image':
         return { ...part, kind: { ...kind, value: { ...kind.value, source, mediaType } } }
       case 'audio':
         return { ...part, kind: { ...kind, value: { ...kind.value, source, mediaType } } }
       case 'file': {
-        const name = kind.value.name === '' ? inline.name : kind.value.name
-        return { ...part, kind: { ...kind, value: { ...kind.value, source, mediaType, name } } }
+        const called = kind.value.name === '' ? name : kind.value.name
+        return { ...part, kind: { ...kind, value: { ...kind.value, source, mediaType, name: called } } }
       }
       default:
         return part

@@ -4,7 +4,7 @@ import { readDataUrl } from '../dialects/parts.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import type { Egress } from './egress.ts'
 import { type Fetched, fetchUrl } from './media-fetch.ts'
-import { type Inline, type Linked, linkedIn, type NeedsBytes, replaceIn } from './media-parts.ts'
+import { type Linked, linkedIn, type NeedsBytes, type Replacement, replaceIn } from './media-parts.ts'
 import { mediaTypeOf } from './media-type.ts'
 
 export type { NeedsBytes } from './media-parts.ts'
@@ -65,7 +65,10 @@ export function withStandIns(request: ChatRequest, needsBytes: NeedsBytes): Chat
   const bytes = new Map(
     linkedIn(request, needsBytes).map(({ source, media: { kind, mediaType } }) => [
       source,
-      { data: new Uint8Array(), mediaType: mediaType === '' ? usual[kind] : mediaType, name: '' },
+      {
+        source: { case: 'data' as const, value: new Uint8Array() },
+        mediaType: mediaType === '' ? usual[kind] : mediaType,
+      },
     ]),
   )
   return replaceIn(request, bytes)
@@ -95,14 +98,15 @@ export class MediaReader {
   /** See {@link inlineMedia}. Throws the signal's reason when it is aborted. */
   async inline(request: ChatRequest, needsBytes: NeedsBytes, signal: AbortSignal): Promise<InlinedRequest> {
     const linked = linkedIn(request, needsBytes)
-    const media = new Map<string, Inline>()
+    const media = new Map<string, InlineMedia>()
     if (linked.length === 0) return { request, media }
     const session = this.#sessionOf(request)
     await this.#fetchAll(linked, session, signal)
-    const bytes = new Map<object, Inline>()
+    const bytes = new Map<object, Replacement>()
     for (const one of linked) {
       const inline = await inlineOf(one, session)
-      bytes.set(one.source, inline)
+      const { data, mediaType, name } = inline
+      bytes.set(one.source, { source: { case: 'data', value: data }, mediaType, name })
       media.set(one.media.url, inline)
     }
     return { request: replaceIn(request, bytes), media }
@@ -170,8 +174,8 @@ export class MediaReader {
   }
 }
 
-/** The bytes of a piece, as what they are. */
-async function inlineOf({ media, path }: Linked, session: Session): Promise<Inline> {
+/** The bytes of a piece, as what they are, and what a file of them would be called. */
+async function inlineOf({ media, path }: Linked, session: Session): Promise<InlineMedia & { readonly name: string }> {
   const data = readDataUrl(media.url, path)
   if (data !== undefined) return { ...data, name: '' }
   const fetched = await session.fetched.get(media.url)

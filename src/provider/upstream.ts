@@ -16,6 +16,7 @@ import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, CountTokensInit, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { inlineMedia, type NeedsBytes, withStandIns } from './media.ts'
+import { linkMedia } from './media-link.ts'
 import { HalfPairs } from './half-pairs.ts'
 import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
 import { otherOperations } from './upstream-operations.ts'
@@ -71,7 +72,7 @@ async function ask<Options>(
 ): Promise<{ response: UpstreamResponse; encoded: Omit<EncodedChat, 'body'> }> {
   const { dialect, options, chatPath } = upstream
   const { body, ...encoded } = dialect.encodeChat(
-    await withBytes(upstream, request, context),
+    await withLinks(upstream, await withBytes(upstream, request, context), context),
     context.streaming,
     options,
   )
@@ -97,7 +98,20 @@ async function withBytes<Options>(
 /** Which pieces of the request the upstream is sent as bytes. What is sent on in the client's own words may not be changed in them. */
 function needsOf<Options>({ dialect, options }: Upstream<Options>, { source }: ChatRequest): NeedsBytes {
   if (source?.dialect === dialect.name && dialect.inlineMedia === undefined) return () => false
-  return (media) => dialect.needsBytes?.(media, options) === true
+  return (media) => dialect.carries?.(media, options) === 'bytes'
+}
+
+/** The request with links in the place of large media, where the upstream reads links and the client's own words are not sent on. */
+function withLinks<Options>(
+  { dialect, options }: Upstream<Options>,
+  request: ChatRequest,
+  { publisher, log }: CallContext,
+): ChatRequest | Promise<ChatRequest> {
+  if (publisher === undefined || request.source?.dialect === dialect.name) return request
+  const readsUrl: NeedsBytes = (media) => dialect.carries?.(media, options) === 'url'
+  return linkMedia(request, readsUrl, publisher, (err) => {
+    log.warn({ err }, 'large media cannot be kept, and are sent as they are')
+  })
 }
 
 /** What the upstream itself counts. Throws as a chat would. */

@@ -32,6 +32,7 @@ beforeAll(async () => {
     linkKeys: [],
     folder,
     linkSeconds: 60,
+    inlineLimit: 1024,
     log,
   })
   const app = Fastify({ exposeHeadRoutes: true })

@@ -3,7 +3,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCount, encodeRequest, type MessagesOptions } from './encode-request.ts'
-import { inlineMedia, needsBytes } from './inline-media.ts'
+import { carries, inlineMedia } from './inline-media.ts'
 import { models } from './models.ts'
 import { ownVendor } from './signatures.ts'
 
@@ -22,7 +22,7 @@ export const anthropicClient: ClientDialect<MessagesOptions> = {
 
   encodeChat: encodeRequest,
 
-  needsBytes,
+  carries,
 
   inlineMedia,
 

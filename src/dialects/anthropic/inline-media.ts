@@ -1,16 +1,15 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
-import type { InlineMedia, LinkedMedia } from '../contract.ts'
+import type { Carriage, InlineMedia, LinkedMedia } from '../contract.ts'
 import type { BlockOptions } from './encode-blocks.ts'
 import { encodeSource } from './encode-source.ts'
 
 /** What is read by URL: images, and documents that are no text. */
 const linked = /^(?:$|image\/|application\/pdf$)/
 
-/** True for an image or a document whose URL the vendor does not read: any but https, and any but images and PDFs. There is no sound. */
-export function needsBytes({ kind, url, mediaType }: LinkedMedia, { readsUrls }: BlockOptions): boolean {
-  if (kind === 'audio') return false
-  const isRead = readsUrls && /^https:/i.test(url) && (kind === 'image' || linked.test(mediaType))
-  return !isRead
+/** The vendor reads https URLs of images and PDFs, and is sent the bytes of others. There is no sound. */
+export function carries({ kind, url, mediaType }: LinkedMedia, { readsUrls }: BlockOptions): Carriage | undefined {
+  if (kind === 'audio') return undefined
+  return readsUrls && /^https:/i.test(url) && (kind === 'image' || linked.test(mediaType)) ? 'url' : 'bytes'
 }
 
 /** The client's own body with bytes in the place of URLs of its blocks, those in answers of tools too. */

@@ -13,7 +13,10 @@ export const bedrockClient: ClientDialect<ConverseOptions> = {
   encodeChat: encodeRequest,
 
   // Only objects in the vendor's own storage are read by URL, and there is no sound.
-  needsBytes: ({ kind, url }) => kind !== 'audio' && !url.startsWith('s3://'),
+  carries({ kind, url }) {
+    if (kind === 'audio') return undefined
+    return url.startsWith('s3://') ? 'url' : 'bytes'
+  },
 
   reader: (contentType) => (contentType.includes('vnd.amazon.eventstream') ? frameReader() : undefined),
 

@@ -12,6 +12,8 @@ export const cohereClient: ClientDialect<CohereOptions> = {
 
   encodeChat: encodeRequest,
 
+  carries: ({ kind }) => (kind === 'image' ? 'url' : undefined),
+
   decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
 
   models,

@@ -4,7 +4,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
-import { needsBytes } from './linked.ts'
+import { carries } from './linked.ts'
 import { models } from './models.ts'
 import { answerReader } from './reader.ts'
 import { googleVendor } from './signature.ts'
@@ -18,7 +18,7 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
 
   encodeChat: encodeRequest,
 
-  needsBytes,
+  carries,
 
   reader: (contentType, streaming) => (streaming ? answerReader(contentType) : undefined),
 

@@ -1,5 +1,5 @@
 import { entryOf } from '../entry.ts'
-import type { LinkedMedia } from '../contract.ts'
+import type { Carriage, LinkedMedia } from '../contract.ts'
 
 /** URLs that the Gemini API reads by itself: its own files, cloud storage and public videos. */
 const googleUrl = /^(?:gs:\/\/|https:\/\/(?:[a-z0-9-]+\.)*(?:googleapis\.com|youtube\.com|youtu\.be)\/)/i
@@ -14,9 +14,10 @@ export function isRead(url: string, { fetchesUrls }: Reading): boolean {
   return googleUrl.test(url) || (fetchesUrls && /^https:\/\//i.test(url))
 }
 
-/** True where the provider is to be sent the bytes: it does not read the URL, or would have to be told a type that nobody knows. */
-export function needsBytes({ url, mediaType }: LinkedMedia, reading: Reading): boolean {
-  return !isRead(url, reading) || (!googleUrl.test(url) && linkedType(url, mediaType) === '')
+/** The provider is sent the bytes where it does not read the URL, or would have to be told a type that nobody knows. */
+export function carries({ url, mediaType }: LinkedMedia, reading: Reading): Carriage {
+  if (googleUrl.test(url)) return 'url'
+  return isRead(url, reading) && linkedType(url, mediaType) !== '' ? 'url' : 'bytes'
 }
 
 const types: Readonly<Record<string, string>> = {

@@ -13,7 +13,7 @@ export const ollamaClient: ClientDialect<OllamaOptions> = {
 
   encodeChat: encodeRequest,
 
-  needsBytes: ({ kind }) => kind === 'image',
+  carries: ({ kind }) => (kind === 'image' ? 'bytes' : undefined),
 
   reader: (contentType) => (contentType.includes('ndjson') ? lineReader() : undefined),
 

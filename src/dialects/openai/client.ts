@@ -2,7 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
-import { inlineMedia, needsBytes } from './inline-media.ts'
+import { carries, inlineMedia } from './inline-media.ts'
 import { models } from './models.ts'
 import { transcription } from './transcription-client.ts'
 
@@ -21,7 +21,7 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
 
   encodeChat: encodeRequest,
 
-  needsBytes,
+  carries,
 
   inlineMedia,
 

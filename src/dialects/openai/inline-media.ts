@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
-import type { InlineMedia, LinkedMedia } from '../contract.ts'
+import type { Carriage, InlineMedia, LinkedMedia } from '../contract.ts'
 import { encodeBase64, toDataUrl } from '../parts.ts'
 import { audioFormat } from './audio-format.ts'
 import type { MessageOptions } from './encode-messages.ts'
@@ -7,9 +7,9 @@ import type { MessageOptions } from './encode-messages.ts'
 /** What the format's own vendor reads by URL: images, but neither sound nor files. */
 export const usuallyLinked: NonNullable<MessageOptions['linked']> = ['image']
 
-/** True for what the vendor takes, and not by this URL. An image may be at a place of the vendor's own. */
-export function needsBytes({ kind, url }: LinkedMedia, { linked = usuallyLinked }: MessageOptions): boolean {
-  return !linked.includes(kind) && (kind !== 'image' || /^https?:/i.test(url))
+/** What the vendor does not read by URL is sent as bytes; but an image may be at a place of the vendor's own. */
+export function carries({ kind, url }: LinkedMedia, { linked = usuallyLinked }: MessageOptions): Carriage {
+  return linked.includes(kind) || (kind === 'image' && !/^https?:/i.test(url)) ? 'url' : 'bytes'
 }
 
 /** The client's own body with bytes in the place of URLs of its parts. */

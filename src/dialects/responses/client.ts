@@ -13,7 +13,7 @@ export const responsesClient: ClientDialect<ResponsesOptions> = {
   encodeChat: encodeRequest,
 
   // Images and files are read by URL. A body in this format cannot name sound by one.
-  needsBytes: ({ kind }) => kind === 'audio',
+  carries: ({ kind }) => (kind === 'audio' ? 'bytes' : 'url'),
 
   decodeChat(encoded, options, upstreamRequestId) {
     const { passThrough, dropped } = encoded
