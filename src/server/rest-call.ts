@@ -1,21 +1,15 @@
 import type { CallInput, Cancellable, Core, OpenedCall, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
 import { traceHeadersOf } from '../core/trace.ts'
-import type {
-  ChatRoute,
-  CountRoute,
-  FormReading,
-  JsonBody,
-  RequestFacts,
-  Served,
-  ServerDialect,
-} from '../dialects/contract.ts'
+import type { CountRoute, FormReading, JsonBody, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
 import type { Ask, AskOf, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { refuseDropped } from '../provider/upstream-http.ts'
 import { decodeUtf8, readBody } from './body.ts'
 import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
+import type { PathParams } from '../dialects/path-table.ts'
+import type { Reading } from '../dialects/reading.ts'
 import type { OpenCalls } from './open-calls.ts'
 import { requestIdsOf } from './request-id.ts'
 import { readUpload, type UploadLimits } from './upload.ts'
@@ -37,19 +31,6 @@ export interface CallEdgeOptions {
   cors(request: NodeRequest): Readonly<Record<string, string>>
 }
 
-/** How one route of the dialects is read. */
-export interface Reading {
-  /** The operation, for the log of a request that cannot be read. */
-  readonly operation: OperationName
-  readonly decode: (body: JsonBody, facts: RequestFacts) => Ask
-  readonly form?: FormReading
-}
-
-/** How a chat route is read: its question is told from those of other operations. */
-export function chatReading(route: ChatRoute): Reading {
-  return { operation: 'chat', decode: (body, facts) => ({ operation: 'chat', ...route.decode(body, facts) }) }
-}
-
 /** Serves one request of a route that asks a model, from its first header to its last byte. Never throws. */
 export async function serveCall(
   options: CallEdgeOptions,
@@ -57,7 +38,7 @@ export async function serveCall(
   route: Reading,
   request: NodeRequest,
   response: NodeResponse,
-  params: Params,
+  params: PathParams,
 ): Promise<void> {
   const arrivedAt = performance.now()
   const ids = requestIdsOf(headerOf(request, 'x-request-id'))
@@ -79,9 +60,6 @@ export async function serveCall(
   }
 }
 
-/** Values of what a route's path leaves open. */
-export type Params = Readonly<Record<string, string>>
-
 /** Serves one request of a route that counts. Never throws. */
 export async function serveCount(
   options: CallEdgeOptions,
@@ -89,7 +67,7 @@ export async function serveCount(
   route: CountRoute,
   request: NodeRequest,
   response: NodeResponse,
-  params: Params,
+  params: PathParams,
 ): Promise<void> {
   const arrivedAt = performance.now()
   const ids = requestIdsOf(headerOf(request, 'x-request-id'))

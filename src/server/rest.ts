@@ -2,17 +2,11 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Principal } from '../core/contract.ts'
 import type { Route, ServerDialect } from '../dialects/contract.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
+import { type PathParams, PathTable } from '../dialects/path-table.ts'
+import { modelRoutes } from '../dialects/reading.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
-import {
-  type CallEdgeOptions,
-  chatReading,
-  factsOf,
-  type Params,
-  readJson,
-  serveCall,
-  serveCount,
-} from './rest-call.ts'
+import { type CallEdgeOptions, factsOf, readJson, serveCall, serveCount } from './rest-call.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 
@@ -50,75 +44,35 @@ export async function createRest(options: RestOptions): Promise<Rest> {
   app.setNotFoundHandler((request, reply) => notFound(request, reply, options))
   app.setErrorHandler((error: Error, request, reply) => answerError(error, request, reply, options))
   await app.ready()
-  const hot = new HotRoutes(options)
+  const hot = hotRoutes(options)
   return {
     handle(request, response) {
-      if (request.method === 'POST' && hot.serve(request, response)) return
+      const found = request.method === 'POST' ? hot.find(pathOf(request)) : undefined
+      if (found !== undefined) return found.entry(request, response, found.params)
       app.routing(request as Parameters<typeof app.routing>[0], response as Parameters<typeof app.routing>[1])
     },
     close: () => app.close(),
   }
 }
 
-type Serve = (request: NodeRequest, response: NodeResponse, params: Params) => void
+type Serve = (request: NodeRequest, response: NodeResponse, params: PathParams) => void
 
-/** The routes that are dispatched before Fastify's router: by their exact path, or by what stands before and after its `*`. */
-class HotRoutes {
-  readonly #exact = new Map<string, Serve>()
-  readonly #open: { readonly before: string; readonly after: string; readonly serve: Serve }[] = []
-
-  constructor(options: RestOptions) {
-    for (const dialect of options.dialects) {
-      for (const { path, reading } of [
-        ...dialect.chat.map((route) => ({ path: route.path, reading: chatReading(route) })),
-        ...(dialect.operations ?? []).map((route) => ({ path: route.path, reading: route })),
-      ]) {
-        this.#add(
-          path,
-          (request, response, params) => void serveCall(options, dialect, reading, request, response, params),
-        )
-      }
-      for (const route of dialect.counts ?? []) {
-        this.#add(
-          route.path,
-          (request, response, params) => void serveCount(options, dialect, route, request, response, params),
-        )
-      }
-    }
+/** The routes that are dispatched before Fastify's router. */
+function hotRoutes(options: RestOptions): PathTable<Serve> {
+  const table = new PathTable<Serve>()
+  for (const dialect of options.dialects) {
+    for (const { path, reading } of modelRoutes(dialect))
+      table.add(
+        path,
+        (request, response, params) => void serveCall(options, dialect, reading, request, response, params),
+      )
+    for (const route of dialect.counts ?? [])
+      table.add(
+        route.path,
+        (request, response, params) => void serveCount(options, dialect, route, request, response, params),
+      )
   }
-
-  /** Serves the request if its path is one of them, and says whether it is. */
-  serve(request: NodeRequest, response: NodeResponse): boolean {
-    const path = pathOf(request)
-    const exact = this.#exact.get(path)
-    if (exact !== undefined) {
-      exact(request, response, {})
-      return true
-    }
-    for (const { before, after, serve } of this.#open) {
-      if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) continue
-      const text = decoded(path.slice(before.length, path.length - after.length))
-      if (text === undefined) continue
-      serve(request, response, { '*': text })
-      return true
-    }
-    return false
-  }
-
-  #add(path: string, serve: Serve): void {
-    const [before = '', after] = path.split('*')
-    if (after === undefined) this.#exact.set(path, serve)
-    else this.#open.push({ before, after, serve })
-  }
-}
-
-/** The text of a path segment; undefined where its escapes are none. */
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
+  return table
 }
 
 /** Registers the routes of one dialect; a method that a path does not have is 405 in the dialect's shape. */

@@ -6,7 +6,7 @@ import { replaceModel } from '../json.ts'
 import { decodeRequest as decodeCompletionRequest } from '../openai/decode-request.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
-import { memberText } from './member-text.ts'
+import { memberText } from '../member-text.ts'
 import { genericInferenceRequest, inferenceConfiguration } from './types.ts'
 
 /** A chat in the contract's terms, and how the client wants it made and answered. */
