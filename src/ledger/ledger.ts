@@ -3,6 +3,7 @@ import { notVouchedFor } from '../core/outcome.ts'
 import { usage } from '../model/usage.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { LedgerStore } from '../store/contract.ts'
+import { HeldCall } from './held-call.ts'
 import { Mover } from './mover.ts'
 import { startRetention } from './retention.ts'
 import { decodeIntent, encodeContent, encodeIntent, encodeRow, type Settlement } from './row.ts'
@@ -41,6 +42,8 @@ export interface LedgerWatch {
 export interface OpenLedger extends Ledger {
   /** What waits in the spool. */
   readonly state: SpoolState
+  /** A ledger for one call, whose row is held back. */
+  hold(): HeldCall
   /** Resolves when the store has every call that was settled when this was called. Rejects when the signal comes first. */
   flush(signal?: AbortSignal): Promise<void>
   /** Gives the store what it takes within so many milliseconds, and closes the spool: the rest is moved after the next start. */
@@ -82,6 +85,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     get state() {
       return spool.state
     },
+    hold: () => new HeldCall(spool, contentMs),
     begin: (intent) => spool.begin(encodeIntent(intent)),
     settle: (record, intent, content) =>
       spool.settle(intent, encodeRow(record), contentText(record, content, contentMs), () =>

@@ -128,6 +128,12 @@ export class Spool {
     })
   }
 
+  /** The settlement of an intent is elsewhere already: nobody is to look for it. */
+  forget(number: number): void {
+    this.#changes.forgotten.push(number)
+    this.#flushSoon()
+  }
+
   /** Writes a settlement without an intent, if that is possible. False: it is not. */
   note(text: string): boolean {
     if (this.#trouble !== undefined || this.#isFull) return false
