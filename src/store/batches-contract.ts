@@ -27,7 +27,7 @@ export interface NewBatch {
   /** `batch_` and 32 hex digits. */
   readonly id: string
   readonly accountId: string
-  /** The key that asked for it. What it may do is looked up again for each line. */
+  /** The key that asked for it, or empty where none was needed. What it may do is looked up again for each line. */
   readonly keyId: string
   readonly dialect: string
   /** A file id, or a URL. */
@@ -139,6 +139,12 @@ export interface LineRow {
   readonly usage: Readonly<Partial<UsageSums>>
 }
 
+/** Which page of batches. */
+export interface BatchPage extends PageRequest {
+  /** The page begins behind the batch of this id, instead of at a cursor; `invalid_request` when it is not there. */
+  readonly after?: string | undefined
+}
+
 /** The files that a batch ends with; empty where there is none. */
 export type BatchFiles = Pick<BatchRow, 'outputFileId' | 'errorFileId'>
 
@@ -148,7 +154,7 @@ export interface BatchStore {
   /** `not_found`, also for another account's. */
   batch(id: string, scope: AccountScope): Promise<BatchRow>
   /** Newest first. */
-  batches(status: BatchStatus | undefined, scope: AccountScope, page: PageRequest): Promise<Page<BatchRow>>
+  batches(status: BatchStatus | undefined, scope: AccountScope, page: BatchPage): Promise<Page<BatchRow>>
   /**
    * No line is begun from here on; what is done stays, and what runs may end. Gives the batch as it is then: one that has ended stays
    * as it was. `not_found`.
@@ -204,6 +210,6 @@ export interface BatchStore {
    * Given again it changes nothing more, and is true again. A batch whose last line this was is `finalizing`.
    */
   complete(completions: readonly Completion[], now: number): Promise<readonly boolean[]>
-  /** Lines after that one in their order. */
-  lines(id: string, after: number, most: number): Promise<readonly LineRow[]>
+  /** Lines after that one in their order; only those of a state where one is named. */
+  lines(id: string, after: number, most: number, state?: LineRow['state']): Promise<readonly LineRow[]>
 }

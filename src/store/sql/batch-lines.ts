@@ -46,12 +46,13 @@ export function batchLines(store: Sql): Lines {
 
     complete: (completions, now) => complete(store, completions, Math.trunc(now)),
 
-    async lines(id, after, most) {
+    async lines(id, after, most, state) {
       const found = await engine.reader
         .selectFrom('batch_line')
         .selectAll()
         .where('batch_id', '=', id)
         .where('line', '>', BigInt(after))
+        .where(state === undefined ? sql<boolean>`1 = 1` : sql<boolean>`state = ${state}`)
         .orderBy('line')
         .limit(most)
         .execute()

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { fail } from '../../error/index.ts'
-import type { BatchStore } from '../contract.ts'
+import type { AccountScope, BatchPage, BatchStore } from '../contract.ts'
 import { batchJobs } from './batch-jobs.ts'
 import { batchLines } from './batch-lines.ts'
 import { readBatch, writeBatch } from './batch-row.ts'
 import { after, every, inScope } from './conditions.ts'
-import { decodeCursor, pageOf } from './cursor.ts'
+import { decodeCursor, pageOf, type Place } from './cursor.ts'
 import type { Sql } from './engine.ts'
 import { transact, translated } from './faults.ts'
 
@@ -13,6 +13,18 @@ import { transact, translated } from './faults.ts'
 export function sqlBatches(store: Sql): BatchStore {
   const { engine, skipped } = store
   const { reader } = engine
+  const placeOf = async ({ cursor, after: id }: BatchPage, scope: AccountScope): Promise<Place | undefined> => {
+    if (id === undefined) return decodeCursor(cursor)
+    const visible = every([inScope(engine, scope, 'account_id')])
+    const found = await reader
+      .selectFrom('batch')
+      .select(['id', 'created as time'])
+      .where('id', '=', id)
+      .where(visible)
+      .executeTakeFirst()
+    if (found === undefined) throw fail('invalid_request', 'after: there is no batch of that id', { param: 'after' })
+    return found
+  }
   const methods = {
     ...batchJobs(store),
     ...batchLines(store),
@@ -37,7 +49,7 @@ export function sqlBatches(store: Sql): BatchStore {
           every([
             status === undefined ? undefined : sql<boolean>`status = ${status}`,
             inScope(engine, scope, 'account_id'),
-            after(decodeCursor(page.cursor), 'created', 'newest first'),
+            after(await placeOf(page, scope), 'created', 'newest first'),
           ]),
         )
         .orderBy('created', 'desc')

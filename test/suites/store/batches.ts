@@ -91,6 +91,11 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       expect(page.rows.map(({ id }) => id)).toEqual([second.id])
       const next = await store.batches(undefined, ['acme'], { limit: 1, cursor: page.nextCursor })
       expect([next.rows.map(({ id }) => id), next.nextCursor]).toEqual([[first.id], undefined])
+      const behind = await store.batches(undefined, ['acme'], { limit: 1, after: second.id })
+      expect(behind.rows.map(({ id }) => id)).toEqual([first.id])
+      expect(await reasonOf(store.batches(undefined, ['acme'], { limit: 1, after: foreign.id }))).toBe(
+        'invalid_request',
+      )
       expect((await store.batches('completed', 'all', { limit: 9 })).rows).toEqual([])
       expect((await store.batches('validating', 'all', { limit: 9 })).rows).toHaveLength(3)
     })
@@ -135,6 +140,8 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       expect(await store.batches.lines(batch.id, 2, 2)).toMatchObject([
         { line: 3, state: 'failed', usage: { inputTokens: 30 } },
       ])
+
+      expect((await store.batches.lines(batch.id, 0, 9, 'failed')).map(({ line }) => line)).toEqual([2, 3])
 
       const finishing = await store.batches.claimJob('two', start + 7, lease)
       const last = finishing?.fence ?? -1
