@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
 import { filesOf } from './config/files.ts'
+import { batchesOf } from './config/batch-work.ts'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
 import type { Pricing, Principal } from './core/contract.ts'
@@ -122,6 +123,14 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   }
   const files = await filesOf({ config, env, egress, store, sealer: workshop.sealer, log })
   opened.defer(() => files.close())
+  const batches = await batchesOf({
+    ...sources,
+    store,
+    files: files.vault,
+    dialects: serverDialects,
+    principalOf: (keyId) => keys.principalOf(keyId),
+    hold: () => ledger?.hold(),
+  })
   const live = new LiveStats()
   const usage = {
     store: store.ledger,
@@ -140,6 +149,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       registry: registryOperations(registry, principal),
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
       usage: usageOperations(usage, principal),
+      batches: batches.operations(principal),
     }),
     registry: providers,
     egress,
@@ -215,6 +225,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     log,
   }).catch((error: unknown) => Promise.reject(explainListen(error, config.server)))
   health.serving()
+  batches.start(core)
   const names = providers.current.providers.map(({ record }) => record.name)
   log.info({ host: port.host, port: port.port, providers: names }, 'listening')
 
@@ -230,7 +241,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       stopping.abort(reason)
     }, graceMs)
     health.stop()
-    await port.drain(graceMs + lastWordsMs)
+    await Promise.all([port.drain(graceMs + lastWordsMs), batches.stop(stopping.signal)])
     clearTimeout(lastCall)
     await rest.close()
     await parts.disposeAsync()

@@ -12,12 +12,13 @@ import type { Config } from './schema.ts'
 
 /** What a place for files is made with. */
 export interface BlobSources {
-  readonly config: Pick<Config, 'media' | 'secrets' | 'data_dir'>
+  readonly config: Pick<Config, 'media' | 'batches' | 'secrets' | 'data_dir'>
   readonly env: Environment
   readonly egress: Egress
 }
 
-type S3Config = NonNullable<Config['media']['s3']>
+/** How a service is reached that holds objects, and with which key. */
+type S3Access = Omit<NonNullable<Config['media']['s3']>, 'bucket' | 'prefix'>
 
 /**
  * The place for files that the configuration names. Rejects with `store_unavailable` when the folder cannot be written, with
@@ -29,23 +30,41 @@ export async function openBlobs(sources: BlobSources): Promise<BlobStore> {
   return await openFolderBlobs(media.folder ?? join(dataDir, 'files'))
 }
 
-async function placeOf(s3: S3Config, sources: BlobSources): Promise<S3Place> {
-  const { endpoint, region, bucket, prefix } = s3
-  const credentials = credentialsOf(s3, sources)
+async function placeOf(s3: NonNullable<Config['media']['s3']>, sources: BlobSources): Promise<S3Place> {
+  const { bucket, prefix } = s3
+  return { ...(await serviceOf('media.s3', s3, sources)), bucket, prefix }
+}
+
+/** The buckets that batches may use; undefined where the configuration names none. Rejects as `openBlobs` does. */
+export async function openBatchBuckets(sources: BlobSources): Promise<BatchBuckets | undefined> {
+  const { s3 } = sources.config.batches
+  if (s3 === undefined) return undefined
+  return { place: await serviceOf('batches.s3', s3, sources), names: s3.buckets }
+}
+
+/** Buckets, and the service that has them. */
+interface BatchBuckets {
+  readonly place: Omit<S3Place, 'bucket' | 'prefix'>
+  readonly names: readonly string[]
+}
+
+async function serviceOf(path: string, s3: S3Access, sources: BlobSources): Promise<BatchBuckets['place']> {
+  const { endpoint, region } = s3
+  const credentials = credentialsOf(path, s3, sources)
   // What is missing is told at the start, and not when the first file comes.
   await credentials()
-  return { send: (request) => sources.egress.send(request), endpoint, region, bucket, prefix, credentials }
+  return { send: (request) => sources.egress.send(request), endpoint, region, credentials }
 }
 
 /**
  * The key to a bucket. Its variables need no leave by `secrets.allowed_env`: only the configuration can name them, and only it can say
  * where they are sent.
  */
-function credentialsOf(s3: S3Config, { config, env }: BlobSources): () => Promise<S3Credentials> {
+function credentialsOf(path: string, s3: S3Access, { config, env }: BlobSources): () => Promise<S3Credentials> {
   const files = new SecretFiles(config.secrets.allowed_files)
   const fromVariable = (name: string): string => {
     const value = env[name]
-    if (!isSet(value)) throw fail('invalid_request', `media.s3: the environment variable ${name} is not set`)
+    if (!isSet(value)) throw fail('invalid_request', `${path}: the environment variable ${name} is not set`)
     return value.trim()
   }
   return async () => {

@@ -14,22 +14,14 @@ function baseUrl() {
     .transform((url) => url.replace(/\/+$/, ''))
 }
 
-const s3Schema = section({
+/** How an S3-compatible service is reached, whatever the bucket. */
+export const s3Access = {
   endpoint: baseUrl().describe('URL of the S3-compatible service, without the bucket. Objects are addressed by path.'),
   region: z
     .string()
     .regex(/^[a-z0-9-]+$/, { error: 'must be the name of a region, such as eu-central-1' })
     .default('us-east-1')
     .describe('Region to sign for.'),
-  bucket: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: 'must be the name of a bucket' })
-    .describe('Bucket that holds the files.'),
-  prefix: z
-    .string()
-    .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)*$/, { error: 'must be empty, or names that each end in "/"' })
-    .default('')
-    .describe('What the names of objects begin with, such as "switchyard/".'),
   access_key_id: text().optional().describe('Id of the access key. Default: what AWS_ACCESS_KEY_ID holds.'),
   env_var: variableName
     .default('AWS_SECRET_ACCESS_KEY')
@@ -42,6 +34,22 @@ const s3Schema = section({
   session_token_env_var: variableName
     .default('AWS_SESSION_TOKEN')
     .describe('Environment variable that holds the session token, where the access key is a temporary one.'),
+}
+
+const { endpoint, region, ...keys } = s3Access
+const s3Schema = section({
+  endpoint,
+  region,
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: 'must be the name of a bucket' })
+    .describe('Bucket that holds the files.'),
+  prefix: z
+    .string()
+    .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)*$/, { error: 'must be empty, or names that each end in "/"' })
+    .default('')
+    .describe('What the names of objects begin with, such as "switchyard/".'),
+  ...keys,
 })
 
 /** The section `media`: where files are kept, for how long, how they are reached from outside, and what is fetched for requests. */

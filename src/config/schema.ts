@@ -5,6 +5,7 @@ import { isBaseUrl, providerName } from '../registry/spec.ts'
 import { isAllowedVariable } from '../registry/variables.ts'
 import { aliasesSchema } from './aliases.ts'
 import { duration } from './duration.ts'
+import { batchesSchema } from './batches.ts'
 import { mediaSchema } from './media.ts'
 import { section, text, wholeNumber } from './section.ts'
 
@@ -254,6 +255,7 @@ export const configSchema = section({
     .describe(
       'Files: what is uploaded, what batches read and write, media that are served by URL, and what requests name by URL.',
     ),
+  batches: batchesSchema.prefault({}).describe('Batches: how much is worked on at once, and for how long.'),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {

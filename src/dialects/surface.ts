@@ -1,3 +1,4 @@
+import type { Batch, CreateBatchRequest, ListBatchesRequest, ListBatchesResponse } from '#gen/switchyard/v1/batch_pb.ts'
 import type {
   Account,
   CreateAccountRequest,
@@ -83,9 +84,20 @@ export interface FileContent {
   read(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>
 }
 
+/** Batches of the caller's accounts; what is another's is `not_found`. */
+export interface BatchOperations {
+  /** `invalid_request`, naming the field, for an input that nobody may read. */
+  create(request: CreateBatchRequest, dialect: string): Promise<Batch>
+  get(id: string): Promise<Batch>
+  list(request: ListBatchesRequest): Promise<ListBatchesResponse>
+  /** One that has ended stays as it was. */
+  cancel(id: string): Promise<Batch>
+}
+
 /** Everything of that, bound to one caller. */
 export interface Surface {
   readonly registry: RegistryOperations
   readonly keys: KeyOperations
   readonly usage: UsageOperations
+  readonly batches: BatchOperations
 }

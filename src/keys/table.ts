@@ -107,6 +107,19 @@ export class KeyTable implements Keys, Follower {
     this.#usable(this.#storedById.get(principal.keyId))
   }
 
+  /**
+   * What a key may do now, for what goes on without its owner; an empty id is that of whoever needed none. Throws what `authenticate`
+   * would for one that may nothing any more.
+   */
+  principalOf(keyId: string): Principal {
+    if (keyId === '') {
+      if (this.required) throw invalid()
+      return openPrincipal
+    }
+    const configured = [...this.#configured.values()].find(({ principal }) => principal.keyId === keyId)
+    return configured?.principal ?? this.#usable(this.#storedById.get(keyId))
+  }
+
   #isConfigured(principal: Principal): boolean {
     return [...this.#configured.values()].some((entry) => entry.principal === principal)
   }

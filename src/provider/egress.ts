@@ -100,8 +100,8 @@ export function isPublicAddress(address: string): boolean {
   return parsed.kind() === 'ipv4' || first >> 5 === 1
 }
 
-/** Refuses a URL by what can be seen of it; names are judged when they are resolved, at the socket. */
-function requirePublicUrl(url: string): void {
+/** Throws `invalid_request` for a URL that is not public, as far as can be seen; names are judged when they are resolved, at the socket. */
+export function requirePublicUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed === undefined || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
     throw fail('invalid_request', 'only http and https URLs can be fetched')

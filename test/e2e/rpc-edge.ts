@@ -84,6 +84,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       get keys(): never {
         return noStore()
       },
+      get batches(): never {
+        return noStore()
+      },
       get usage(): never {
         return noStore()
       },

@@ -57,6 +57,9 @@ const surface: Surface = {
   get keys(): never {
     return notAsked()
   },
+  get batches(): never {
+    return notAsked()
+  },
   get usage(): never {
     return notAsked()
   },

@@ -64,6 +64,9 @@ function asked(run: (surface: Surface) => unknown) {
     get keys() {
       return unasked()
     },
+    get batches() {
+      return unasked()
+    },
   }
   return { seen, answer: Promise.resolve(run(surface)) }
 }

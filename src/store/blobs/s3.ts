@@ -19,14 +19,7 @@ export function s3Blobs(place: S3Place): BlobStore {
     async put(key, bytes, { maxBytes }) {
       requireKey(key)
       const measure = new Measure(Math.min(maxBytes, partBytes * mostParts))
-      const parts = inParts(measure.pass(bytes))[Symbol.asyncIterator]()
-      try {
-        const first = await parts.next()
-        const body = first.value ?? Buffer.alloc(0)
-        await (body.length < partBytes ? putWhole(requests, key, body) : putParts(requests, key, body, parts))
-      } finally {
-        await parts.return?.()
-      }
+      await putObject(requests, key, measure.pass(bytes))
       return measure.result()
     },
 
@@ -41,6 +34,18 @@ export function s3Blobs(place: S3Place): BlobStore {
       if (!isBlobKey(key)) return
       await requests.ask({ method: 'DELETE', key, good: [200, 204, 404] })
     },
+  }
+}
+
+/** Makes an object of the bytes as they come, under a key that may stand in a URL. What fails leaves none. */
+export async function putObject(requests: S3Requests, key: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const parts = inParts(bytes)[Symbol.asyncIterator]()
+  try {
+    const first = await parts.next()
+    const body = first.value ?? Buffer.alloc(0)
+    await (body.length < partBytes ? putWhole(requests, key, body) : putParts(requests, key, body, parts))
+  } finally {
+    await parts.return?.()
   }
 }
 
