@@ -31,11 +31,13 @@ interface LineRoute {
 /** What lines can ask. */
 export type LineRoutes = PathTable<LineRoute>
 
-/** Every path of the dialects at which a model is asked. */
+/** Every path of the dialects at which a model is asked by a JSON body. */
 export function lineRoutes(dialects: readonly ServerDialect[]): LineRoutes {
   const routes: LineRoutes = new PathTable()
-  for (const dialect of dialects)
-    for (const { path, reading } of modelRoutes(dialect)) routes.add(path, { dialect, reading })
+  for (const dialect of dialects) {
+    for (const { path, reading } of modelRoutes(dialect))
+      if (reading.form?.alone !== true) routes.add(path, { dialect, reading })
+  }
   return routes
 }
 

@@ -112,7 +112,7 @@ export const offered = {
   ],
   KeyService: ['createAccount', 'updateAccount', 'listAccounts', 'createKey', 'listKeys', 'revokeKey'],
   UsageService: ['queryUsage', 'getRequest', 'listRequests', 'tailRequests', 'getLiveStats'],
-  BatchService: [],
+  BatchService: ['createBatch', 'getBatch', 'listBatches', 'cancelBatch'],
   FileService: [],
 } as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
 

@@ -1,7 +1,7 @@
 import type { CallInput, Cancellable, Core, OpenedCall, Principal } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
 import { traceHeadersOf } from '../core/trace.ts'
-import type { CountRoute, FormReading, JsonBody, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
+import type { CountRoute, JsonBody, RequestFacts, Served, ServerDialect } from '../dialects/contract.ts'
 import type { Ask, AskOf, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
 import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'

@@ -13,6 +13,7 @@ import type { Health } from './health.ts'
 import { isOffered, type Offered, permissions, services } from './policy.ts'
 import { reflection } from './reflection.ts'
 import { callOf, surfaceOf } from './rpc-call.ts'
+import { batchService } from './rpc-batches.ts'
 import { answerEvents, answerWhole, countTokens, type InferenceEdge, type SourceDecoders } from './rpc-inference.ts'
 import { keyService } from './rpc-keys.ts'
 import { usageService } from './rpc-usage.ts'
@@ -105,7 +106,7 @@ function contract(router: ConnectRouter, options: RpcOptions): void {
   router.service(services.RegistryService, registryService(core), guarded)
   router.service(services.KeyService, keyService(core), guarded)
   router.service(services.UsageService, usageService(core, options.draining), guarded)
-  router.service(services.BatchService, {}, guarded)
+  router.service(services.BatchService, batchService(core), guarded)
   router.service(services.FileService, {}, guarded)
 }
 

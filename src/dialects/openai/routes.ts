@@ -2,6 +2,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
+import { batchRoutes } from './batches.ts'
 import { modelList, modelObject } from './types.ts'
 
 function encodeModel(model: Model): object {
@@ -36,6 +37,7 @@ export const routes: readonly Route[] = [
       return encodeModel(model)
     },
   },
+  ...batchRoutes,
 ]
 
 /** Parts of OpenAI's API that are not served here. */
@@ -59,6 +61,5 @@ export const absent: readonly string[] = [
   '/v1/images/generations',
   '/v1/videos',
   '/v1/audio/speech',
-  '/v1/batches',
   '/v1/files',
 ]

@@ -4,5 +4,4 @@ export const absent: readonly string[] = [
   '/v1/inference/embed',
   '/v1/inference/images',
   '/v1/inference/audio/synthesize',
-  '/v1/inference/batch',
 ]

@@ -1,4 +1,5 @@
 import type { ChatRoute, ServerDialect, Served } from '../contract.ts'
+import { batchRoutes } from './batches.ts'
 import { decodeRequest } from './decode-request.ts'
 import { scaigridAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
@@ -33,7 +34,7 @@ export const scaigridServer: ServerDialect = {
   passThrough: false,
   chat: [chat],
   operations: [transcribe],
-  routes: [],
+  routes: batchRoutes,
   absent,
   error: errorAnswer,
   errorBody,
