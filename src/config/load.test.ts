@@ -70,6 +70,19 @@ describe('what is read', () => {
         fetch_count: 32,
         fetch_timeout: 15_000,
       },
+      batches: {
+        concurrency: 16,
+        per_batch: 16,
+        per_provider: 16,
+        window: 86_400_000,
+        tries: 5,
+        pause: 1000,
+        longest_pause: 60_000,
+        lease: 30_000,
+        poll: 1000,
+        max_lines: 50_000,
+        max_bytes: 209_715_200,
+      },
       secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })
   })
