@@ -1,10 +1,12 @@
 import type { BatchStore } from './batches-contract.ts'
 import type { FileStore } from './files-contract.ts'
+import type { IdempotencyStore } from './idempotency-contract.ts'
 import type { LedgerStore } from './ledger-contract.ts'
 import type { AccountScope, Page, PageRequest } from './scope.ts'
 
 export * from './batches-contract.ts'
 export * from './files-contract.ts'
+export * from './idempotency-contract.ts'
 export * from './ledger-contract.ts'
 export * from './scope.ts'
 
@@ -167,6 +169,7 @@ export interface Store {
   readonly ledger: LedgerStore
   readonly batches: BatchStore
   readonly files: FileStore
+  readonly idempotency: IdempotencyStore
   /** Counts up with every change of registry, accounts and keys, whoever made it. */
   revision(): Promise<bigint>
   /**

@@ -29,6 +29,7 @@ class LateStore implements Store {
   readonly ledger: Store['ledger']
   readonly batches: Store['batches']
   readonly files: Store['files']
+  readonly idempotency: Store['idempotency']
   readonly #options: LateOptions
   readonly #waiting = new Set<(store: Store) => void>()
   #store: Store | undefined
@@ -45,6 +46,7 @@ class LateStore implements Store {
     this.ledger = this.#part('ledger')
     this.batches = this.#part('batches')
     this.files = this.#part('files')
+    this.idempotency = this.#part('idempotency')
   }
 
   /** Tries once, and again later while that fails. */
@@ -103,7 +105,9 @@ class LateStore implements Store {
   }
 
   /** A part of the store, each of whose methods is asked of the real one, once that is there. */
-  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches' | 'files'>(name: Name): Store[Name] {
+  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches' | 'files' | 'idempotency'>(
+    name: Name,
+  ): Store[Name] {
     const asked =
       (_target: object, method: string | symbol) =>
       async (...given: unknown[]) => {

@@ -12,6 +12,7 @@ import { backupSuite } from './store/backup.ts'
 import { batchesSuite } from './store/batches.ts'
 import type { Bed } from './store/bed.ts'
 import { filesSuite } from './store/files.ts'
+import { idempotencySuite } from './store/idempotency.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
 import { poisonSuite } from './store/poison.ts'
@@ -82,6 +83,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   usageSuite(bed)
   batchesSuite(bed)
   filesSuite(bed)
+  idempotencySuite(bed)
   poisonSuite(bed)
   backupSuite(bed)
 })

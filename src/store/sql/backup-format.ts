@@ -7,6 +7,9 @@ import type { Tables } from './tables.ts'
  * says how many rows there were, so that a file that was cut short is known. Whole numbers that JSON cannot hold are decimal text.
  */
 
+/** What a store has by itself, or for a day at most: answers that are kept to be given again are in no copy. */
+type Uncopied = 'migration' | 'once_request'
+
 /** The tables, those that others refer to before them, each with the columns of its primary key: rows are read in that order. */
 export const backupTables = {
   revision: ['number'],
@@ -27,7 +30,7 @@ export const backupTables = {
   batch: ['id'],
   batch_line: ['batch_id', 'line'],
   stored_file: ['id'],
-} as const satisfies Record<Exclude<keyof Tables, 'migration'>, readonly string[]>
+} as const satisfies Record<Exclude<keyof Tables, Uncopied>, readonly string[]>
 
 /** Its tables. */
 export type BackupTable = keyof typeof backupTables

@@ -12,8 +12,8 @@ export interface Migration {
 
 /** Words of the two engines for the same types. Text is compared byte by byte on both. */
 const words = {
-  sqlite: { whole: 'integer', real: 'real', text: 'text', table: ' strict' },
-  postgres: { whole: 'bigint', real: 'double precision', text: 'text collate "C"', table: '' },
+  sqlite: { whole: 'integer', real: 'real', text: 'text', bytes: 'blob', table: ' strict' },
+  postgres: { whole: 'bigint', real: 'double precision', text: 'text collate "C"', bytes: 'bytea', table: '' },
 } as const
 
 function registry(engine: SqlEngine['name']): readonly string[] {
@@ -153,6 +153,17 @@ function files(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function once(engine: SqlEngine['name']): readonly string[] {
+  const { whole, text, bytes, table } = words[engine]
+  return [
+    `create table once_request (
+      account_id ${text} not null, key_id ${text} not null, name ${text} not null, fingerprint ${text} not null,
+      fence ${text} not null, begun ${whole} not null, expires ${whole} not null,
+      status ${whole}, headers ${text} not null, body ${bytes}, primary key (account_id, key_id, name))${table}`,
+    `create index once_request_expires on once_request (expires)`,
+  ]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
@@ -160,4 +171,5 @@ export const migrations: readonly Migration[] = [
   { name: '003-sums', statements: sums },
   { name: '004-batches', statements: batches },
   { name: '005-files', statements: files },
+  { name: '006-once', statements: once },
 ]

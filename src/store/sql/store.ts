@@ -5,6 +5,7 @@ import { writeBackup } from './backup.ts'
 import type { BadRow, Sql, SqlEngine } from './engine.ts'
 import { storeError, translated } from './faults.ts'
 import { sqlFiles } from './files.ts'
+import { sqlIdempotency } from './idempotency.ts'
 import { sqlLedger } from './ledger.ts'
 import { migrate } from './migrate.ts'
 import { sqlRegistry } from './registry.ts'
@@ -46,6 +47,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     ledger: sqlLedger(store),
     batches: sqlBatches(store),
     files: sqlFiles(store),
+    idempotency: sqlIdempotency(store),
     revision,
     watch(changed, failed) {
       const stop = watchRevision({ ...watching, revision, from, changed, failed })

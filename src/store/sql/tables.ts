@@ -213,6 +213,26 @@ export interface StoredFileTable {
   sha256: string
 }
 
+/** A request that is answered once, and its answer. */
+export interface OnceRequestTable {
+  account_id: string
+  key_id: string
+  /** As the client calls it. */
+  name: string
+  /** What is asked. */
+  fingerprint: string
+  /** What the current attempt is known by. */
+  fence: string
+  begun: Whole
+  /** From then on it is as if it had never been. */
+  expires: Whole
+  /** Nothing while it is under way. */
+  status: WholeOrNull
+  headers: string
+  /** Nothing where the answer was too large, too. */
+  body: Uint8Array | null
+}
+
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
   number: Whole
@@ -243,6 +263,7 @@ export interface Tables {
   batch: BatchTable
   batch_line: BatchLineTable
   stored_file: StoredFileTable
+  once_request: OnceRequestTable
   revision: RevisionTable
   migration: MigrationTable
 }

@@ -36,7 +36,7 @@ async function allOf({ registry, accounts, ledger, batches, files }: Store) {
 }
 
 async function fill(store: Store): Promise<void> {
-  const { registry, accounts, ledger, batches, files } = store
+  const { registry, accounts, ledger, batches, files, idempotency } = store
   await registry.createProvider(providerRow())
   await registry.sawModels('north', [{ model: 'm1', facts: '{"ü":"\\"\\\\"}' }], 10)
   await registry.setAlias({ name: 'fast', targets: [{ provider: 'p', model: '', order: 0, weight: 1 }], updated: 5 })
@@ -46,6 +46,7 @@ async function fill(store: Store): Promise<void> {
   await keepFile(files, { id: 'removed' })
   await files.remove('removed', 'all', 0)
   const now = Date.now()
+  await idempotency.begin({ accountId: 'acme', keyId: 'k', key: 'answered-once' }, 'f', now + day, now)
   // More than are read or written at a time, the oldest taken in last, and one past what a number holds.
   const rows = Array.from({ length: 2300 }, (_, index) =>
     requestRow({
@@ -82,6 +83,8 @@ export function backupSuite({ fresh, open, newLocation, otherLocation }: Bed): v
       await store.backup(file)
       const before = await allOf(store)
       expect(before.requests.rows.length).toBeGreaterThan(1900)
+      // What is kept for a day is in no copy.
+      expect(gunzipSync(readFileSync(file)).toString()).not.toContain('answered-once')
       expect([before.files.rows.length, before.leftovers.length]).toEqual([1, 1])
       // What comes afterwards is not in it.
       await store.ledger.append([requestRow()], [])
