@@ -28,11 +28,14 @@ export class UploadFile implements AsyncDisposable {
   #bytes = 0
   #disposed: Promise<void> | undefined
 
-  /** `drained` is called when there is room again after a `write` that said there is none; `failed` when the disk cannot be written. */
+  readonly #flushed: () => void
+
+  /** `flushed` is called when the disk has all that was written so far; `failed` when it cannot be written. */
   constructor(
     folder: string,
-    { drained, failed }: { readonly drained: () => void; readonly failed: (error: GatewayError) => void },
+    { flushed, failed }: { readonly flushed: () => void; readonly failed: (error: GatewayError) => void },
   ) {
+    this.#flushed = flushed
     const path = join(folder, `${randomUUID()}.part`)
     const options = { flags: 'wx+', mode: 0o600, autoClose: false, highWaterMark: inHandBytes }
     this.#stream = createWriteStream(path, options)
@@ -45,7 +48,6 @@ export class UploadFile implements AsyncDisposable {
       this.#opened.reject(noDisk(cause))
       failed(noDisk(cause))
     })
-    this.#stream.on('drain', drained)
     this.#opened.promise.catch(() => undefined)
   }
 
@@ -54,15 +56,15 @@ export class UploadFile implements AsyncDisposable {
     return this.#bytes
   }
 
-  /** True while enough is waiting for the disk. */
-  get full(): boolean {
-    return this.#stream.writableNeedDrain
+  /** Bytes that wait for the disk. */
+  get pending(): number {
+    return this.#stream.writableLength
   }
 
-  /** False when the file is then full. */
+  /** Keeps the chunk until the disk has it. False when enough is waiting. */
   write(chunk: Buffer): boolean {
     this.#bytes += chunk.length
-    return this.#stream.write(chunk)
+    return this.#stream.write(chunk, () => this.pending === 0 && this.#flushed())
   }
 
   /** Resolves when everything is written. */

@@ -57,11 +57,13 @@ class UploadReader implements Receiver {
   readonly #fields = new Map<string, string | readonly string[]>()
   readonly #files = new Map<string, FormFile>()
   readonly #written: UploadFile[] = []
+  /** Parts that have begun and not ended. */
+  readonly #open = new Set<Dicer.PartStream>()
+  /** Chunks that the parser is done with, whose pieces may still wait for the disk. */
+  #spent: Buffer[] = []
   #dicer: Dicer | undefined
   #bytes = 0
   #parts = 0
-  /** Parts that have begun and not ended. */
-  #unread = 0
   /** The last byte of the body is here. */
   #arrived = false
   /** The last boundary was read. */
@@ -98,7 +100,8 @@ class UploadReader implements Receiver {
     this.#bytes += chunk.length
     if (this.#bytes > this.#bodyLimit) return this.#intake.refuse(this.#intake.tooLarge())
     // What follows the last boundary says nothing.
-    if (!this.#parsed && this.#dicer?.write(chunk) === false) this.#intake.hold()
+    if (this.#parsed || this.#dicer === undefined) return
+    if (!this.#dicer.write(chunk, () => this.#spent.push(chunk))) this.#intake.hold()
   }
 
   end(): void {
@@ -129,14 +132,14 @@ class UploadReader implements Receiver {
 
   #part(stream: Dicer.PartStream): void {
     let part: Part | undefined
-    this.#unread++
+    this.#open.add(stream)
     stream.on('header', (raw) => {
-      part = this.#attempt(() => this.#open(raw as RawHead))
+      part = this.#attempt(() => this.#begin(raw as RawHead))
     })
     stream.on('data', (chunk) => this.#attempt(() => part && this.#fill(part, chunk as Buffer)))
     stream.on('end', () => {
       this.#attempt(() => this.#close(part))
-      this.#unread--
+      this.#open.delete(stream)
       void this.#finish()
     })
     // A part that is cut short is told by the whole.
@@ -154,7 +157,7 @@ class UploadReader implements Receiver {
     }
   }
 
-  #open(raw: RawHead): Part {
+  #begin(raw: RawHead): Part {
     const head = readPartHead(raw)
     if (++this.#parts > most.parts) throw fail('invalid_request', `the form has more than ${most.parts} parts`)
     if (!this.#limits.files.includes(head.name)) {
@@ -163,7 +166,7 @@ class UploadReader implements Receiver {
     }
     if (this.#files.has(head.name)) throw partFault(head.name, 'may be there only once')
     const file = new UploadFile(this.#limits.folder, {
-      drained: () => this.#goOn(),
+      flushed: () => this.#goOn(),
       failed: (error) => this.#intake.refuse(error),
     })
     this.#written.push(file)
@@ -175,7 +178,7 @@ class UploadReader implements Receiver {
     part.bytes += chunk.length
     const limit = part.file === undefined ? most.fieldBytes : this.#limits.bytes
     if (part.bytes > limit) throw partFault(part.head.name, `is larger than ${limit} bytes`, 'payload_too_large')
-    if (part.file === undefined) part.chunks.push(chunk)
+    if (part.file === undefined) part.chunks.push(Buffer.from(chunk))
     else if (!part.file.write(chunk)) this.#intake.hold()
   }
 
@@ -200,12 +203,25 @@ class UploadReader implements Receiver {
 
   /** Reads on, when neither the parser nor the disk has enough in hand. */
   #goOn(): void {
-    if (this.#dicer?.writableNeedDrain !== true && !this.#written.some((file) => file.full)) this.#intake.release()
+    if (!this.#intake.open || this.#written.some(({ pending }) => pending > 0)) return
+    if ([...this.#open].every(({ readableLength }) => readableLength === 0)) this.#letGo()
+    if (this.#dicer?.writableNeedDrain !== true) this.#intake.release()
+  }
+
+  /**
+   * Gives back the memory of what is on the disk. Left to the garbage collector, which counts no bytes outside its heap before there
+   * are many, it would grow with the file.
+   */
+  #letGo(): void {
+    for (const { buffer, byteLength } of this.#spent) {
+      if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
+    }
+    this.#spent = []
   }
 
   /** Gives the form, once all of it is here. */
   async #finish(): Promise<void> {
-    if (!this.#intake.open || !this.#arrived || !this.#parsed || this.#unread > 0) return
+    if (!this.#intake.open || !this.#arrived || !this.#parsed || this.#open.size > 0) return
     try {
       for (const file of this.#written) await file.finish()
     } catch (error) {

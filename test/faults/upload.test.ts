@@ -306,6 +306,19 @@ test.each(['HTTP/1.1', 'HTTP/2'])('ends the wait for a form that stops over %s',
   expectNothingLeft(edge)
 })
 
+test('gives back the memory of a file while it is read', async () => {
+  const folder = await openUploadFolder(join(root, String(folders++)))
+  const chunks: Buffer[] = []
+  await using edge = await openEdge({}, (request, response) => {
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const upload = readUpload(request, { bytes: 5_000_000, idleMs: 5000, folder, files: ['file'] })
+    void upload.then((read) => read[Symbol.asyncDispose]()).then(() => response.end())
+  })
+  await overHttp1(edge, form(file(Buffer.alloc(5_000_000))))
+  const kept = chunks.reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
+  expect(kept).toBeLessThan(2_500_000)
+})
+
 test('leaves nothing when the client leaves', async () => {
   await using edge = await openUploadEdge()
   const client = await rawClient(edge.number)
