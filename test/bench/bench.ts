@@ -13,6 +13,7 @@ import { ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { measureLedger, printLedger } from './ledger.ts'
 import { grpcLoad, http1Load, httpRequest, idleStreams, timesToFirstEvent } from './load.ts'
 import { cpuMicroseconds, residentKilobytes, start, type Subject } from './processes.ts'
+import { measureUploads, printUploads } from './upload.ts'
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +21,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     requests: { type: 'string', default: '12000' },
     idle: { type: 'string', default: '2000' },
-    // "ledger": only what the ledger costs.
+    // "ledger": only what the ledger costs. "upload": only what uploads cost.
     only: { type: 'string' },
   },
 })
@@ -29,6 +30,8 @@ const requests = Number(values.requests)
 const connections = 32
 const streams = Math.ceil(requests / 15)
 const chunksPerStream = 200
+/** The gateway's own limit of an uploaded file, and room for what is around it. */
+const uploadBytes = 26 * 1024 * 1024
 
 interface Row {
   readonly name: string
@@ -195,7 +198,10 @@ try {
   const config = join(folder, 'config.yaml')
   const log = openSync(join(folder, 'gateway.log'), 'w')
   const key = 'a'.repeat(64)
-  writeFileSync(config, `server: { port: 0 }\nproviders:\n${['whole', 'burst', 'idle'].map(provider).join('')}`)
+  writeFileSync(
+    config,
+    `server: { port: 0 }\nproviders:\n${['whole', 'burst', 'idle', 'speech'].map(provider).join('')}`,
+  )
   let gateways = 0
   const beginGateway = (flags: readonly string[] = []): Promise<Subject> =>
     begin(
@@ -210,21 +216,28 @@ try {
     rows.push(...(await measure(upstream, await beginBare(), await beginGateway())))
     rows.push(await measureIdle(await beginBare(), await beginGateway()))
   }
+  const beginBuffering = (): Promise<Subject> =>
+    begin(join(import.meta.dirname, 'buffering.ts'), [String(upstream.port), String(uploadBytes)], /^(\d+)\n/)
+  const uploads = values.only === 'ledger' ? [] : await measureUploads(() => beginGateway(), beginBuffering)
   const without = join(folder, 'without.yaml')
   writeFileSync(without, `${readFileSync(config, 'utf8')}ledger: { enabled: false }\n`)
   const request = httpRequest('/v1/chat/completions', rest('whole/bench-1', false))
-  const ledger = await measureLedger(await beginGateway(), await beginGateway(['--config', without]), {
-    request,
-    requests,
-    connections,
-    rounds,
-    warmUps,
-  })
+  const ledger =
+    values.only === 'upload'
+      ? []
+      : await measureLedger(await beginGateway(), await beginGateway(['--config', without]), {
+          request,
+          requests,
+          connections,
+          rounds,
+          warmUps,
+        })
   if (values.json)
-    process.stdout.write(`${JSON.stringify({ node: process.version, rounds, requests, rows, ledger })}\n`)
+    process.stdout.write(`${JSON.stringify({ node: process.version, rounds, requests, rows, uploads, ledger })}\n`)
   else {
     if (rows.length > 0) print(rows)
-    printLedger(ledger)
+    if (uploads.length > 0) printUploads(uploads)
+    if (ledger.length > 0) printLedger(ledger)
   }
 } finally {
   for (const subject of running) await subject.stop()

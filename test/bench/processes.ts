@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 /** A process under measurement. */
 export interface Subject {
@@ -62,5 +62,16 @@ export function cpuMicroseconds(pid: number): number {
 /** Resident memory of a process in kilobytes. */
 export function residentKilobytes(pid: number): number {
   const found = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(found?.[1] ?? 0)
+}
+
+/** Begins the search for the highest point of a process's resident memory anew. */
+export function startPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+/** The most resident memory of a process in kilobytes since {@link startPeak}. */
+export function peakResidentKilobytes(pid: number): number {
+  const found = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(found?.[1] ?? 0)
 }

@@ -1,6 +1,6 @@
 /**
  * The upstream of the benchmark: answers chat completions at once, from prepared bytes. Its path says how: a whole answer of
- * 0.6 KB, 200 chunks in one burst, or one chunk and then silence. Prints its port.
+ * 0.6 KB, a transcript, 200 chunks in one burst, or one chunk and then silence. Prints its port.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,10 +35,17 @@ const words = Array.from({ length: 198 }, (_, index) => chunk({ content: ` word$
 const last = chunk({}, 'stop', { prompt_tokens: 230, completion_tokens: 198, total_tokens: 428 })
 const burst = Buffer.from(`${first}${words}${last}data: [DONE]\n\n`)
 
+const transcript = JSON.stringify({ text, usage: { type: 'duration', seconds: 60 } })
+
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   request.resume()
   request.once('end', () => {
     const mode = request.url?.split('/')[1]
+    if (mode === 'speech') {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(transcript) })
+      response.end(transcript)
+      return
+    }
     if (mode === 'whole') {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole) })
       response.end(whole)
