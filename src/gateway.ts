@@ -10,6 +10,7 @@ import type { Pricing, Principal } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
+import { fileOperations } from './files/operations.ts'
 import { createFirstKey } from './keys/first.ts'
 import { keyOperations } from './keys/operations.ts'
 import { KeyTable } from './keys/table.ts'
@@ -150,6 +151,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
       usage: usageOperations(usage, principal),
       batches: batches.operations(principal),
+      files: fileOperations(files.vault, principal),
     }),
     registry: providers,
     egress,
@@ -202,6 +204,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       folder: await openUploadFolder(join(config.data_dir, 'uploads')),
       bytes: config.server.upload_limit_bytes,
     },
+    fileBytes: config.media.max_file_bytes,
     bodyIdleMs: config.timeouts.request_body,
     writeMs: config.timeouts.write,
     cors: corsHeaders(cors.origins),

@@ -101,20 +101,24 @@ export interface CountRoute {
   encode(count: CountTokensResponse): string
 }
 
-/** One endpoint that asks no model and answers with JSON. */
+/** One endpoint that asks no model. It takes JSON or a form, and answers with JSON or a file. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** The whole path, with `:name` segments. */
   readonly path: string
   readonly summary: string
   readonly permission: Permission
-  /** Schema of the body, where the route takes one; `answer` checks it. */
+  /** Schema of the body, where the route takes one; of a form, its fields. `answer` checks it. */
   readonly request?: ZodType
+  /** Names of the parts that are files, where the body is a form. */
+  readonly files?: readonly string[]
   readonly response: ZodType
+  /** Where the answer is a `FileContent`, whose bytes are sent as they are; `response` is their schema. */
+  readonly sends?: 'file'
   /** HTTP status of a good answer, where it is not 200. */
   readonly status?: number
-  /** The body to answer with. `body` is there when the route has a `request`. Throws a `GatewayError`. */
-  answer(facts: RequestFacts, surface: Surface, body: JsonBody | undefined): unknown
+  /** What to answer with. `form` is there when the route has `files`, else `body` when it has a `request`. Throws a `GatewayError`. */
+  answer(facts: RequestFacts, surface: Surface, body: JsonBody | undefined, form?: Form): unknown
 }
 
 /** What our clients speak to us: the server half of a dialect. */

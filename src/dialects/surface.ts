@@ -1,4 +1,11 @@
-import type { Batch, CreateBatchRequest, ListBatchesRequest, ListBatchesResponse } from '#gen/switchyard/v1/batch_pb.ts'
+import type {
+  Batch,
+  CreateBatchRequest,
+  ListBatchesRequest,
+  ListBatchesResponse,
+  ListFilesResponse,
+  StoredFile,
+} from '#gen/switchyard/v1/batch_pb.ts'
 import type {
   Account,
   CreateAccountRequest,
@@ -94,10 +101,34 @@ export interface BatchOperations {
   cancel(id: string): Promise<Batch>
 }
 
+/** Which files to list, newest first unless said otherwise. */
+export interface FileListing {
+  /** Empty: of every purpose. */
+  readonly purpose: string
+  /** 0: a page of 50. */
+  readonly limit: number
+  readonly cursor?: string
+  /** Behind the file of this id, instead of at a cursor. Throws `invalid_request` when it is not there. */
+  readonly after?: string | undefined
+  readonly oldestFirst?: boolean
+}
+
+/** Files of the caller's accounts; what is another's is `not_found`. */
+export interface FileOperations {
+  /** Keeps a file. Name, purpose, media type, expiry and, where it is said, size are taken from `facts`. Throws `payload_too_large`. */
+  upload(facts: StoredFile, bytes: AsyncIterable<Uint8Array>): Promise<StoredFile>
+  file(id: string): Promise<StoredFile>
+  list(listing: FileListing): Promise<ListFilesResponse>
+  content(id: string): Promise<FileContent>
+  /** Gives the id of what is gone. */
+  remove(id: string): Promise<string>
+}
+
 /** Everything of that, bound to one caller. */
 export interface Surface {
   readonly registry: RegistryOperations
   readonly keys: KeyOperations
   readonly usage: UsageOperations
   readonly batches: BatchOperations
+  readonly files: FileOperations
 }

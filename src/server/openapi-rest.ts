@@ -89,6 +89,7 @@ const eventStream: Json = {
 function routeOperation(dialect: ServerDialect, route: Route, components: Components): Operation {
   const id = operationId(dialect, route.method, route.path)
   const response = named(components, `${id}.response`, route.response, 'output')
+  const content = { [route.sends === 'file' ? 'application/octet-stream' : 'application/json']: { schema: response } }
   const request = route.request === undefined ? undefined : named(components, `${id}.request`, route.request, 'input')
   return {
     path: templated(route.path),
@@ -100,11 +101,20 @@ function routeOperation(dialect: ServerDialect, route: Route, components: Compon
       description: `Needs the permission \`${route.permission}\`.`,
       parameters: parametersOf(route.path),
       ...(request !== undefined && {
-        requestBody: { required: true, content: { 'application/json': { schema: request } } },
+        requestBody: { required: true, content: bodyOf(request, route.files) },
       }),
-      responses: responses(dialect, { 'application/json': { schema: response } }, route.status),
+      responses: responses(dialect, content, route.status),
     },
   }
+}
+
+const binary: Json = { type: 'string', format: 'binary' }
+
+/** JSON, or a form with files beside its fields. */
+function bodyOf(fields: Json, files: readonly string[] | undefined): Json {
+  if (files === undefined) return { 'application/json': { schema: fields } }
+  const properties = Object.fromEntries(files.map((name) => [name, binary]))
+  return { 'multipart/form-data': { schema: { allOf: [fields, { type: 'object', properties, required: files }] } } }
 }
 
 const methodWords = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const satisfies Record<

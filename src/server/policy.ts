@@ -113,7 +113,7 @@ export const offered = {
   KeyService: ['createAccount', 'updateAccount', 'listAccounts', 'createKey', 'listKeys', 'revokeKey'],
   UsageService: ['queryUsage', 'getRequest', 'listRequests', 'tailRequests', 'getLiveStats'],
   BatchService: ['createBatch', 'getBatch', 'listBatches', 'cancelBatch'],
-  FileService: [],
+  FileService: ['uploadFile', 'getFile', 'listFiles', 'downloadFile', 'deleteFile'],
 } as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
 
 /** An implementation of what a service offers: no less, and no more. */

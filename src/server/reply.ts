@@ -64,6 +64,11 @@ export class Reply {
     return !isGone(this.#response) && !this.#response.writableEnded
   }
 
+  /** The headers every answer has. */
+  get headers(): OutgoingHttpHeaders {
+    return { 'x-request-id': this.#requestId, ...this.#dialect.headers?.(this.#requestId), ...this.#cors }
+  }
+
   /** A whole JSON answer. */
   json(
     status: number,

@@ -1,18 +1,23 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Principal } from '../core/contract.ts'
 import type { Route, ServerDialect } from '../dialects/contract.ts'
+import type { FileContent } from '../dialects/surface.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { type PathParams, PathTable } from '../dialects/path-table.ts'
 import { modelRoutes } from '../dialects/reading.ts'
+import { answerFile } from './file-answer.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
 import { type CallEdgeOptions, factsOf, readJson, serveCall, serveCount } from './rest-call.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
+import { readUpload, type Upload } from './upload.ts'
 
 /** What the REST edge is made of. */
 export interface RestOptions extends CallEdgeOptions {
   readonly dialects: readonly ServerDialect[]
+  /** Most bytes of a file that is to be kept. */
+  readonly fileBytes: number
   /** Registers what is no dialect: health, metrics, documents. */
   readonly pages: (app: FastifyInstance) => void
 }
@@ -130,14 +135,26 @@ async function serveRoute(
     principal = core.authenticate(tokenOf(request.raw, dialect))
     core.authorize(principal, route.permission)
     const facts = factsOf(request.raw, ids.requestId, request.params as Record<string, string>)
-    const { body } = route.request === undefined ? {} : await readJson(options, dialect, request.raw)
-    const answer: unknown = await route.answer(facts, core.surface(principal), body)
-    reply.json(route.status ?? 200, JSON.stringify(answer))
+    const surface = core.surface(principal)
+    await using form = await readForm(options, route, request.raw)
+    const takesJson = form === undefined && route.request !== undefined
+    const { body } = takesJson ? await readJson(options, dialect, request.raw) : {}
+    const answer: unknown = await route.answer(facts, surface, body, form)
+    if (route.sends !== 'file') return reply.json(route.status ?? 200, JSON.stringify(answer))
+    const { writeMs } = options
+    await answerFile(request.raw, raw, answer as FileContent, { writeMs, headers: reply.headers })
   } catch (thrown) {
     const error = asGatewayError(thrown)
     core.refuse({ ...ids, dialect: dialect.name, operation: route.summary, principal, arrivedAt, error })
     reply.fail(error)
   }
+}
+
+/** The form of a route that takes one. */
+async function readForm(options: RestOptions, { files }: Route, request: NodeRequest): Promise<Upload | undefined> {
+  if (files === undefined) return undefined
+  const { uploads, fileBytes: bytes, bodyIdleMs: idleMs } = options
+  return await readUpload(request, { folder: uploads.folder, bytes, files, idleMs })
 }
 
 function refuseMethod(

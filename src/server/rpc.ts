@@ -15,6 +15,7 @@ import { reflection } from './reflection.ts'
 import { callOf, surfaceOf } from './rpc-call.ts'
 import { batchService } from './rpc-batches.ts'
 import { answerEvents, answerWhole, countTokens, type InferenceEdge, type SourceDecoders } from './rpc-inference.ts'
+import { fileService } from './rpc-files.ts'
 import { keyService } from './rpc-keys.ts'
 import { usageService } from './rpc-usage.ts'
 import { registryService } from './rpc-registry.ts'
@@ -107,7 +108,7 @@ function contract(router: ConnectRouter, options: RpcOptions): void {
   router.service(services.KeyService, keyService(core), guarded)
   router.service(services.UsageService, usageService(core, options.draining), guarded)
   router.service(services.BatchService, batchService(core), guarded)
-  router.service(services.FileService, {}, guarded)
+  router.service(services.FileService, fileService(core), guarded)
 }
 
 /** Runs before the body is read: who calls, may they, and is there such a method in this version. */

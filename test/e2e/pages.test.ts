@@ -11,7 +11,14 @@ const gateway = await sharedGateway({
   config: {
     keys: [
       keyEntry('user', 'sk-user', {
-        permissions: ['models:use', 'providers:read', 'providers:write', 'usage:read', 'requests:read'],
+        permissions: [
+          'models:use',
+          'providers:read',
+          'providers:write',
+          'usage:read',
+          'requests:read',
+          'batches:write',
+        ],
       }),
     ],
   },
@@ -96,19 +103,38 @@ describe('the OpenAPI document', () => {
       )
 
   const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'made', id: 'logged' }
-  const real = (path: string): string => path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => values[name] ?? name)
+  let inputId = ''
+  let batchId = ''
+  /** The path, leading to something that is there: a file may have been removed since it was last asked for. */
+  const real = async (path: string): Promise<string> => {
+    const isBatch = /\/batch(?:es)?\/\{id\}/.test(path)
+    const id = path.startsWith('/v1/files/{id}') ? await made(upload()) : isBatch ? batchId : values['id']
+    return path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => (name === 'id' ? id : values[name]) ?? name)
+  }
+  const upload = (): RequestInit => {
+    const form = new FormData()
+    form.append('purpose', 'batch')
+    form.append('file', new Blob(['"bytes"'], { type: 'application/octet-stream' }), 'a')
+    return { method: 'POST', headers: key, body: form }
+  }
+  /** The id of what a request makes. */
+  const made = async (request: RequestInit, path = '/v1/files'): Promise<string> =>
+    ((await (await fetch(url + path, request)).json()) as { readonly id: string }).id
   const body = (path: string): object => {
     if (path.startsWith('/v5')) return { model: 'simulator/echo', args: { messages: saying('Hello') } }
     if (path.startsWith('/v1/responses')) return { model: 'simulator/echo', input: 'Hello' }
     if (path.includes('{path}:')) return { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }
-    if (path.endsWith('/providers')) return { name: `made-${made++}`, type: 'simulator' }
+    if (path === '/v1/batches')
+      return { input_file_id: inputId, endpoint: '/v1/chat/completions', completion_window: '24h' }
+    if (path === '/v1/inference/batch') return { input_file_url: `file:${inputId}` }
+    if (path.endsWith('/providers')) return { name: `made-${count++}`, type: 'simulator' }
     if (path.includes('/providers/')) return { defaultModel: 'lorem' }
     if (path.endsWith('/transcribe') && !path.includes('/audio/'))
       return { model: 'simulator/echo', audio: wav(1).toString('base64') }
     if (path.endsWith('/sync')) return { provider: 'simulator' }
     return { model: 'simulator/echo', messages: saying('Hello'), max_tokens: 100 }
   }
-  let made = 0
+  let count = 0
   const send = (method: string, value: object): RequestInit => ({
     method,
     headers: { ...key, 'content-type': 'application/json' },
@@ -124,11 +150,14 @@ describe('the OpenAPI document', () => {
   const asked = (path: string, method: string, { requestBody }: Operation): RequestInit => {
     if (method === 'GET') return { headers: key }
     const isForm = requestBody !== undefined && requestBody.content['application/json'] === undefined
-    return isForm ? sendForm() : send(method, body(path))
+    if (isForm) return path === '/v1/files' ? upload() : sendForm()
+    return send(method, body(path))
   }
   beforeAll(async () => {
     const provider = { name: values['idOrName'], type: 'simulator' }
     await fetch(`${url}/api/v1/inference/providers`, send('POST', provider))
+    inputId = await made(upload())
+    batchId = await made(send('POST', body('/v1/batches')), '/v1/batches')
   })
 
   test('is of this gateway', () => {
@@ -137,18 +166,18 @@ describe('the OpenAPI document', () => {
   })
 
   test('has no path that is not there, and knows who must be asked for a key', async () => {
-    for (const { path, method } of operations()) {
-      const open = await fetch(url + real(path), { method })
+    for (const { path, method, operation } of operations()) {
+      const open = await fetch(url + (await real(path)), { method })
       expect([path, open.status]).toEqual([path, 401])
-      // It has no body to be of another type.
-      if (method === 'DELETE') continue
-      const answer = await fetch(url + real(path), { method, headers: key })
+      // It has no body to be of another type, and what it does is done once.
+      if (method !== 'GET' && operation.requestBody === undefined) continue
+      const answer = await fetch(url + (await real(path)), { method, headers: key })
       expect([path, answer.status]).toEqual([path, method === 'GET' ? 200 : 415])
     }
     for (const [path, methods] of Object.entries(document.paths)) {
       const headers = { ...key, 'content-type': 'application/json' }
       const sent = 'post' in methods ? { method: 'POST', headers, body: '{}' } : { headers }
-      const answer = await fetch(url + real(path), sent)
+      const answer = await fetch(url + (await real(path)), sent)
       expect([path, answer.status]).not.toEqual([path, 404])
     }
   })
@@ -157,9 +186,9 @@ describe('the OpenAPI document', () => {
     const wrong = { object: 0, type: 0, candidates: 0, totalTokens: '', models: 0, name: 0, input_tokens: '' }
     for (const { path, method, operation } of operations()) {
       const [[good, { content = {} }] = ['', {}]] = Object.entries(operation.responses)
-      const schema = schemaOf(content['application/json']?.schema ?? {})
-      const answer = await fetch(url + real(path), asked(path, method, operation))
+      const answer = await fetch(url + (await real(path)), asked(path, method, operation))
       const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
+      const schema = schemaOf((content['application/json'] ?? content[type])?.schema ?? {})
       expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, Number(good), true])
       const text = await answer.text()
       const told =
@@ -176,7 +205,7 @@ describe('the OpenAPI document', () => {
       expect([path, schemaOf(schema).safeParse(body(path)).error]).toEqual([path, undefined])
       const wrong = path.includes('{path}:')
         ? { contents: 7 }
-        : { ...body(path), model: 7, defaultModel: 7, provider: 7 }
+        : { ...body(path), model: 7, defaultModel: 7, provider: 7, input_file_id: 7, input_file_url: 7 }
       expect([path, schemaOf(schema).safeParse(wrong).success]).toEqual([path, false])
     }
   })

@@ -90,6 +90,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       get usage(): never {
         return noStore()
       },
+      get files(): never {
+        return noStore()
+      },
     }),
     registry,
     retries: { perTarget: 0, budget: 0.2, maxRetryAfterMs: 1000 },

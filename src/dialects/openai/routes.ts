@@ -3,6 +3,7 @@ import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import { batchRoutes } from './batches.ts'
+import { files } from './files.ts'
 import { modelList, modelObject } from './types.ts'
 
 function encodeModel(model: Model): object {
@@ -38,6 +39,7 @@ export const routes: readonly Route[] = [
     },
   },
   ...batchRoutes,
+  ...files,
 ]
 
 /** Parts of OpenAI's API that are not served here. */
@@ -61,5 +63,4 @@ export const absent: readonly string[] = [
   '/v1/images/generations',
   '/v1/videos',
   '/v1/audio/speech',
-  '/v1/files',
 ]

@@ -63,6 +63,9 @@ const surface: Surface = {
   get usage(): never {
     return notAsked()
   },
+  get files(): never {
+    return notAsked()
+  },
 }
 
 function get(path: string, query = '', params: RequestFacts['params'] = {}): unknown {

@@ -67,6 +67,9 @@ function asked(run: (surface: Surface) => unknown) {
     get batches() {
       return unasked()
     },
+    get files() {
+      return unasked()
+    },
   }
   return { seen, answer: Promise.resolve(run(surface)) }
 }

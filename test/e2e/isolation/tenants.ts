@@ -1,7 +1,8 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import type { DescService } from '@bufbuild/protobuf'
+import { FileService, type UploadFileRequestSchema } from '#gen/switchyard/v1/batch_pb.ts'
 import { CreateKeyRequestSchema, KeyService } from '#gen/switchyard/v1/key_pb.ts'
 import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { type Permission, permissions as known } from '../../../src/dialects/permissions.ts'
@@ -63,10 +64,20 @@ export async function makeTenant(gateway: FaultyGateway, admin: string, name: st
   const log = await clientOf(gateway, UsageService, tokens.viewer).listRequests({ limit: 2 })
   const listed = await clientOf(gateway, KeyService, tokens.manager).listKeys({ limit: 2 })
   const requestIds = log.requests.map(({ id }) => id)
-  const cursors = [log.nextCursor, listed.nextCursor]
-  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...cursors]
-  if (ids.length < 12 || ids.includes('')) throw new Error('the tenant is not complete')
-  return { accountId, name, tokens, ids, marks: [accountId, name, ...keyIds, ...requestIds, ...sent] }
+  const files = clientOf(gateway, FileService, tokens.all)
+  const fileNames = [1, 2, 3].map((turn) => `${name}-file-${turn}`)
+  const kept = await Promise.all(fileNames.map((file) => files.uploadFile(upload(file))))
+  const fileIds = kept.map(({ id }) => id)
+  const cursors = [log.nextCursor, listed.nextCursor, (await files.listFiles({ limit: 2 })).nextCursor]
+  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...fileIds, ...cursors]
+  if (ids.length < 16 || ids.includes('')) throw new Error('the tenant is not complete')
+  return { accountId, name, tokens, ids, marks: [accountId, name, ...keyIds, ...requestIds, ...sent, ...fileIds] }
+}
+
+/** A file whose bytes are its name. */
+async function* upload(name: string): AsyncGenerator<MessageInitShape<typeof UploadFileRequestSchema>, void, void> {
+  yield { kind: { case: 'file', value: { name, purpose: 'batch', mediaType: 'text/plain' } } }
+  yield { kind: { case: 'data', value: Buffer.from(name) } }
 }
 
 async function chat(gateway: FaultyGateway, token: string, requestId: string): Promise<string> {
