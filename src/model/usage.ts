@@ -77,6 +77,22 @@ export function leastOf(of: Usage): { readonly input: number; readonly output: n
   }
 }
 
+/** What several answers consumed together; unknown or estimated where one of them is. What each vendor said of its own is left out. */
+export function sumOf(usages: readonly Usage[]): Usage {
+  const sum: Record<string, unknown> = { ...usage({}) }
+  for (const one of usages) {
+    for (const [name, value] of Object.entries(one)) {
+      if (typeof value === 'boolean') sum[name] = sum[name] === true || value
+      else if (typeof value === 'number') sum[name] = added(Number(sum[name] ?? 0), value, name.endsWith('Seconds'))
+    }
+  }
+  return sum as unknown as Usage
+}
+
+function added(one: number, other: number, seconds: boolean): number {
+  return seconds ? one + other : Math.min(one + other, largest)
+}
+
 const decimal = /^\d{1,15}(\.\d+)?$/
 
 function numberIn(value: unknown): number | undefined {

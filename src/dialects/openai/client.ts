@@ -1,6 +1,7 @@
 import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
+import { embed } from './embed-client.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
 import { carries, inlineMedia } from './inline-media.ts'
 import { models } from './models.ts'
@@ -33,6 +34,8 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
   operations: { transcribe: transcription },
 
   models,
+
+  operations: { embed },
 
   decodeError({ status, header, text }) {
     const problem = problemOf(bodyOf(text), status)

@@ -1,5 +1,6 @@
 import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
+import { embeddings } from './embed-server.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
@@ -23,7 +24,7 @@ export const openaiServer: ServerDialect = {
   base: '/v1',
   passThrough: true,
   chat: [chat],
-  operations: transcriptions,
+  operations: [embeddings, ...transcriptions],
   routes,
   absent,
   error: errorAnswer,
