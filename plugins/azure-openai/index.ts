@@ -60,7 +60,7 @@ export default definePlugin({
       return `/openai/deployments/${encodeURIComponent(model)}${path}${dated}`
     }
     const chatPath = '/openai/v1/chat/completions'
-    const options = { limitField: 'max_completion_tokens' as const }
+    const options = { limitField: 'max_completion_tokens' as const, embeddings: { compact: true } }
     const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
     return compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
       { baseUrl, own },

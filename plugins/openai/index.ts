@@ -10,7 +10,10 @@ const vendor = {
   models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1'],
   defaultModel: 'gpt-4o',
 }
-const chat = compatible(openaiClient, { ...vendor, options: { limitField: 'max_completion_tokens' } })
+const chat = compatible(openaiClient, {
+  ...vendor,
+  options: { limitField: 'max_completion_tokens', embeddings: { compact: true } },
+})
 const responses = compatible(responsesClient, vendor)
 
 const settings = compatibleSettings.extend({
@@ -20,5 +23,8 @@ const settings = compatibleSettings.extend({
 /** OpenAI, and whatever speaks its chat completions or its Responses API at another base URL. */
 export default definePlugin({
   manifest: { ...chat.manifest, settings },
-  create: ({ baseUrl, own }, host) => (own.api === 'responses' ? responses : chat).create({ baseUrl, own }, host),
+  async create({ baseUrl, own }, host) {
+    const all = await chat.create({ baseUrl, own }, host)
+    return own.api === 'responses' ? { ...all, ...(await responses.create({ baseUrl, own }, host)) } : all
+  },
 })

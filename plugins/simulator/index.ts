@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import {
@@ -17,11 +16,12 @@ import {
   toolCallDelta,
   type TranscribeInit,
   type TranscribeRequest,
-  upstreamError,
   usage,
   usageEvent,
 } from '#provider'
 import { type Answer, answerTo, countPrompt, idOf, type Segment } from './answer.ts'
+import { embed } from './embed.ts'
+import { failAtOnce, forever, statusError } from './faults.ts'
 import { exampleModels, type Fault, modelPatterns, mostTokens, readModel, type SimulatedModel } from './models.ts'
 import { lorem, tokensOf } from './tokens.ts'
 import { transcriptOf } from './transcript.ts'
@@ -37,14 +37,20 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, countTokens, transcribe, listModels }),
+  create: () => ({ chat, countTokens, embed, transcribe, listModels }),
 })
 
 type Batch = readonly ChatEvent[]
 
 async function* listModels(): AsyncGenerator<ModelInit, void, void> {
   for (const id of exampleModels) {
-    yield { id, operations: ['chat'], inputModalities: ['text'], outputModalities: ['text'], ownedBy: 'switchyard' }
+    yield {
+      id,
+      operations: ['chat', 'embed'],
+      inputModalities: ['text'],
+      outputModalities: ['text'],
+      ownedBy: 'switchyard',
+    }
   }
 }
 
@@ -74,8 +80,7 @@ async function* chat(request: ChatRequest, context: CallContext): AsyncGenerator
   refuseDropped(request, dropped)
   context.signal.throwIfAborted()
   const { fault } = model
-  if (fault?.kind === 'status') throw statusError(fault.status)
-  if (fault?.kind === 'silence') await forever(context.signal)
+  await failAtOnce(fault, context.signal)
   const batches = fault === undefined ? answerBatches(request, model, dropped) : faultBatches(request, fault, dropped)
   const paced = pace(batches, model.tokensPerSecond, context.signal)
   if (context.streaming) yield* paced
@@ -106,11 +111,6 @@ function droppedOf(request: ChatRequest): string[] {
 
 // ------------------------------------------------------------------------------------------------------------ faults
 
-function statusError(status: number): Error {
-  const message = `[simulated] the upstream answered ${status}`
-  return upstreamError({ status, message, ...(status === 429 && { retryAfterSeconds: 1 }) })
-}
-
 /** What comes before the fault. */
 function faultBatches(request: ChatRequest, fault: Fault, dropped: readonly string[]): Batch[] {
   const count = 'after' in fault ? fault.after : 0
@@ -121,11 +121,6 @@ async function suffer({ kind }: Fault, signal: AbortSignal): Promise<never> {
   if (kind === 'cut') throw fail('provider_interrupted', '[simulated] the answer ended before it was complete')
   if (kind === 'error') throw fail('provider_error', '[simulated] the provider failed in the middle of its answer')
   return forever(signal)
-}
-
-async function forever(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort')
-  throw signal.reason
 }
 
 // ----------------------------------------------------------------------------------------------------------- answers

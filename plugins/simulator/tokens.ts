@@ -21,7 +21,7 @@ export function lorem(count: number, seed: number): string {
 }
 
 /** Numbers from 0 up to 1 that only look random (the generator known as mulberry32). */
-function numbers(seed: number): () => number {
+export function numbers(seed: number): () => number {
   let state = seed | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0

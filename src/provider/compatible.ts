@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ClientOperations } from '../dialects/client-operations.ts'
 import type { ClientDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Credential, Manifest, Plugin } from './contract.ts'
@@ -24,7 +25,9 @@ export interface Vendor<Options> {
   readonly baseUrl?: string
   /** Path of the chat endpoint below the base URL. */
   readonly chatPath?: string
-  /** Where the vendor has the operations beside chat, given the format's own path and the model. */
+  /** What the vendor has beside chats; everything that the format has unless said otherwise. */
+  readonly operations?: readonly (keyof ClientOperations<Options>)[]
+  /** Where the vendor has those, given the format's own path and the model, where they are not beside the chat. */
   readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is neither the format's own nor beside the chat; false where there is none. */
   readonly modelsPath?: string | false
@@ -48,6 +51,23 @@ function besideChat(chatPath: string | undefined): string | undefined {
   return chatPath === undefined || (!chatPath.includes('/chat/completions') && !chatPath.includes('/responses'))
     ? undefined
     : chatPath.replace(/\/(?:chat\/completions|responses)/, '/models')
+}
+
+/** Where a vendor that has its chat in another place than its format has what else it offers. */
+function besideChatAt(chatPath: string, own: string): ((path: string) => string) | undefined {
+  if (chatPath === own || own === '' || !chatPath.includes(own)) return undefined
+  const [before = '', after = ''] = chatPath.split(own)
+  return (path) => before + path + after
+}
+
+/** The format, with no more operations than the vendor has. */
+function limited<Options>(
+  dialect: ClientDialect<Options>,
+  offered: readonly (keyof ClientOperations<Options>)[] | undefined,
+): ClientDialect<Options> {
+  if (offered === undefined || dialect.operations === undefined) return dialect
+  const kept = Object.entries(dialect.operations).filter(([name]) => offered.some((one) => one === name))
+  return { ...dialect, operations: Object.fromEntries(kept) }
 }
 
 /** The whole plugin of a vendor that speaks a known format: `definePlugin(compatible(openaiClient, { … }))`. */
@@ -76,14 +96,15 @@ export function compatible<Options extends object>(
       const fixed = own.headers
       const headers = (credential: Credential | undefined): Record<string, string> =>
         credential === undefined ? fixed : { ...fixed, ...authorization(credential.secret.reveal()) }
+      const operationPath = vendor.operationPath ?? besideChatAt(chatPath, dialect.chatPath)
       const modelsPath = vendor.modelsPath ?? besideChat(vendor.chatPath)
       return upstreamProvider({
-        dialect,
+        dialect: limited(dialect, vendor.operations),
         options,
         baseUrl,
         chatPath,
         headers,
-        ...(vendor.operationPath !== undefined && { operationPath: vendor.operationPath }),
+        ...(operationPath !== undefined && { operationPath }),
         ...(modelsPath !== undefined && { modelsPath }),
       })
     },

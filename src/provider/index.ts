@@ -2,6 +2,7 @@
 export { FinishReason, Role, ToolChoice_Mode } from '#gen/switchyard/v1/chat_pb.ts'
 export type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 export type { ChatEvent, ChatRequest, Message, Part } from '#gen/switchyard/v1/chat_pb.ts'
+export type { EmbedRequest } from '#gen/switchyard/v1/embedding_pb.ts'
 export { upstreamError } from '../dialects/upstream.ts'
 export type { UpstreamProblem } from '../dialects/upstream.ts'
 export { fail, GatewayError } from '../error/index.ts'
@@ -19,6 +20,7 @@ export type {
   CallContext,
   ChatEventInit,
   Credential,
+  EmbedInit,
   Host,
   Logger,
   Manifest,

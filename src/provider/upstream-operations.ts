@@ -87,8 +87,11 @@ async function requireSuccess<Options>(
   throw conceal(secretsOf([credential]), await failureOf(dialect, response))
 }
 
+/** Characters of a whole answer: two thousand long vectors, or ten large images. */
+const largestAnswer = 128 * 1024 * 1024
+
 async function answerOf(response: UpstreamResponse): Promise<UpstreamAnswer> {
-  return { text: await response.text(), contentType: response.header('content-type') ?? '' }
+  return { text: await response.text(largestAnswer), contentType: response.header('content-type') ?? '' }
 }
 
 function fault(message: string): never {
@@ -131,7 +134,7 @@ async function getVideo<Options>(
   const { path, headers } = dialect.encodeGet(id, upstream.options)
   const response = await send(
     upstream,
-    { method: 'GET', path, body: '' },
+    { method: 'GET', path: upstream.operationPath?.(path, '') ?? path, body: '' },
     { accept: 'application/json', ...headers },
     context,
   )
