@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { readCases } from './case.ts'
 import { checkNames } from './checks/probe.ts'
+import { isChecked } from './endpoints/index.ts'
 import { excused } from './excused.ts'
-import { isChecked } from './format.ts'
 import { type Report, runCases } from './run.ts'
 
 const cases = readCases(`${import.meta.dirname}/cases`).filter(isChecked)

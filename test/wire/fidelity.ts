@@ -31,7 +31,9 @@ function table({ results, skipped, excused }: Report): string {
       .join('  ')
       .trimEnd(),
   )
-  const others = [...skipped].map(([api, count]) => `${api}: ${count} not a chat of a format with a check: skipped`)
+  const others = [...skipped].map(
+    ([api, count]) => `${api}: ${count} of a format or an endpoint without a check: skipped`,
+  )
   const excuses = excused.map((result) => `excused: ${result.case} ${result.check}`)
   const failures = results
     .filter(failed)

@@ -60,11 +60,6 @@ export function countFormatOf({ request }: WireCase): CountFormat | undefined {
   return /\/models\/[^/]+:countTokens$/.test(path) ? 'gemini' : undefined
 }
 
-/** Whether there is a check for a recording. */
-export function isChecked(wireCase: WireCase): boolean {
-  return formatOf(wireCase) !== undefined || countFormatOf(wireCase) !== undefined
-}
-
 /** Whether the recording answers a request for a stream: by what was asked, and by its body. */
 export function isNativeStream({ request, response }: WireCase): boolean {
   if ((response.sse ?? response.ndjson ?? response.eventstream) !== undefined) return true

@@ -3,8 +3,8 @@ import { type LoadedPlugins, loadPlugins } from '../../src/provider/load.ts'
 import type { WireCase } from './case.ts'
 import { probesOf } from './checks/index.ts'
 import type { CheckName, Probe } from './checks/probe.ts'
+import { isChecked } from './endpoints/index.ts'
 import { excused } from './excused.ts'
-import { isChecked } from './format.ts'
 
 /** How one check of one case went. */
 export interface Result {
@@ -22,7 +22,7 @@ export interface Report {
   readonly results: readonly Result[]
   /** Excused checks that did fail. */
   readonly excused: readonly Result[]
-  /** Cases of wire formats without a check, and of what is no chat: a number for each folder. */
+  /** Cases of wire formats and endpoints without a check: a number for each folder. */
   readonly skipped: ReadonlyMap<string, number>
 }
 
@@ -38,10 +38,10 @@ export async function runCases(cases: readonly WireCase[]): Promise<Report> {
     named: [],
     baseDir: import.meta.dirname,
   })
-  const chats = cases.filter(isChecked)
+  const checked = cases.filter(isChecked)
   const results: Result[] = []
-  for (let start = 0; start < chats.length; start += casesPerGateway) {
-    results.push(...(await runTogether(chats.slice(start, start + casesPerGateway), plugins)))
+  for (let start = 0; start < checked.length; start += casesPerGateway) {
+    results.push(...(await runTogether(checked.slice(start, start + casesPerGateway), plugins)))
   }
   return {
     results: results.filter((result) => !isExcused(result)),

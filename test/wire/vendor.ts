@@ -1,5 +1,6 @@
 import type { LoadedPlugins } from '../../src/provider/load.ts'
 import { asText, type WireCase } from './case.ts'
+import { endpointOf } from './endpoints/index.ts'
 import { countFormatOf, formatOf, type WireFormat } from './format.ts'
 
 /** A provider of the vendor that a recording is of. */
@@ -34,13 +35,15 @@ const anyVersion = '2024-10-21'
  * format that its plugin does not speak, is asked through the plugin of the format, at another address.
  */
 export function providerOf(wireCase: WireCase, plugins: LoadedPlugins): VendorProvider {
+  const other = endpointOf(wireCase)
+  if (other?.provider !== undefined) return other.provider(wireCase)
   const format = formatOf(wireCase) ?? countFormatOf(wireCase) ?? 'completions'
   const [asked = '', query = ''] = (wireCase.request?.path ?? '').split('?')
   const path = asked.replace(/^\/+/, '/')
   return (
     onVertex(path) ??
     onAzure(wireCase, format, path, new URLSearchParams(query)) ??
-    (format === 'completions' ? compatible(wireCase, path, plugins) : native(wireCase, format, path))
+    (format === 'completions' ? compatible(wireCase, path, plugins, other?.below) : native(wireCase, format, path))
   )
 }
 
@@ -79,6 +82,7 @@ function onAzure(
   })
   switch (path) {
     case '/openai/v1/chat/completions':
+    case '/openai/v1/embeddings':
       return provider({})
     case '/openai/v1/responses':
       return provider({ api: 'responses' })
@@ -94,7 +98,12 @@ function onAzure(
 /** Types whose plugins speak no chat completions, or ask no upstream. */
 const otherwise = new Set(['ai-sdk', 'anthropic', 'bedrock', 'cohere', 'gemini', 'remote', 'simulator', 'vertex'])
 
-function compatible({ request, api }: WireCase, path: string, plugins: LoadedPlugins): VendorProvider {
+function compatible(
+  { request, api }: WireCase,
+  path: string,
+  plugins: LoadedPlugins,
+  below = '/chat/completions',
+): VendorProvider {
   const host = asText(request?.host)
   const types = [...plugins.keys()].filter((type) => !otherwise.has(type))
   const addressOf = (type: string): URL | undefined => {
@@ -104,8 +113,8 @@ function compatible({ request, api }: WireCase, path: string, plugins: LoadedPlu
   }
   const byHost = types.find((type) => host !== '' && addressOf(type)?.host === host)
   const type = byHost ?? types.find((name) => `${api}-`.startsWith(`${name.replace(/^github-/, '')}-`)) ?? 'openai'
-  const ollama = type === 'ollama' && (path === '' || path.endsWith('/v1/chat/completions'))
-  const endpoint = ollama ? '/v1/chat/completions' : '/chat/completions'
+  const ollama = type === 'ollama' && (path === '' || path.endsWith(`/v1${below}`))
+  const endpoint = ollama ? `/v1${below}` : below
   const own = addressOf(type)?.pathname.replace(/\/$/, '') ?? ''
   return {
     type: type === 'ollama' && !ollama ? 'openai' : type,

@@ -31,11 +31,9 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
 
-  operations: { transcribe: transcription },
+  operations: { embed, transcribe: transcription },
 
   models,
-
-  operations: { embed },
 
   decodeError({ status, header, text }) {
     const problem = problemOf(bodyOf(text), status)

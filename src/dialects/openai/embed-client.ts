@@ -116,7 +116,7 @@ function decodeEmbed({ text }: UpstreamAnswer, { passThrough, dropped, body }: E
   if (wire.error != null) throw upstreamError(problemOf(wire))
   if (!Array.isArray(wire.data)) throw unreadable()
   const vectors = objectsOf<{ index?: unknown; embedding?: unknown }>(wire.data)
-  const asked = passThrough && asksBase64(body)
+  const asked = passThrough && typeof body === 'string' && asksBase64(body)
   const kept = passThrough && vectors.every(({ embedding }) => (typeof embedding === 'string') === asked)
   return create(EmbedResponseSchema, {
     model: textOf(wire.model),
