@@ -4,6 +4,8 @@ import type { ClientDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Credential, Manifest, Plugin } from './contract.ts'
 import { upstreamProvider } from './upstream.ts'
+import type { Upstream } from './upstream-http.ts'
+import { otherOperations } from './upstream-operations.ts'
 
 /** Schema of the settings of every provider made by {@link compatible}, for plugins that add some of their own. */
 export const compatibleSettings = z.strictObject({
@@ -25,6 +27,8 @@ export interface Vendor<Options> {
   readonly baseUrl?: string
   /** Path of the chat endpoint below the base URL. */
   readonly chatPath?: string
+  /** False for a vendor that has no chats, and no list of models either. */
+  readonly chats?: boolean
   /** What the vendor has beside chats; everything that the format has unless said otherwise. */
   readonly operations?: readonly (keyof ClientOperations<Options>)[]
   /** Where the vendor has those, given the format's own path and the model, where they are not beside the chat. */
@@ -98,7 +102,7 @@ export function compatible<Options extends object>(
         credential === undefined ? fixed : { ...fixed, ...authorization(credential.secret.reveal()) }
       const operationPath = vendor.operationPath ?? besideChatAt(chatPath, dialect.chatPath)
       const modelsPath = vendor.modelsPath ?? besideChat(vendor.chatPath)
-      return upstreamProvider({
+      const upstream: Upstream<Options> = {
         dialect: limited(dialect, vendor.operations),
         options,
         baseUrl,
@@ -106,7 +110,8 @@ export function compatible<Options extends object>(
         headers,
         ...(operationPath !== undefined && { operationPath }),
         ...(modelsPath !== undefined && { modelsPath }),
-      })
+      }
+      return vendor.chats === false ? otherOperations(upstream) : upstreamProvider(upstream)
     },
   }
 }

@@ -8,7 +8,7 @@ export interface Way {
   readonly check: CheckName
   readonly label: string
   /** Asks for as much as was recorded. An RPC that fails throws its `ConnectError`. */
-  ask(line: Line, wireCase: WireCase): Promise<Told>
+  readonly ask: (line: Line, wireCase: WireCase) => Promise<Told>
 }
 
 /** What came back: an HTTP answer with what it says where it is a success, or what an RPC says. */

@@ -108,8 +108,8 @@ const uncarried = new Set(['truncation', 'output_dtype'])
  * says nothing.
  */
 function plainly(body: JsonMap): JsonMap {
-  const said = Object.entries(body).filter(([name, value]) => value !== null && !uncarried.has(name))
-  const { encoding_format: _, input, ...rest } = Object.fromEntries(said)
+  const told = Object.entries(body).filter(([name, value]) => value !== null && !uncarried.has(name))
+  const { encoding_format: _, input, ...rest } = Object.fromEntries(told)
   return { ...rest, input: typeof input === 'string' ? [input] : (input ?? null) }
 }
 
