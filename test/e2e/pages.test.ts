@@ -123,6 +123,10 @@ describe('the OpenAPI document', () => {
   const body = (path: string): object => {
     if (path.startsWith('/v5')) return { model: 'simulator/echo', args: { messages: saying('Hello') } }
     if (path.startsWith('/v1/responses')) return { model: 'simulator/echo', input: 'Hello' }
+    if (path.endsWith(':embedContent')) return inGemini('Hello')
+    if (path.endsWith(':batchEmbedContents')) return { requests: ['Hello', 'there'].map(inGemini) }
+    if (/\/embed(?:dings)?$/.test(path)) return { model: 'simulator/echo', input: 'Hello' }
+    if (path === '/v1/completions' || path.endsWith('/generate')) return { model: 'simulator/echo', prompt: 'Hello' }
     if (path.includes('{path}:')) return { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }
     if (path === '/v1/batches')
       return { input_file_id: inputId, endpoint: '/v1/chat/completions', completion_window: '24h' }
@@ -134,6 +138,7 @@ describe('the OpenAPI document', () => {
     if (path.endsWith('/sync')) return { provider: 'simulator' }
     return { model: 'simulator/echo', messages: saying('Hello'), max_tokens: 100 }
   }
+  const inGemini = (text: string): object => ({ model: 'models/any', content: { parts: [{ text }] } })
   let count = 0
   const send = (method: string, value: object): RequestInit => ({
     method,
