@@ -151,7 +151,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       keys: keyOperations({ store: store.accounts, refresh: () => mirror.refresh() }, principal),
       usage: usageOperations(usage, principal),
       batches: batches.operations(principal),
-      files: fileOperations(files.vault, principal),
+      files: fileOperations(files, principal),
     }),
     registry: providers,
     egress,

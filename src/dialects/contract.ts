@@ -28,6 +28,8 @@ export interface RequestFacts {
   readonly query: URLSearchParams
   /** Values of the `:name` segments of the route's path, and of a `*` at its end. */
   readonly params: Readonly<Record<string, string>>
+  /** Where the client found this gateway, such as `https://gateway.example.com`; undefined when that is not known. */
+  readonly origin?: () => string | undefined
 }
 
 /** A chat request in the contract's terms, with what the dialect needs to answer it in its own. */

@@ -120,6 +120,8 @@ export interface FileOperations {
   file(id: string): Promise<StoredFile>
   list(listing: FileListing): Promise<ListFilesResponse>
   content(id: string): Promise<FileContent>
+  /** A URL that needs no key and ends by itself; where the configuration names no public one, below `origin`, or else a path. */
+  link(id: string, origin?: string): Promise<string>
   /** Gives the id of what is gone. */
   remove(id: string): Promise<string>
 }

@@ -6,14 +6,13 @@ import type { Principal } from '../core/contract.ts'
 import type { FileOperations } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 import { defaultAccountId, type FileRow } from '../store/contract.ts'
-import type { Vault } from '../store/vault.ts'
-import { contentOf } from './open.ts'
+import { contentOf, type Files } from './open.ts'
 
 const defaultLimit = 50
 const usualPurpose = 'user_data'
 
 /** Files, for one caller: those of its own accounts. What it uploads is its first account's. */
-export function fileOperations(vault: Vault, caller: Principal): FileOperations {
+export function fileOperations({ vault, links }: Pick<Files, 'vault' | 'links'>, caller: Principal): FileOperations {
   const scope = scopeOf(caller)
   return {
     async upload(facts, bytes) {
@@ -40,6 +39,10 @@ export function fileOperations(vault: Vault, caller: Principal): FileOperations 
     },
     async content(id) {
       return contentOf(await vault.open(id, scope))
+    },
+    async link(id, origin) {
+      const { file } = await vault.open(id, scope)
+      return links.urlOf(file, origin)
     },
     async remove(id) {
       return (await vault.remove(id, scope)).id

@@ -11,6 +11,7 @@ import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import type { PathParams } from '../dialects/path-table.ts'
 import type { Reading } from '../dialects/reading.ts'
 import type { OpenCalls } from './open-calls.ts'
+import { originOf } from './origin.ts'
 import { requestIdsOf } from './request-id.ts'
 import { readUpload, type UploadLimits } from './upload.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
@@ -150,7 +151,13 @@ export function factsOf(
   requestId: string,
   params: Readonly<Record<string, string>>,
 ): RequestFacts {
-  return { requestId, params, header: (name) => headerOf(request, name), query: queryOf(request) }
+  return {
+    requestId,
+    params,
+    header: (name) => headerOf(request, name),
+    query: queryOf(request),
+    origin: () => originOf(request),
+  }
 }
 
 function isForm(contentType: string | undefined): boolean {

@@ -157,6 +157,9 @@ test('the scaigrid API makes, finds, lists and cancels batches', async () => {
   expect(json).toMatchObject({
     data: { status: 'completed', request_counts: { total: 1, completed: 1, failed: 0 }, error_file_url: null },
   })
+  const { output_file_url: link, output_file_id: file } = (json as { data: Record<string, string> }).data
+  expect(link?.startsWith(`${gateway.url}/media/${file}?`)).toBe(true)
+  expect(JSON.parse(await (await fetch(link ?? '')).text())).toMatchObject({ custom_id: 'a' })
   const listed = (await getJson(`${url}?status=completed&limit=1`, bearer(key))).json
   expect(listed).toMatchObject({ data: { batches: [{ id }], next_cursor: expect.any(String) } })
   expect((await getJson(`${url}?status=none`, bearer(key))).status).toBe(400)

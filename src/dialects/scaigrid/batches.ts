@@ -7,9 +7,10 @@ import {
   CreateBatchRequestSchema,
   ListBatchesRequestSchema,
 } from '#gen/switchyard/v1/batch_pb.ts'
-import { fail } from '../../error/index.ts'
+import { fail, GatewayError } from '../../error/index.ts'
 import { batchStatusOf, batchStatusWord, batchStatusWords } from '../batch-status.ts'
 import type { JsonBody, RequestFacts, Route } from '../contract.ts'
+import type { FileOperations, Surface } from '../surface.ts'
 import { check } from '../validate.ts'
 import { batchAnswer, type batchData, batchListAnswer, createBatchRequest } from './batch-types.ts'
 
@@ -25,9 +26,9 @@ export const batchRoutes: readonly Route[] = [
     permission: 'batches:write',
     request: createBatchRequest,
     response: batchAnswer,
-    async answer(facts, { batches }, body) {
+    async answer(facts, surface, body) {
       const asked = check(createBatchRequest, (body as JsonBody).value)
-      const batch = await batches.create(
+      const batch = await surface.batches.create(
         create(CreateBatchRequestSchema, {
           input: inputOf(asked.input_file_url),
           endpoint: asked.endpoint ?? '',
@@ -37,7 +38,7 @@ export const batchRoutes: readonly Route[] = [
         }),
         'scaigrid',
       )
-      return envelope(facts, encodeBatch(batch))
+      return envelope(facts, await encodeBatch(batch, facts, surface))
     },
   },
   {
@@ -46,11 +47,12 @@ export const batchRoutes: readonly Route[] = [
     summary: 'Batches, newest first: ?status=, ?limit=, ?cursor=',
     permission: 'batches:write',
     response: batchListAnswer,
-    async answer(facts, { batches }) {
+    async answer(facts, surface) {
       const { query } = facts
       const asked = { status: statusOf(query), limit: limitOf(query), cursor: query.get('cursor') ?? '' }
-      const page = await batches.list(create(ListBatchesRequestSchema, asked))
-      return envelope(facts, { batches: page.batches.map(encodeBatch), next_cursor: textOrNull(page.nextCursor) })
+      const page = await surface.batches.list(create(ListBatchesRequestSchema, asked))
+      const batches = await Promise.all(page.batches.map((batch) => encodeBatch(batch, facts, surface)))
+      return envelope(facts, { batches, next_cursor: textOrNull(page.nextCursor) })
     },
   },
   {
@@ -59,7 +61,10 @@ export const batchRoutes: readonly Route[] = [
     summary: 'One batch, with its results when it has ended',
     permission: 'batches:write',
     response: batchAnswer,
-    answer: async (facts, { batches }) => envelope(facts, encodeBatch(await batches.get(facts.params['id'] ?? ''))),
+    async answer(facts, surface) {
+      const batch = await surface.batches.get(facts.params['id'] ?? '')
+      return envelope(facts, await encodeBatch(batch, facts, surface))
+    },
   },
   {
     method: 'POST',
@@ -67,7 +72,10 @@ export const batchRoutes: readonly Route[] = [
     summary: 'Cancels a batch; what is done is kept',
     permission: 'batches:write',
     response: batchAnswer,
-    answer: async (facts, { batches }) => envelope(facts, encodeBatch(await batches.cancel(facts.params['id'] ?? ''))),
+    async answer(facts, surface) {
+      const batch = await surface.batches.cancel(facts.params['id'] ?? '')
+      return envelope(facts, await encodeBatch(batch, facts, surface))
+    },
   },
 ]
 
@@ -96,7 +104,7 @@ function limitOf(query: URLSearchParams): number {
   throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostListed}`, { param: 'limit' })
 }
 
-function encodeBatch(batch: Batch): z.infer<typeof batchData> {
+async function encodeBatch(batch: Batch, facts: RequestFacts, { files }: Surface): Promise<z.infer<typeof batchData>> {
   const { usage } = batch
   const input = usage?.inputTokens ?? 0
   const output = usage?.outputTokens ?? 0
@@ -113,9 +121,9 @@ function encodeBatch(batch: Batch): z.infer<typeof batchData> {
       failed: Number(batch.failed),
     },
     output_file_id: textOrNull(batch.outputFileId),
-    output_file_url: contentUrl(batch.outputFileId),
+    output_file_url: await linkTo(batch.outputFileId, facts, files),
     error_file_id: textOrNull(batch.errorFileId),
-    error_file_url: contentUrl(batch.errorFileId),
+    error_file_url: await linkTo(batch.errorFileId, facts, files),
     output_prefix: textOrNull(batch.outputPrefix),
     usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output },
     error: batch.errorReason === '' ? null : { code: batch.errorReason, message: batch.errorMessage },
@@ -126,9 +134,15 @@ function encodeBatch(batch: Batch): z.infer<typeof batchData> {
   }
 }
 
-/** Where a file is read with the same key. */
-function contentUrl(fileId: string): string | null {
-  return fileId === '' ? null : `/v1/files/${fileId}/content`
+/** Where a file can be read for a while, without a key; null for none, and for one that is not there any more. */
+async function linkTo(fileId: string, { origin }: RequestFacts, files: FileOperations): Promise<string | null> {
+  if (fileId === '') return null
+  try {
+    return await files.link(fileId, origin?.())
+  } catch (error) {
+    if (error instanceof GatewayError && error.reason === 'not_found') return null
+    throw error
+  }
 }
 
 function textOrNull(text: string): string | null {

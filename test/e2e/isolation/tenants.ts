@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, createClient, type Interceptor } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import type { DescService } from '@bufbuild/protobuf'
-import { FileService, type UploadFileRequestSchema } from '#gen/switchyard/v1/batch_pb.ts'
+import { BatchService, FileService, type UploadFileRequestSchema } from '#gen/switchyard/v1/batch_pb.ts'
 import { CreateKeyRequestSchema, KeyService } from '#gen/switchyard/v1/key_pb.ts'
 import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { type Permission, permissions as known } from '../../../src/dialects/permissions.ts'
@@ -65,13 +65,23 @@ export async function makeTenant(gateway: FaultyGateway, admin: string, name: st
   const listed = await clientOf(gateway, KeyService, tokens.manager).listKeys({ limit: 2 })
   const requestIds = log.requests.map(({ id }) => id)
   const files = clientOf(gateway, FileService, tokens.all)
-  const fileNames = [1, 2, 3].map((turn) => `${name}-file-${turn}`)
+  const fileNames = [1, 2].map((turn) => `${name}-file-${turn}`)
   const kept = await Promise.all(fileNames.map((file) => files.uploadFile(upload(file))))
   const fileIds = kept.map(({ id }) => id)
-  const cursors = [log.nextCursor, listed.nextCursor, (await files.listFiles({ limit: 2 })).nextCursor]
-  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...fileIds, ...cursors]
-  if (ids.length < 16 || ids.includes('')) throw new Error('the tenant is not complete')
-  return { accountId, name, tokens, ids, marks: [accountId, name, ...keyIds, ...requestIds, ...sent, ...fileIds] }
+  const jobs = clientOf(gateway, BatchService, tokens.all)
+  const begun = await Promise.all([1, 2].map(() => jobs.createBatch({ input: fileIds[0] ?? '' })))
+  const batchIds = begun.map(({ id }) => id)
+  const pages = [listed, await files.listFiles({ limit: 1 }), await jobs.listBatches({ limit: 1 })]
+  const cursors = [log.nextCursor, ...pages.map(({ nextCursor }) => nextCursor)]
+  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds, ...cursors]
+  if (ids.length < 18 || ids.includes('')) throw new Error('the tenant is not complete')
+  return {
+    accountId,
+    name,
+    tokens,
+    ids,
+    marks: [accountId, name, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds],
+  }
 }
 
 /** A file whose bytes are its name. */
