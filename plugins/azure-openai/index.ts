@@ -25,6 +25,7 @@ const vendor = {
         : `https://${endpoint}.openai.azure.com`,
   },
   keyVariable: 'AZURE_OPENAI_API_KEY',
+  media: ['generateImages', 'synthesize'] as const,
   authorization: (secret: string) => ({ 'api-key': secret }),
 }
 /** The version of the API for models of other makers, which has no v1. */
@@ -44,7 +45,10 @@ export default definePlugin({
     }
     if (own.api === 'models') {
       const chatPath = `/models/chat/completions?api-version=${version ?? modelsVersion}`
-      return compatible(openaiClient, { ...vendor, chatPath, modelsPath: false }).create({ baseUrl, own }, host)
+      return compatible(openaiClient, { ...vendor, media: [], chatPath, modelsPath: false }).create(
+        { baseUrl, own },
+        host,
+      )
     }
     const dialect: typeof openaiClient = {
       ...openaiClient,

@@ -10,6 +10,7 @@ export default definePlugin(
     baseUrlVariable: { name: 'GEMINI_BASE_URL' },
     keyVariable: 'GEMINI_API_KEY',
     models: ['gemini*', 'text-embedding-004'],
+    media: ['generateImages', 'synthesize'],
     defaultModel: 'gemini-2.5-flash',
     authorization: (secret) => ({ 'x-goog-api-key': secret }),
   }),

@@ -12,6 +12,7 @@ const vendor = {
 }
 const chat = compatible(openaiClient, {
   ...vendor,
+  media: ['generateImages', 'synthesize'],
   options: { limitField: 'max_completion_tokens', embeddings: { compact: true } },
 })
 const responses = compatible(responsesClient, vendor)
@@ -25,6 +26,7 @@ export default definePlugin({
   manifest: { ...chat.manifest, settings },
   async create({ baseUrl, own }, host) {
     const all = await chat.create({ baseUrl, own }, host)
+    // Everything but chats is asked for in the same way.
     return own.api === 'responses' ? { ...all, ...(await responses.create({ baseUrl, own }, host)) } : all
   },
 })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { upstreamError } from '#provider'
+import { fail, upstreamError } from '#provider'
 import { type Fault, readModel } from './models.ts'
 
 /** What an upstream's answer with this HTTP status leads to. */
@@ -9,7 +9,7 @@ export function statusError(status: number): Error {
 }
 
 /** Never resolves. Throws the signal's reason as soon as it is aborted. */
-export async function forever(signal: AbortSignal): Promise<never> {
+async function forever(signal: AbortSignal): Promise<never> {
   if (!signal.aborted) await once(signal, 'abort')
   throw signal.reason
 }
@@ -25,4 +25,11 @@ export async function failFirst(model: string, signal: AbortSignal): Promise<voi
 export async function failAtOnce(fault: Fault | undefined, signal: AbortSignal): Promise<void> {
   if (fault?.kind === 'status') throw statusError(fault.status)
   if (fault?.kind === 'silence') await forever(signal)
+}
+
+/** What becomes of an answer at its fault: throws, at once or when the call is aborted. */
+export async function suffer({ kind }: Fault, signal: AbortSignal): Promise<never> {
+  if (kind === 'cut') throw fail('provider_interrupted', '[simulated] the answer ended before it was complete')
+  if (kind === 'error') throw fail('provider_error', '[simulated] the provider failed in the middle of its answer')
+  return forever(signal)
 }

@@ -1,4 +1,3 @@
-import { setImmediate, setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import {
   type CallContext,
@@ -21,8 +20,11 @@ import {
 } from '#provider'
 import { type Answer, answerTo, countPrompt, idOf, type Segment } from './answer.ts'
 import { embed } from './embed.ts'
-import { failAtOnce, forever, statusError } from './faults.ts'
+import { failAtOnce, statusError, suffer } from './faults.ts'
+import { generateImages } from './images.ts'
 import { exampleModels, type Fault, modelPatterns, mostTokens, readModel, type SimulatedModel } from './models.ts'
+import { pace } from './pace.ts'
+import { synthesize } from './speech.ts'
 import { lorem, tokensOf } from './tokens.ts'
 import { transcriptOf } from './transcript.ts'
 
@@ -37,7 +39,7 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, countTokens, embed, transcribe, listModels }),
+  create: () => ({ chat, countTokens, embed, generateImages, transcribe, synthesize, listModels }),
 })
 
 type Batch = readonly ChatEvent[]
@@ -117,12 +119,6 @@ function faultBatches(request: ChatRequest, fault: Fault, dropped: readonly stri
   return [[start(request, dropped)], ...tokensOf(lorem(count, 0)).map((token) => [textDelta(token)])]
 }
 
-async function suffer({ kind }: Fault, signal: AbortSignal): Promise<never> {
-  if (kind === 'cut') throw fail('provider_interrupted', '[simulated] the answer ended before it was complete')
-  if (kind === 'error') throw fail('provider_error', '[simulated] the provider failed in the middle of its answer')
-  return forever(signal)
-}
-
 // ----------------------------------------------------------------------------------------------------------- answers
 
 function start(request: ChatRequest, dropped: readonly string[]): ChatEvent {
@@ -184,29 +180,4 @@ function reasoningDeltas(tokens: readonly string[], choice: number): ChatEvent[]
   return tokens.map((text, index) =>
     reasoningDelta(index === tokens.length - 1 ? { text, signature } : { text }, choice),
   )
-}
-
-// -------------------------------------------------------------------------------------------------------------- pace
-
-/** How many batches may go out before other work of the process gets its turn. */
-const breath = 128
-
-/** The batches, so many a second. Throws the signal's reason as soon as it is aborted. */
-async function* pace(
-  batches: readonly Batch[],
-  perSecond: number,
-  signal: AbortSignal,
-): AsyncGenerator<Batch, void, void> {
-  const begun = performance.now()
-  for (const [index, batch] of batches.entries()) {
-    const wait = begun + (index * 1000) / perSecond - performance.now()
-    if (wait > 0) await pause(wait, signal)
-    else if (index % breath === breath - 1) await setImmediate()
-    signal.throwIfAborted()
-    yield batch
-  }
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted())
 }

@@ -8,6 +8,7 @@ export default definePlugin(
     catalog: 'x-ai',
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
-    options: { limitField: 'max_completion_tokens' },
+    media: ['generateImages'],
+    options: { limitField: 'max_completion_tokens', imageRefuses: ['size', 'quality', 'style'] },
   }),
 )

@@ -29,8 +29,10 @@ export interface Vendor<Options> {
   readonly chatPath?: string
   /** False for a vendor that has no chats, and no list of models either. */
   readonly chats?: boolean
-  /** What the vendor has beside chats; everything that the format has unless said otherwise. */
+  /** What the vendor has beside chats; everything that the format has unless said otherwise, but for images and speech. */
   readonly operations?: readonly (keyof ClientOperations<Options>)[]
+  /** Which of images and speech, which few vendors have, this one has beside the rest. */
+  readonly media?: readonly ('generateImages' | 'synthesize')[]
   /** Where the vendor has those, given the format's own path and the model, where they are not beside the chat. */
   readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is neither the format's own nor beside the chat; false where there is none. */
@@ -67,10 +69,12 @@ function besideChatAt(chatPath: string, own: string): ((path: string) => string)
 /** The format, with no more operations than the vendor has. */
 function limited<Options>(
   dialect: ClientDialect<Options>,
-  offered: readonly (keyof ClientOperations<Options>)[] | undefined,
+  { operations, media = [] }: Pick<Vendor<Options>, 'operations' | 'media'>,
 ): ClientDialect<Options> {
-  if (offered === undefined || dialect.operations === undefined) return dialect
-  const kept = Object.entries(dialect.operations).filter(([name]) => offered.some((one) => one === name))
+  if (dialect.operations === undefined) return dialect
+  const { generateImages: _images, synthesize: _speech, ...usual } = dialect.operations
+  const offered: readonly string[] = operations ?? [...Object.keys(usual), ...media]
+  const kept = Object.entries(dialect.operations).filter(([name]) => offered.includes(name))
   return { ...dialect, operations: Object.fromEntries(kept) }
 }
 
@@ -103,7 +107,7 @@ export function compatible<Options extends object>(
       const operationPath = vendor.operationPath ?? besideChatAt(chatPath, dialect.chatPath)
       const modelsPath = vendor.modelsPath ?? besideChat(vendor.chatPath)
       const upstream: Upstream<Options> = {
-        dialect: limited(dialect, vendor.operations),
+        dialect: limited(dialect, vendor),
         options,
         baseUrl,
         chatPath,

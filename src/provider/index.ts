@@ -1,8 +1,11 @@
 /** Everything a plugin may use. Plugins import this as `#provider` and nothing else of the gateway. */
 export { FinishReason, Role, ToolChoice_Mode } from '#gen/switchyard/v1/chat_pb.ts'
-export type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
+export type { SynthesizeRequest, TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 export type { ChatEvent, ChatRequest, Message, Part } from '#gen/switchyard/v1/chat_pb.ts'
 export type { EmbedRequest } from '#gen/switchyard/v1/embedding_pb.ts'
+export type { GenerateImagesRequest } from '#gen/switchyard/v1/image_pb.ts'
+export { pixelsOf, refuseLinks, uncarriedImageOptions } from '../dialects/pictures.ts'
+export { formatAmong, speechMediaType } from '../dialects/speech.ts'
 export { upstreamError } from '../dialects/upstream.ts'
 export type { UpstreamProblem } from '../dialects/upstream.ts'
 export { fail, GatewayError } from '../error/index.ts'
@@ -10,6 +13,7 @@ export { collect, spell } from '../model/collect.ts'
 export * from '../model/events.ts'
 export { soundOf } from '../model/sound.ts'
 export * from '../model/usage.ts'
+export { wavHead } from '../model/wav.ts'
 export * from '../dialects/clients.ts'
 export { byModel } from './by-model.ts'
 export { compatible, compatibleSettings } from './compatible.ts'
@@ -21,6 +25,7 @@ export type {
   ChatEventInit,
   Credential,
   EmbedInit,
+  GenerateImagesInit,
   Host,
   Logger,
   Manifest,
@@ -29,6 +34,7 @@ export type {
   Provider,
   ProviderSettings,
   TranscribeInit,
+  SynthesizeEventInit,
 } from './contract.ts'
 export { inlineMedia } from './media.ts'
 export type { InlinedRequest, MediaContext, NeedsBytes } from './media.ts'

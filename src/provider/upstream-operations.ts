@@ -6,6 +6,7 @@ import type {
   WholeDialect,
 } from '../dialects/client-operations.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
+import { problemOf, upstreamError } from '../dialects/upstream.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
@@ -120,8 +121,24 @@ async function* speak<Options>(
     if (usage !== undefined) yield { event: { case: 'usage', value: usage } }
     return
   }
-  yield { event: { case: 'started', value: { ...started, mediaType: response.header('content-type') ?? '' } } }
+  const mediaType = response.header('content-type') ?? ''
+  if (isText(mediaType)) throw conceal(secretsOf([context.credential]), await errorInstead(response))
+  yield { event: { case: 'started', value: { ...started, mediaType } } }
   for await (const bytes of response.body) yield { event: { case: 'audio', value: bytes } }
+}
+
+function isText(mediaType: string): boolean {
+  return /^(?:text\/|application\/(?:[\w.-]+\+)?json\b)/i.test(mediaType)
+}
+
+/** What a success means that is a text and no sound: the error in it. */
+async function errorInstead(response: UpstreamResponse): Promise<GatewayError> {
+  const text = await response.text(1024 * 1024)
+  try {
+    return upstreamError(problemOf(JSON.parse(text)))
+  } catch {
+    return fail('provider_error', "the provider's answer is no sound")
+  }
 }
 
 /** Asks how far a video is. */

@@ -6,6 +6,7 @@ export const createVideo = wholeOperation({
   name: 'create_video',
   verb: 'make videos',
   slow: true,
+  wordless: true,
   request: CreateVideoRequestSchema,
   response: VideoSchema,
   offeredBy: (provider) => provider.createVideo !== undefined,

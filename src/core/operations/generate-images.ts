@@ -6,6 +6,7 @@ export const generateImages = wholeOperation({
   name: 'generate_images',
   verb: 'make images',
   slow: true,
+  wordless: true,
   request: GenerateImagesRequestSchema,
   response: GenerateImagesResponseSchema,
   offeredBy: (provider) => provider.generateImages !== undefined,

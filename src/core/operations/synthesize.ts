@@ -12,9 +12,10 @@ export const synthesize: Operation<'synthesize'> = {
   name: 'synthesize',
   verb: 'speak',
   slow: true,
+  wordless: true,
   offeredBy: (provider) => provider.synthesize !== undefined,
-  ask: (provider, request, context) => provider.synthesize?.(request, context) ?? nothing(),
-  complete: (step) => completeSteps(SynthesizeEventSchema, step),
+  ask: (provider, request, context) => fromFirstSound(provider.synthesize?.(request, context) ?? nothing()),
+  complete: (step) => step as readonly SynthesizeEvent[],
   begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...batch]),
   proceed: (batch) => batch.filter((event) => !isStart(event)),
   head([first]) {
@@ -22,7 +23,7 @@ export const synthesize: Operation<'synthesize'> = {
   },
   observe(batch, tally, { input }) {
     for (const { event } of batch) {
-      if (event.case === 'audio') tally.complete = true
+      if (event.case === 'audio') tally.complete ||= event.value.length > 0
       else if (event.case === 'usage') tally.usage = event.value
     }
     if (tally.usage?.characters === 0) tally.usage.characters = input.length
@@ -36,6 +37,21 @@ export const synthesize: Operation<'synthesize'> = {
     return { add: (batch) => void events.push(...batch), response: () => events }
   },
   content: (request) => requestContent(SynthesizeRequestSchema, request),
+}
+
+/** An answer from its first sound on, with all that was told before it: up to there it has not begun, and another may be asked for. */
+async function* fromFirstSound(steps: AsyncIterable<unknown>): AsyncGenerator<readonly SynthesizeEvent[], void, void> {
+  const before: SynthesizeEvent[] = []
+  let begun = false
+  for await (const step of steps) {
+    const batch = completeSteps(SynthesizeEventSchema, step)
+    if (begun) yield batch
+    else {
+      before.push(...batch)
+      begun = batch.some(({ event }) => event.case === 'audio' && event.value.length > 0)
+      if (begun) yield before
+    }
+  }
 }
 
 function usageEvent(value: Usage): SynthesizeEvent {

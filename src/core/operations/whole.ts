@@ -25,6 +25,7 @@ interface Whole<Name extends WholeName> {
   readonly name: Name
   readonly verb: string
   readonly slow: boolean
+  readonly wordless?: boolean
   readonly request: DescMessage
   readonly response: DescMessage
   readonly offeredBy: (provider: Provider) => boolean
@@ -49,6 +50,7 @@ export function wholeOperation<Name extends WholeName>(given: Whole<Name>): Oper
     name: given.name,
     verb: given.verb,
     slow: given.slow,
+    wordless: given.wordless === true,
     offeredBy: given.offeredBy,
     ask: (provider, request, context) => once(given.ask(provider, request, context)),
     complete: (step) => [complete(given.response, step) as Event],

@@ -4,10 +4,12 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
+import { images } from './image-client.ts'
 import { carries } from './linked.ts'
 import { models } from './models.ts'
 import { answerReader } from './reader.ts'
 import { googleVendor } from './signature.ts'
+import { speech } from './speech-client.ts'
 
 /** What we speak to Google's Gemini API, or with other options to Vertex AI. */
 export const geminiClient: ClientDialect<GeminiOptions> = {
@@ -35,6 +37,8 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
       return tokenCount(totalTokens)
     },
   },
+
+  operations: { generateImages: images, synthesize: speech },
 
   models,
 

@@ -64,7 +64,7 @@ function countedByVertex({ contents, systemInstruction, tools, generationConfig 
 }
 
 /** The model's resource name, escaped so that it cannot lead elsewhere. Throws `invalid_request` for one that tries to. */
-function resourceOf(model: string, { modelPrefix }: GeminiOptions): string {
+export function resourceOf(model: string, { modelPrefix }: GeminiOptions): string {
   const named = model.startsWith('models/') ? model.slice('models/'.length) : model
   const segments = named.split('/')
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))

@@ -71,6 +71,11 @@ const filtered: ReadonlySet<string> = new Set([
   'MODEL_ARMOR',
 ])
 
+/** True for a word that says that an answer is withheld for what is in it. */
+export function isFiltered(word: string): boolean {
+  return filtered.has(word)
+}
+
 /** What the end of a candidate means. Google says STOP after calling a function, so the content decides over that word. */
 export function finishReasonOf(word: string, called: boolean): FinishReason {
   if (filtered.has(word)) return FinishReason.CONTENT_FILTER

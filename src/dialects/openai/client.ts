@@ -3,8 +3,10 @@ import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { embed } from './embed-client.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
+import { images } from './image-client.ts'
 import { carries, inlineMedia } from './inline-media.ts'
 import { models } from './models.ts'
+import { speech } from './speech-client.ts'
 import { transcription } from './transcription-client.ts'
 
 /** What we speak to an upstream of OpenAI's chat completions, or of a vendor compatible with them. */
@@ -31,7 +33,7 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
 
-  operations: { embed, transcribe: transcription },
+  operations: { embed, generateImages: images, transcribe: transcription, synthesize: speech },
 
   models,
 

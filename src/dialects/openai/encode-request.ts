@@ -11,11 +11,14 @@ import type { EncodedChat } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { type Adaptation, adaptBody, adaptText } from './adapt-body.ts'
 import type { EmbeddingVendor } from './embed-client.ts'
+import type { ImageOptions } from './image-client.ts'
+import type { SpeechOptions } from './speech-client.ts'
 import { encodeCacheControl, encodeContent, encodeMessage, type MessageOptions } from './encode-messages.ts'
 import type { TranscriptionOptions } from './transcription-client.ts'
 
 /** What differs between vendors that are compatible with OpenAI's chat completions. */
-export interface CompatibleOptions extends Adaptation, MessageOptions, EmbeddingVendor, TranscriptionOptions {
+export interface CompatibleOptions
+  extends Adaptation, MessageOptions, EmbeddingVendor, ImageOptions, SpeechOptions, TranscriptionOptions {
   /** Names the vendor in signatures. */
   readonly vendor: string
   /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */

@@ -58,7 +58,5 @@ export const absent: readonly string[] = [
   '/v1/evals',
   '/v1/containers',
   '/v1/conversations',
-  '/v1/images/generations',
   '/v1/videos',
-  '/v1/audio/speech',
 ]

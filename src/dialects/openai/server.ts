@@ -3,7 +3,9 @@ import { decodeRequest } from './decode-request.ts'
 import { embeddings } from './embed-server.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
+import { imageRoute } from './image-server.ts'
 import { absent, routes } from './routes.ts'
+import { speechRoute } from './speech-server.ts'
 import { transcriptions } from './transcriptions.ts'
 import { chatCompletion, chatCompletionRequest } from './types.ts'
 
@@ -24,7 +26,7 @@ export const openaiServer: ServerDialect = {
   base: '/v1',
   passThrough: true,
   chat: [chat],
-  operations: [embeddings, ...transcriptions],
+  operations: [embeddings, imageRoute, speechRoute, ...transcriptions],
   routes,
   absent,
   error: errorAnswer,

@@ -109,11 +109,13 @@ function callPiece({ index, id, name, argumentsJson }: ToolCallDelta): object {
   return { index, ...(id !== '' && { id }), ...(name !== '' && { name }), arguments: argumentsJson }
 }
 
-function usageObject({ inputTokens, outputTokens }: Usage): object {
+/** What was consumed. */
+export function usageObject({ inputTokens, outputTokens }: Usage): object {
   return { inputTokens, outputTokens }
 }
 
-function imageObject({ source, mediaType }: Image): object {
+/** An image as base64, or by its URL. */
+export function imageObject({ source, mediaType }: Image): object {
   const data = source.case === 'data' ? { data: encodeBase64(source.value) } : { url: source.value ?? '' }
   return { ...data, ...(mediaType !== '' && { mediaType }) }
 }

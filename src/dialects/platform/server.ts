@@ -2,6 +2,7 @@ import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { PlatformAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
+import { images } from './images.ts'
 import { absent, routes } from './routes.ts'
 import { transcribe } from './transcribe.ts'
 import { chatAnswer, chatEvent, chatRequest } from './types.ts'
@@ -29,7 +30,7 @@ export const platformServer: ServerDialect = {
   base: '/api/v1/inference',
   passThrough: false,
   chat: [chat, chatStream],
-  operations: [transcribe],
+  operations: [images, transcribe],
   routes: [...routes, ...usageRoutes],
   absent,
   error: errorAnswer,

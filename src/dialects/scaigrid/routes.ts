@@ -1,7 +1,2 @@
 /** Parts of the API that are not served here. */
-export const absent: readonly string[] = [
-  '/v1/inference/generate',
-  '/v1/inference/embed',
-  '/v1/inference/images',
-  '/v1/inference/audio/synthesize',
-]
+export const absent: readonly string[] = ['/v1/inference/generate', '/v1/inference/embed']

@@ -3,7 +3,9 @@ import { batchRoutes } from './batches.ts'
 import { decodeRequest } from './decode-request.ts'
 import { scaigridAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
+import { images } from './images.ts'
 import { absent } from './routes.ts'
+import { synthesize } from './synthesize.ts'
 import { transcribe } from './transcribe.ts'
 import { chatAnswer, chatRequest } from './types.ts'
 
@@ -33,7 +35,7 @@ export const scaigridServer: ServerDialect = {
   base: '/v1/inference',
   passThrough: false,
   chat: [chat],
-  operations: [transcribe],
+  operations: [images, synthesize, transcribe],
   routes: batchRoutes,
   absent,
   error: errorAnswer,

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file switchyard/v1/image.proto.
  */
 export const file_switchyard_v1_image: GenFile = /*@__PURE__*/
-  fileDesc("Chlzd2l0Y2h5YXJkL3YxL2ltYWdlLnByb3RvEg1zd2l0Y2h5YXJkLnYxIosDChVHZW5lcmF0ZUltYWdlc1JlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEhcKBnByb21wdBgDIAEoCUIHukgEcgIQARIXCgFuGAQgASgNQge6SAQqAigBSACIAQESEQoEc2l6ZRgFIAEoCUgBiAEBEhQKB3F1YWxpdHkYBiABKAlIAogBARISCgVzdHlsZRgHIAEoCUgDiAEBEhoKDW91dHB1dF9mb3JtYXQYCCABKAlIBIgBARIXCgpiYWNrZ3JvdW5kGAkgASgJSAWIAQESEQoEdXNlchgKIAEoCUgGiAEBEg4KBnN0cmljdBgLIAEoCBIlCgZzb3VyY2UYDCABKAsyFS5zd2l0Y2h5YXJkLnYxLlNvdXJjZUIECgJfbkIHCgVfc2l6ZUIKCghfcXVhbGl0eUIICgZfc3R5bGVCEAoOX291dHB1dF9mb3JtYXRCDQoLX2JhY2tncm91bmRCBwoFX3VzZXIi3AEKFkdlbmVyYXRlSW1hZ2VzUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHY3JlYXRlZBgCIAEoAxItCgZpbWFnZXMYAyADKAsyHS5zd2l0Y2h5YXJkLnYxLkdlbmVyYXRlZEltYWdlEiMKBXVzYWdlGAQgASgLMhQuc3dpdGNoeWFyZC52MS5Vc2FnZRIPCgdkcm9wcGVkGAUgAygJEgsKA3JhdxgGIAEoCRITCgtyYXdfZGlhbGVjdBgHIAEoCRIbChN1cHN0cmVhbV9yZXF1ZXN0X2lkGAggASgJIk0KDkdlbmVyYXRlZEltYWdlEiMKBWltYWdlGAEgASgLMhQuc3dpdGNoeWFyZC52MS5JbWFnZRIWCg5yZXZpc2VkX3Byb21wdBgCIAEoCWIGcHJvdG8z", [file_buf_validate_validate, file_switchyard_v1_chat, file_switchyard_v1_usage]);
+  fileDesc("Chlzd2l0Y2h5YXJkL3YxL2ltYWdlLnByb3RvEg1zd2l0Y2h5YXJkLnYxIqYEChVHZW5lcmF0ZUltYWdlc1JlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEhcKBnByb21wdBgDIAEoCUIHukgEcgIQARIXCgFuGAQgASgNQge6SAQqAigBSACIAQESEQoEc2l6ZRgFIAEoCUgBiAEBEhQKB3F1YWxpdHkYBiABKAlIAogBARISCgVzdHlsZRgHIAEoCUgDiAEBEhoKDW91dHB1dF9mb3JtYXQYCCABKAlIBIgBARIXCgpiYWNrZ3JvdW5kGAkgASgJSAWIAQESEQoEdXNlchgKIAEoCUgGiAEBEg4KBnN0cmljdBgLIAEoCBIlCgZzb3VyY2UYDCABKAsyFS5zd2l0Y2h5YXJkLnYxLlNvdXJjZRIXCgptb2RlcmF0aW9uGA0gASgJSAeIAQESKAoSb3V0cHV0X2NvbXByZXNzaW9uGA4gASgNQge6SAQqAhhkSAiIAQESHAoPcmVzcG9uc2VfZm9ybWF0GA8gASgJSAmIAQFCBAoCX25CBwoFX3NpemVCCgoIX3F1YWxpdHlCCAoGX3N0eWxlQhAKDl9vdXRwdXRfZm9ybWF0Qg0KC19iYWNrZ3JvdW5kQgcKBV91c2VyQg0KC19tb2RlcmF0aW9uQhUKE19vdXRwdXRfY29tcHJlc3Npb25CEgoQX3Jlc3BvbnNlX2Zvcm1hdCKmAgoWR2VuZXJhdGVJbWFnZXNSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgdjcmVhdGVkGAIgASgDEi0KBmltYWdlcxgDIAMoCzIdLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVkSW1hZ2USIwoFdXNhZ2UYBCABKAsyFC5zd2l0Y2h5YXJkLnYxLlVzYWdlEg8KB2Ryb3BwZWQYBSADKAkSCwoDcmF3GAYgASgJEhMKC3Jhd19kaWFsZWN0GAcgASgJEhsKE3Vwc3RyZWFtX3JlcXVlc3RfaWQYCCABKAkSEgoKYmFja2dyb3VuZBgJIAEoCRIVCg1vdXRwdXRfZm9ybWF0GAogASgJEgwKBHNpemUYCyABKAkSDwoHcXVhbGl0eRgMIAEoCSJNCg5HZW5lcmF0ZWRJbWFnZRIjCgVpbWFnZRgBIAEoCzIULnN3aXRjaHlhcmQudjEuSW1hZ2USFgoOcmV2aXNlZF9wcm9tcHQYAiABKAliBnByb3RvMw", [file_buf_validate_validate, file_switchyard_v1_chat, file_switchyard_v1_usage]);
 
 /**
  * Images from a description.
@@ -86,6 +86,27 @@ export type GenerateImagesRequest = Message<"switchyard.v1.GenerateImagesRequest
    * @generated from field: switchyard.v1.Source source = 12;
    */
   source?: Source | undefined;
+
+  /**
+   * "low" or "auto": how strictly the provider judges what is asked for.
+   *
+   * @generated from field: optional string moderation = 13;
+   */
+  moderation?: string | undefined;
+
+  /**
+   * Per cent, of "jpeg" and "webp".
+   *
+   * @generated from field: optional uint32 output_compression = 14;
+   */
+  outputCompression?: number | undefined;
+
+  /**
+   * "b64_json" for bytes, "url" for links of the provider's own; without it, as the provider likes.
+   *
+   * @generated from field: optional string response_format = 15;
+   */
+  responseFormat?: string | undefined;
 };
 
 /**
@@ -140,6 +161,28 @@ export type GenerateImagesResponse = Message<"switchyard.v1.GenerateImagesRespon
    * @generated from field: string upstream_request_id = 8;
    */
   upstreamRequestId: string;
+
+  /**
+   * What the provider says it made, each empty where it says nothing.
+   *
+   * @generated from field: string background = 9;
+   */
+  background: string;
+
+  /**
+   * @generated from field: string output_format = 10;
+   */
+  outputFormat: string;
+
+  /**
+   * @generated from field: string size = 11;
+   */
+  size: string;
+
+  /**
+   * @generated from field: string quality = 12;
+   */
+  quality: string;
 };
 
 /**

@@ -1,0 +1,32 @@
+import type { GenerateImagesRequest } from '#gen/switchyard/v1/image_pb.ts'
+import { fail } from '../../error/index.ts'
+import type { JsonBody } from '../contract.ts'
+import { emptyImagesRequest } from '../pictures.ts'
+import { noteUnknown } from '../untranslated.ts'
+import { check } from '../validate.ts'
+import { imagesRequest } from './image-types.ts'
+
+/**
+ * Reads a request for images, of a client of `dialect`. What the contract has no field for stays in `source`, and its names in
+ * `source.untranslated`. Throws `invalid_request`, naming the field, and `unsupported_field` for a stream.
+ */
+export function decodeImages(body: JsonBody, dialect: string): GenerateImagesRequest {
+  const wire = check(imagesRequest, body.value)
+  if (wire.stream === true)
+    throw fail('unsupported_field', 'stream: images come whole, not as a stream', { param: 'stream' })
+  const untranslated: string[] = []
+  noteUnknown(wire, imagesRequest.shape, '', untranslated)
+  const request = emptyImagesRequest(wire.model, wire.prompt)
+  if (wire.n != null) request.n = wire.n
+  if (wire.size != null) request.size = wire.size
+  if (wire.quality != null) request.quality = wire.quality
+  if (wire.style != null) request.style = wire.style
+  if (wire.background != null) request.background = wire.background
+  if (wire.moderation != null) request.moderation = wire.moderation
+  if (wire.output_format != null) request.outputFormat = wire.output_format
+  if (wire.output_compression != null) request.outputCompression = wire.output_compression
+  if (wire.response_format != null) request.responseFormat = wire.response_format
+  if (wire.user != null) request.user = wire.user
+  request.source = { $typeName: 'switchyard.v1.Source', dialect, body: body.text, untranslated, headers: {} }
+  return request
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import type { OperationRoute } from '../contract.ts'
+import { decodeImages } from '../openai/decode-images.ts'
+import { imagesObject } from '../openai/image-server.ts'
+import { imagesRequest, imagesResponse } from '../openai/image-types.ts'
+import type { WholeAnswer } from '../operation.ts'
+
+const answer = z.object({
+  status: z.literal('ok'),
+  data: imagesResponse.extend({ model: z.string() }),
+  meta: z.object({ request_id: z.string() }),
+})
+
+/** Writes images as OpenAI does, under the name that was asked for, in the envelope. */
+const imagesAnswer: WholeAnswer<'generate_images'> = {
+  whole(response, { alias, requestId }) {
+    const data = { model: alias, ...imagesObject(response) }
+    return JSON.stringify({ status: 'ok', data, meta: { request_id: requestId } })
+  },
+}
+
+/** `POST /v1/inference/images/generate`. */
+export const images: OperationRoute = {
+  path: '/v1/inference/images/generate',
+  summary: 'Images from a description',
+  operation: 'generate_images',
+  request: imagesRequest,
+  response: answer,
+  decode: (body) => ({
+    operation: 'generate_images',
+    request: decodeImages(body, 'scaigrid'),
+    streaming: false,
+    answer: imagesAnswer,
+  }),
+}
