@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { constants } from 'node:http2'
 import type { ServerDialect } from '../dialects/contract.ts'
 import type { Payload, Served } from '../dialects/operation.ts'
 import type { GatewayError } from '../error/index.ts'
@@ -20,6 +21,12 @@ export function tokenOf(request: NodeRequest, dialect?: ServerDialect): string |
 /** True when nothing can be written any more: the connection is gone, or over HTTP/2 the stream. */
 export function isGone(response: NodeResponse): boolean {
   return 'stream' in response ? response.stream.destroyed : response.destroyed
+}
+
+/** Ends an answer that is not complete, so that no client takes it for one: by its connection, or over HTTP/2 by its stream alone. */
+export function cutOff(response: NodeResponse): void {
+  if ('stream' in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else response.destroy()
 }
 
 /** The query of a request's target. */

@@ -7,7 +7,7 @@ import { parseBody } from '../dialects/json.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import { refuseDropped } from '../provider/upstream-http.ts'
 import { decodeUtf8, readBody } from './body.ts'
-import { headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
+import { cutOff, headerOf, isGone, queryOf, Reply, tokenOf } from './reply.ts'
 import type { PathParams } from '../dialects/path-table.ts'
 import type { Reading } from '../dialects/reading.ts'
 import type { OpenCalls } from './open-calls.ts'
@@ -234,7 +234,7 @@ async function stream<Name extends OperationName>(
     const error = asGatewayError(thrown)
     call.cancel(error)
     const words = error.details.timer === 'write' ? undefined : encoder.fail(error)
-    if (words === undefined) response.destroy()
+    if (words === undefined) cutOff(response)
     else if (reply.open) response.end(words)
     return
   }

@@ -37,7 +37,7 @@ export class Reading {
 
   /** Everything up to the end, however it ends. */
   async rest(): Promise<string> {
-    if (!this.#ended) await once(this.#message, 'close')
+    if (!this.#ended) await new Promise((resolve) => this.#message.once('close', resolve))
     return this.text
   }
 
