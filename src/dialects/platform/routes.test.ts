@@ -5,6 +5,7 @@ import { type Model, ModelSchema, ProviderSchema } from '#gen/switchyard/v1/regi
 import type { RequestFacts } from '../contract.ts'
 import type { Surface } from '../surface.ts'
 import { absent, routes } from './routes.ts'
+import { platformServer } from './server.ts'
 
 const noon = timestampFromDate(new Date('2026-03-05T12:00:00.000Z'))
 const providers = [
@@ -152,7 +153,8 @@ test('lets providers be read and changed by those who may, and models be seen by
 })
 
 test('knows the rest of the page', () => {
-  const rest = ['embed', 'images', 'transcribe']
-  const unknown = rest.filter((path) => !absent.some((prefix) => `/api/v1/inference/${path}`.startsWith(prefix)))
+  const rest = ['embed', 'images', 'transcribe'].map((path) => `/api/v1/inference/${path}`)
+  const served = new Set((platformServer.operations ?? []).map(({ path }) => path))
+  const unknown = rest.filter((path) => !served.has(path) && !absent.some((prefix) => path.startsWith(prefix)))
   expect(unknown).toEqual([])
 })
