@@ -4,8 +4,10 @@ import { request as requestHttp1 } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { PassThrough } from 'node:stream'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asGatewayError, GatewayError } from '../../src/error/index.ts'
 import type { NodeRequest, NodeResponse } from '../../src/server/port.ts'
@@ -304,6 +306,51 @@ test.each(['HTTP/1.1', 'HTTP/2'])('ends the wait for a form that stops over %s',
   }
   expect(edge.read).toMatchObject([{ reason: 'request_timeout', details: { timer: 'request_body' } }])
   expectNothingLeft(edge)
+})
+
+test('ends, and leaves nothing, whatever it is sent and however that is cut', async () => {
+  const folder = await openUploadFolder(join(root, String(folders++)))
+  const whole = form(field('model', 'x'), file('RIFF\r\n--xy\r\n-'), field('times[]', 'word'))
+  const scrap = fc.constantFrom(
+    '\r\n',
+    '--xyz',
+    '--xyz--',
+    '\r\n--xyz\r\n',
+    '\r\n\r\n',
+    '-',
+    ': ',
+    '\0',
+    '"',
+    '; name="a"',
+  )
+  const edit = fc.record({ at: fc.nat(whole.length), without: fc.nat(60), scraps: fc.array(scrap, { maxLength: 3 }) })
+  const outcomes = new Set<string>()
+  const property = fc.asyncProperty(
+    fc.array(edit, { maxLength: 4 }),
+    fc.integer({ min: 1, max: 60 }),
+    async (edits, size) => {
+      const sent = edits.reduce(
+        (body, { at, without, scraps }) =>
+          Buffer.concat([body.subarray(0, at), Buffer.from(scraps.join('')), body.subarray(at + without)]),
+        whole,
+      )
+      const request = Object.assign(new PassThrough(), { headers: { 'content-type': type } })
+      const reading = readUpload(request as never, { bytes: 1000, idleMs: 5000, folder, files: ['file'] })
+      const outcome = reading.then(
+        async (upload) => upload[Symbol.asyncDispose]().then(() => 'read'),
+        (error: unknown) => asGatewayError(error).reason,
+      )
+      for (const piece of cut(sent, size)) {
+        request.write(Buffer.from(piece))
+        await setImmediate()
+      }
+      request.end()
+      outcomes.add(await outcome)
+      expect(readdirSync(folder)).toEqual([])
+    },
+  )
+  await fc.assert(property, { numRuns: 400 })
+  expect([...outcomes].toSorted()).toEqual(['invalid_request', 'read'])
 })
 
 test('gives back the memory of a file while it is read', async () => {
