@@ -11,6 +11,8 @@ export const transcribe = wholeOperation({
   response: TranscribeResponseSchema,
   offeredBy: (provider) => provider.transcribe !== undefined,
   ask: (provider, request, context) => provider.transcribe?.(request, context),
+  // Written as JSON a recording would be a third longer, only to be cut.
+  kept: (request) => ({ ...request, audio: new Uint8Array(0) }),
   lengthOf: ({ prompt = '' }) => prompt.length,
   units({ audio }, { durationSeconds }) {
     const audioSeconds = durationSeconds > 0 ? durationSeconds : (soundOf(audio).seconds ?? 0)

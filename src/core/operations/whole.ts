@@ -34,6 +34,8 @@ interface Whole<Name extends WholeName> {
     request: Operations[Name]['request'],
     context: CallContext,
   ) => Promise<unknown> | undefined
+  /** The request as it is kept where an account wants that, where it is not kept whole. */
+  readonly kept?: (request: Operations[Name]['request']) => Operations[Name]['request']
   readonly lengthOf: (request: Operations[Name]['request']) => number
   /** Units that the gateway can count for itself: a usage that lacks them is given them. */
   readonly units?: (
@@ -73,7 +75,8 @@ export function wholeOperation<Name extends WholeName>(given: Whole<Name>): Oper
     lengthOf: given.lengthOf,
     end: (request) => new WholeEnd<Event & Answered>((answer) => given.units?.(request, answer) ?? {}),
     fold: () => new LastOf<Event>(),
-    content: (request, response) => messagesContent(given.request, request, given.response, response),
+    content: (request, response) =>
+      messagesContent(given.request, given.kept?.(request) ?? request, given.response, response),
   }
 }
 
