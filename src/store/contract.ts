@@ -3,12 +3,14 @@ import type { FileStore } from './files-contract.ts'
 import type { IdempotencyStore } from './idempotency-contract.ts'
 import type { LedgerStore } from './ledger-contract.ts'
 import type { AccountScope, Page, PageRequest } from './scope.ts'
+import type { VideoStore } from './videos-contract.ts'
 
 export * from './batches-contract.ts'
 export * from './files-contract.ts'
 export * from './idempotency-contract.ts'
 export * from './ledger-contract.ts'
 export * from './scope.ts'
+export * from './videos-contract.ts'
 
 /*
  * What the gateway keeps beyond the life of a process. One contract, two engines, one suite that runs on both.
@@ -170,6 +172,7 @@ export interface Store {
   readonly batches: BatchStore
   readonly files: FileStore
   readonly idempotency: IdempotencyStore
+  readonly videos: VideoStore
   /** Counts up with every change of registry, accounts and keys, whoever made it. */
   revision(): Promise<bigint>
   /**

@@ -30,6 +30,7 @@ class LateStore implements Store {
   readonly batches: Store['batches']
   readonly files: Store['files']
   readonly idempotency: Store['idempotency']
+  readonly videos: Store['videos']
   readonly #options: LateOptions
   readonly #waiting = new Set<(store: Store) => void>()
   #store: Store | undefined
@@ -47,6 +48,7 @@ class LateStore implements Store {
     this.batches = this.#part('batches')
     this.files = this.#part('files')
     this.idempotency = this.#part('idempotency')
+    this.videos = this.#part('videos')
   }
 
   /** Tries once, and again later while that fails. */
@@ -105,7 +107,7 @@ class LateStore implements Store {
   }
 
   /** A part of the store, each of whose methods is asked of the real one, once that is there. */
-  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches' | 'files' | 'idempotency'>(
+  #part<Name extends 'registry' | 'accounts' | 'ledger' | 'batches' | 'files' | 'idempotency' | 'videos'>(
     name: Name,
   ): Store[Name] {
     const asked =

@@ -13,6 +13,7 @@ import { batchesSuite } from './store/batches.ts'
 import type { Bed } from './store/bed.ts'
 import { filesSuite } from './store/files.ts'
 import { idempotencySuite } from './store/idempotency.ts'
+import { videosSuite } from './store/videos.ts'
 import { ledgerSuite } from './store/ledger.ts'
 import { openingSuite } from './store/opening.ts'
 import { poisonSuite } from './store/poison.ts'
@@ -84,6 +85,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   batchesSuite(bed)
   filesSuite(bed)
   idempotencySuite(bed)
+  videosSuite(bed)
   poisonSuite(bed)
   backupSuite(bed)
 })

@@ -30,6 +30,7 @@ export const backupTables = {
   batch: ['id'],
   batch_line: ['batch_id', 'line'],
   stored_file: ['id'],
+  video: ['id'],
 } as const satisfies Record<Exclude<keyof Tables, Uncopied>, readonly string[]>
 
 /** Its tables. */

@@ -164,6 +164,23 @@ function once(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function videos(engine: SqlEngine['name']): readonly string[] {
+  const { whole, real, text, table } = words[engine]
+  return [
+    `create table video (
+      id ${text} primary key, account_id ${text} not null, key_id ${text} not null, dialect ${text} not null,
+      alias ${text} not null, size ${text} not null, seconds ${real} not null, paid_by ${text} not null,
+      created ${whole} not null, deadline ${whole} not null, due ${whole} not null,
+      provider ${text} not null default '', vendor ${text} not null default '', model ${text} not null default '',
+      upstream_id ${text} not null default '', status ${text} not null, progress ${whole} not null default 0,
+      finished ${whole}, file_id ${text} not null default '',
+      problem_reason ${text} not null default '', problem_message ${text} not null default '',
+      owner ${text} not null default '', lease_until ${whole} not null default 0, fence ${whole} not null default 0)${table}`,
+    `create index video_account on video (account_id, created, id)`,
+    `create index video_open on video (due) where finished is null`,
+  ]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
@@ -172,4 +189,5 @@ export const migrations: readonly Migration[] = [
   { name: '004-batches', statements: batches },
   { name: '005-files', statements: files },
   { name: '006-once', statements: once },
+  { name: '007-videos', statements: videos },
 ]

@@ -11,6 +11,7 @@ import { migrate } from './migrate.ts'
 import { sqlRegistry } from './registry.ts'
 import { readRevision } from './revision.ts'
 import { tellOnce } from './skipped.ts'
+import { sqlVideos } from './videos.ts'
 import { type Watch, watchRevision } from './watch.ts'
 
 /** What a store is made of. */
@@ -48,6 +49,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     batches: sqlBatches(store),
     files: sqlFiles(store),
     idempotency: sqlIdempotency(store),
+    videos: sqlVideos(store),
     revision,
     watch(changed, failed) {
       const stop = watchRevision({ ...watching, revision, from, changed, failed })

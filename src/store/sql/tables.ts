@@ -233,6 +233,34 @@ export interface OnceRequestTable {
   body: Uint8Array | null
 }
 
+/** A video: a job of a provider that is followed. */
+export interface VideoTable {
+  id: string
+  account_id: string
+  key_id: string
+  dialect: string
+  alias: string
+  size: string
+  seconds: number
+  paid_by: string
+  created: Whole
+  deadline: Whole
+  due: Whole
+  provider: string
+  vendor: string
+  model: string
+  upstream_id: string
+  status: string
+  progress: Whole
+  finished: WholeOrNull
+  file_id: string
+  problem_reason: string
+  problem_message: string
+  owner: string
+  lease_until: Whole
+  fence: Whole
+}
+
 /** One row: how often registry, accounts and keys changed. */
 export interface RevisionTable {
   number: Whole
@@ -264,6 +292,7 @@ export interface Tables {
   batch_line: BatchLineTable
   stored_file: StoredFileTable
   once_request: OnceRequestTable
+  video: VideoTable
   revision: RevisionTable
   migration: MigrationTable
 }

@@ -10,13 +10,14 @@ import { type Bed, reasonOf } from './bed.ts'
 import { newBatch } from './batches.ts'
 import { keepFile } from './files.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
+import { newVideo } from './videos.ts'
 
 const day = 86_400_000
 
 const copied = newBatch()
 
 /** Everything that a store tells. */
-async function allOf({ registry, accounts, ledger, batches, files }: Store) {
+async function allOf({ registry, accounts, ledger, batches, files, videos }: Store) {
   const { DAY, ACCOUNT, STATUS } = UsageDimension
   return {
     providers: await registry.providers(),
@@ -32,11 +33,12 @@ async function allOf({ registry, accounts, ledger, batches, files }: Store) {
     usage: await ledger.usage({}, [DAY, ACCOUNT, STATUS], 'all'),
     batches: await batches.batches(undefined, 'all', { limit: 100 }),
     lines: await batches.lines(copied.id, 0, 100),
+    videos: await videos.videos('all', { limit: 100 }),
   }
 }
 
 async function fill(store: Store): Promise<void> {
-  const { registry, accounts, ledger, batches, files, idempotency } = store
+  const { registry, accounts, ledger, batches, files, idempotency, videos } = store
   await registry.createProvider(providerRow())
   await registry.sawModels('north', [{ model: 'm1', facts: '{"ü":"\\"\\\\"}' }], 10)
   await registry.setAlias({ name: 'fast', targets: [{ provider: 'p', model: '', order: 0, weight: 1 }], updated: 5 })
@@ -60,6 +62,7 @@ async function fill(store: Store): Promise<void> {
   await ledger.append([dear], [{ id: dear.id, accountId: 'acme', request: '{}', response: '"ö"', expires: now + day }])
   for (let from = 0; from < rows.length; from += 500) await ledger.append(rows.slice(from, from + 500), [])
   await ledger.retain(now - 35 * day, now)
+  await videos.create({ ...newVideo, seconds: 3.5 })
   await batches.create(copied)
   const job = await batches.claimJob('one', now, day)
   const line = { line: 1, customId: '"ü"', method: 'POST', url: '/v1', body: '{"\\n":"\\u0000"}' }

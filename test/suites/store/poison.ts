@@ -4,6 +4,7 @@ import { type Bed, reasonOf } from './bed.ts'
 import { newBatch } from './batches.ts'
 import { keepFile } from './files.ts'
 import { keyRow, providerRow, requestRow } from './rows.ts'
+import { newVideo } from './videos.ts'
 
 const secret = 'hunter2'
 
@@ -25,6 +26,7 @@ const spoiling = [
   `update batch set metadata = '${secret}' where id = 'bad'`,
   `update batch_line set usage = '[${secret}]' where line = 1`,
   `update stored_file set sha256 = '${secret}' where id = 'bad'`,
+  `update video set status = '${secret}' where id = 'bad'`,
 ]
 
 /** One bad row harms only itself. */
@@ -32,7 +34,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
   test('a row that cannot be read is left out and told, without what is in it, and all others serve', async () => {
     const location = await newLocation()
     const skipped = vi.fn<NonNullable<StoreOptions['skipped']>>()
-    const { registry, accounts, ledger, batches, files } = await open(location, { skipped })
+    const { registry, accounts, ledger, batches, files, videos } = await open(location, { skipped })
     for (const id of ['blank', 'broken', 'list', 'secret', 'large', 'late', 'good'])
       await registry.createProvider(providerRow({ id, name: id }))
     await registry.sawModels(
@@ -59,6 +61,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
       { ...line, line: 2 },
     ])
     for (const id of ['bad', 'good']) await keepFile(files, { id })
+    for (const id of ['bad', 'good']) await videos.create({ ...newVideo, id })
     for (const statement of spoiling) await execute(location, statement)
 
     expect((await registry.providers()).map(({ id }) => id)).toEqual(['good'])
@@ -79,6 +82,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
     expect(await reasonOf(ledger.request('bad', 'all'))).toBe('not_found')
     expect((await files.files({}, 'all', { limit: 10 }, 0)).rows.map(({ id }) => id)).toEqual(['good'])
     expect(await reasonOf(files.file('bad', 'all', 0))).toBe('not_found')
+    expect((await videos.videos('all', { limit: 10 })).rows.map(({ id }) => id)).toEqual(['good'])
     const rated = await ledger.rerate(0, () => ({ costNanoUsd: 3n, priceVersion: 'new' }))
     expect(rated).toEqual({ looked: 1, changed: 1 })
 
@@ -96,6 +100,7 @@ export function poisonSuite({ open, newLocation, execute }: Bed): void {
         'batch bad',
         'batch_line good 1',
         'stored_file bad',
+        'video bad',
       ]),
     )
     expect(JSON.stringify(told)).not.toContain(secret)
