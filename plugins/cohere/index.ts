@@ -1,6 +1,7 @@
 import { cohereClient, compatible, definePlugin } from '#provider'
+import { rerank } from './rerank.ts'
 
-/** Cohere, by its own chat of version 2. */
+/** Cohere, by its own chat of version 2, and what it has beside. */
 export default definePlugin(
   compatible(cohereClient, {
     type: 'cohere',
@@ -8,7 +9,8 @@ export default definePlugin(
     baseUrl: 'https://api.cohere.com',
     baseUrlVariable: { name: 'CO_API_URL' },
     keyVariable: 'COHERE_API_KEY',
-    models: ['command-*', 'c4ai-*'],
+    models: ['command-*', 'c4ai-*', 'rerank-v*'],
     defaultModel: 'command-a-03-2025',
+    generic: [rerank],
   }),
 )

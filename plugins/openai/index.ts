@@ -1,5 +1,18 @@
 import { z } from 'zod'
-import { compatible, compatibleSettings, definePlugin, openaiClient, responsesClient } from '#provider'
+import {
+  compatible,
+  compatibleSettings,
+  definePlugin,
+  type GenericEndpoint,
+  openaiClient,
+  responsesClient,
+} from '#provider'
+
+const moderations: GenericEndpoint = {
+  operation: 'moderations',
+  path: '/moderations',
+  means: (model) => model.includes('moderation'),
+}
 
 const vendor = {
   type: 'openai',
@@ -7,8 +20,9 @@ const vendor = {
   baseUrl: 'https://api.openai.com/v1',
   baseUrlVariable: { name: 'OPENAI_BASE_URL' },
   keyVariable: 'OPENAI_API_KEY',
-  models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1'],
+  models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1', 'omni-moderation*'],
   defaultModel: 'gpt-4o',
+  generic: [moderations],
 }
 const chat = compatible(openaiClient, {
   ...vendor,

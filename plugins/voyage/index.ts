@@ -1,15 +1,22 @@
-import { compatible, definePlugin, openaiClient } from '#provider'
+import { compatible, definePlugin, type GenericEndpoint, openaiClient } from '#provider'
 
-/** Voyage AI, which makes embeddings and does not chat. */
+const rerank: GenericEndpoint = {
+  operation: 'rerank',
+  path: '/rerank',
+  means: (model, args) => model.startsWith('rerank') || ('query' in args && 'documents' in args),
+}
+
+/** Voyage AI, which makes embeddings, ranks documents, and does not chat. */
 export default definePlugin(
   compatible(openaiClient, {
     type: 'voyage',
     title: 'Voyage AI',
     baseUrl: 'https://api.voyageai.com/v1',
     keyVariable: 'VOYAGE_API_KEY',
-    models: ['voyage-*'],
+    models: ['voyage-*', 'rerank-2*'],
     chats: false,
     operations: ['embed'],
+    generic: [rerank],
     options: {
       embeddings: {
         inputs: 1000,

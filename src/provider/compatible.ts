@@ -3,6 +3,7 @@ import type { ClientOperations } from '../dialects/client-operations.ts'
 import type { ClientDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Credential, Manifest, Plugin } from './contract.ts'
+import type { GenericEndpoint } from './generic-endpoint.ts'
 import { upstreamProvider } from './upstream.ts'
 import type { Upstream } from './upstream-http.ts'
 import { otherOperations } from './upstream-operations.ts'
@@ -46,6 +47,8 @@ export interface Vendor<Options> {
   readonly catalog?: string
   /** What the vendor does differently from the format's usual ways. */
   readonly options?: Partial<Options>
+  /** Endpoints that the contract has no message for. */
+  readonly generic?: readonly GenericEndpoint[]
   /** How the key is sent; as a bearer token unless said otherwise. */
   readonly authorization?: (secret: string) => Readonly<Record<string, string>>
 }
@@ -114,6 +117,7 @@ export function compatible<Options extends object>(
         headers,
         ...(operationPath !== undefined && { operationPath }),
         ...(modelsPath !== undefined && { modelsPath }),
+        ...(vendor.generic !== undefined && { generic: vendor.generic }),
       }
       return vendor.chats === false ? otherOperations(upstream) : upstreamProvider(upstream)
     },

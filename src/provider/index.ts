@@ -18,6 +18,8 @@ export * from '../dialects/clients.ts'
 export { byModel } from './by-model.ts'
 export { compatible, compatibleSettings } from './compatible.ts'
 export type { CompatibleSettings, Vendor } from './compatible.ts'
+export type { GenericEndpoint } from './generic-endpoint.ts'
+export { usageTold } from './generic-endpoint.ts'
 export { completeEvents } from './complete.ts'
 export { definePlugin } from './contract.ts'
 export type {
@@ -29,6 +31,7 @@ export type {
   Host,
   Logger,
   Manifest,
+  InferEventInit,
   ModelInit,
   Plugin,
   Provider,

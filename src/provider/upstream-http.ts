@@ -3,6 +3,7 @@ import { fail, type GatewayError } from '../error/index.ts'
 import { concealId } from './conceal.ts'
 import type { CallContext, Credential } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
+import type { GenericEndpoint } from './generic-endpoint.ts'
 import type { Secret } from './secret.ts'
 
 /** An HTTP API behind a provider: its format, its address, and how it wants to be shown the key. */
@@ -17,6 +18,8 @@ export interface Upstream<Options> {
   readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is not the format's own; false where the vendor has none. */
   readonly modelsPath?: string | false
+  /** Endpoints that the contract has no message for; a request is never sent to any other path. */
+  readonly generic?: readonly GenericEndpoint[]
   /** Headers of every request, the credential among them; made for each, since some vendors want the whole request signed. */
   readonly headers: (
     credential: Credential | undefined,

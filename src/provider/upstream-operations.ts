@@ -12,9 +12,11 @@ import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+import { infer } from './upstream-infer.ts'
 
 /** What an upstream can be asked beside chats, as its format knows it. */
 export function otherOperations<Options>(upstream: Upstream<Options>): Provider {
+  const { generic } = upstream
   const { embed, generateImages, transcribe, synthesize, video } = upstream.dialect.operations ?? {}
   return {
     ...(embed && { embed: (request, context) => whole(upstream, embed, request, context) }),
@@ -27,6 +29,7 @@ export function otherOperations<Options>(upstream: Upstream<Options>): Provider 
       createVideo: (request, context) => whole<'create_video', Options>(upstream, video, request, context),
       getVideo: ({ id }, context) => getVideo(upstream, video, id, context),
     }),
+    ...(generic !== undefined && { infer: (request, context) => infer(upstream, generic, request, context) }),
   }
 }
 
