@@ -25,6 +25,7 @@ import { createEgress, type Egress, type Network } from './provider/egress.ts'
 import { loadPlugins } from './provider/load.ts'
 import { MediaReader } from './provider/media.ts'
 import { Providers } from './registry/live.ts'
+import { modelKinds } from './registry/kinds.ts'
 import { outputLimits } from './registry/limits.ts'
 import { registryOperations } from './registry/operations.ts'
 import { explainListen, isLocal, urlOf } from './server/address.ts'
@@ -163,6 +164,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     ...(ledger !== undefined && { ledger }),
     pricing,
     outputLimit: outputLimits(providers, catalog),
+    operationsOf: modelKinds(providers, catalog),
     keepsContent: (account) => keys.keepsContent(account),
     timeouts: {
       connect: config.timeouts.connect,

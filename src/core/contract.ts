@@ -316,4 +316,6 @@ export interface Core {
   /** Records a call that failed before it could become one: a bad key, a body that cannot be read. */
   refuse(refusal: Refusal): void
   surface(principal: Principal): Surface
+  /** What a model is for, as methods of the inference contract; empty where nobody knows. */
+  readonly operationsOf: (model: string) => readonly string[]
 }

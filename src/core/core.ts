@@ -13,6 +13,8 @@ export interface CoreParts extends Omit<CallSharing, 'budgetOf'> {
   readonly keys: Keys
   /** What a caller may ask beside calls to models. */
   readonly surface: (principal: Principal) => Surface
+  /** What a model is for, as methods of the contract, by any name it may be asked for. */
+  readonly operationsOf?: (model: string) => readonly string[]
 }
 
 /** Puts the core together: what the edge calls, and nothing it could reach around. */
@@ -32,5 +34,6 @@ export function createCore(parts: CoreParts): Core {
     countTokens: (input) => countTokens(input, shared),
     refuse: (refusal) => recordRefusal(parts, refusal),
     surface: parts.surface,
+    operationsOf: (model) => parts.operationsOf?.(model) ?? [],
   }
 }

@@ -30,6 +30,11 @@ export interface RequestFacts {
   readonly params: Readonly<Record<string, string>>
   /** Where the client found this gateway, such as `https://gateway.example.com`; undefined when that is not known. */
   readonly origin?: () => string | undefined
+  /**
+   * What a model is for, as methods of the inference contract: `chat`, `generate`, `embed`, `generateImages`, `transcribe`,
+   * `synthesize`, `createVideo`, `infer`. Empty where nobody knows; absent where nobody can be asked.
+   */
+  readonly operationsOf?: (model: string) => readonly string[]
 }
 
 /** A chat request in the contract's terms, with what the dialect needs to answer it in its own. */

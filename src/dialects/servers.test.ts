@@ -26,7 +26,6 @@ const bodies: Readonly<Record<string, object>> = {
   '/v1beta/models/*:streamGenerateContent': generated,
   '/v1/models/*:generateContent': generated,
   '/v1/models/*:streamGenerateContent': generated,
-  '/v5/inference': { model: 'acme/one', args: { messages, stop: ['.'], surplus: 1 }, surplus: 1 },
 }
 
 /** Statuses by which a format's clients know a reason, where they are not those of the common table. */

@@ -12,7 +12,7 @@ import { ProviderSlots } from './provider-slots.ts'
 
 /** What lines are run with. */
 export interface LineRunnerParts {
-  readonly core: Pick<Core, 'call' | 'refuse'>
+  readonly core: Pick<Core, 'call' | 'refuse' | 'operationsOf'>
   readonly routes: LineRoutes
   /** What a key may do now. Throws `unauthenticated` for one that may nothing any more, `store_unavailable` where that cannot be known. */
   readonly principalOf: (keyId: string) => Principal
@@ -103,7 +103,9 @@ class LineCall {
     let ask: Ask
     try {
       this.#principal = this.#parts.principalOf(batch.keyId)
-      const facts = { requestId: this.#id, header: () => undefined, query: new URLSearchParams(), params }
+      const { operationsOf } = this.#parts.core
+      const query = new URLSearchParams()
+      const facts = { requestId: this.#id, header: () => undefined, query, params, operationsOf }
       ask = reading.decode(parseBody(body, dialect.passThrough), facts)
       if (ask.streaming) throw fail('invalid_request', 'a line of a batch cannot be streamed', { param: 'stream' })
     } catch (thrown) {

@@ -6,6 +6,7 @@ import {
   type Provider as ProviderRecord,
   ProviderSchema,
 } from '#gen/switchyard/v1/registry_pb.ts'
+import { namedOperations } from '../catalog/operations.ts'
 import type { LoadedProvider } from '../core/contract.ts'
 import type { Instance } from './instance.ts'
 import type { ProviderSpec } from './spec.ts'
@@ -16,9 +17,7 @@ export function loadedProvider(spec: ProviderSpec, instance: Instance, synced: r
   const record = recordOf(spec, instance)
   const names = [...new Set([...spec.models, ...(record.defaultModel === '' ? [] : [record.defaultModel])])]
   const facts = new Map([...listed, ...synced].map((model) => [model.id, model]))
-  const models = names.map(
-    (id) => facts.get(id) ?? create(ModelSchema, { id, operations: ['chat'], created: timestampFromMs(spec.created) }),
-  )
+  const models = names.map((id) => facts.get(id) ?? unlisted(id, spec))
   const named = new Set(names)
   return {
     record,
@@ -30,6 +29,12 @@ export function loadedProvider(spec: ProviderSpec, instance: Instance, synced: r
     vendor: plugin?.manifest.catalog ?? spec.type,
     unusable: fault !== undefined,
   }
+}
+
+/** A model that is configured and was not listed: what it is for is guessed by its name, which mostly is that of a chat. */
+function unlisted(id: string, { created }: ProviderSpec): Model {
+  const [operation = 'chat'] = namedOperations(id)
+  return create(ModelSchema, { id, operations: [operation], created: timestampFromMs(created) })
 }
 
 /** What clients may see of a provider. */

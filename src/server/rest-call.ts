@@ -49,7 +49,8 @@ export async function serveCall(
   let begun = false
   try {
     principal = core.authenticate(tokenOf(request, dialect))
-    const { ask, bytes } = await readAsk(options, dialect, route, request, factsOf(request, ids.requestId, params))
+    const facts = { ...factsOf(request, ids.requestId, params), operationsOf: core.operationsOf }
+    const { ask, bytes } = await readAsk(options, dialect, route, request, facts)
     const trace = traceHeadersOf((name) => headerOf(request, name))
     const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
     begun = true

@@ -75,7 +75,12 @@ describe.each(roleNames)('as %s', (role) => {
       else if (!holds(role, permission)) due[name] = '403'
       else due[name] = expect.not.stringMatching(/^(?:401|403|5\d\d)$/)
     }
-    for (const { path } of serverDialects.flatMap(({ chat, counts = [] }) => [...chat, ...counts])) {
+    const asking = serverDialects.flatMap(({ chat, counts = [], operations = [] }) => [
+      ...chat,
+      ...counts,
+      ...operations,
+    ])
+    for (const { path } of asking) {
       seen[path] = (await askPath(gateway.url, red.tokens[role], 'POST', path.replaceAll(/\*/g, 'x'))).code
       if (role === 'anonymous') due[path] = '401'
       // What such a key lacks is told once it is known what is asked for.

@@ -1,15 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import type { GatewayError } from '../../error/index.ts'
+import { usageEvent } from '../../model/events.ts'
+import { usage } from '../../model/usage.ts'
+import type { RequestFacts } from '../contract.ts'
 import { parseBody } from '../json.ts'
 import { openaiClient } from '../openai/client.ts'
-import { type DecodedRequest, decodeRequest } from './decode-request.ts'
+import type { Ask, AskOf, Served } from '../operation.ts'
+import { decodeRequest } from './decode-request.ts'
 import { errorBody, errorStatus } from './errors.ts'
 
 const model = 'openai/gpt-5'
+const served: Served = { requestId: 'r', provider: 'openai', model: 'gpt-5', alias: model, elapsed: () => 1 }
 const messages = [{ role: 'user', content: 'Hello' }]
 
-function decode(body: object): DecodedRequest {
-  return decodeRequest(parseBody(JSON.stringify(body), false))
+const facts: RequestFacts = { requestId: 'r', header: () => undefined, query: new URLSearchParams(), params: {} }
+
+function decode(body: object, known: Partial<RequestFacts> = {}): Ask {
+  return decodeRequest(parseBody(JSON.stringify(body), false), { ...facts, ...known })
+}
+
+function chatOf(ask: Ask): AskOf<'chat'> {
+  return ask.operation === 'chat' ? ask : expect.fail(`it asks to ${ask.operation}`)
 }
 
 function answered(body: object): { readonly status: number; readonly body: unknown } {
@@ -29,7 +40,8 @@ function problem(body: object): unknown {
 
 describe('the arguments of a chat', () => {
   test('are read like a chat completion', () => {
-    const { request, streaming } = decode({ model, args: { messages, temperature: 0.5, max_tokens: 9, seed: 7 } })
+    const args = { messages, temperature: 0.5, max_tokens: 9, seed: 7 }
+    const { request, streaming } = chatOf(decode({ model, args }))
     expect(streaming).toBe(false)
     expect(request).toMatchObject({ model, temperature: 0.5, maxOutputTokens: 9, seed: 7n })
     expect(request.messages[0]?.parts[0]?.kind).toMatchObject({ value: { text: 'Hello' } })
@@ -38,21 +50,25 @@ describe('the arguments of a chat', () => {
   test('reach an upstream of that format to the letter, under the upstream’s own name for the model', () => {
     const args = '{ "seed":15092511270073158000, "messages":[{"role":"user","content":"x"}],"cost":1.50,"stream":true }'
     const body = parseBody(`{"args":${args},"model":"openai/gpt-5"}`, false)
-    const { request, streaming } = decodeRequest(body)
+    const { request, streaming } = chatOf(decodeRequest(body, facts))
     const sent = openaiClient.encodeChat({ ...request, model: 'gpt-5' }, streaming, openaiClient.defaults)
     expect(sent).toMatchObject({ passThrough: true, body: args.replace('{', '{"model":"gpt-5",') })
   })
 
   test('cannot name another model', () => {
-    const { request } = decode({ model, args: { messages, model: 'other' } })
+    const { request } = chatOf(decode({ model, args: { messages, model: 'other' } }))
     expect(request.model).toBe(model)
     expect(JSON.parse(request.source?.body ?? '')).toEqual({ messages, model })
   })
 
   test('say whether a stream is asked for, and whether usage ends it', () => {
-    expect(decode({ model, args: { messages, stream: true } })).toMatchObject({ streaming: true, includeUsage: true })
-    const unwanted = { messages, stream: true, stream_options: { include_usage: false } }
-    expect(decode({ model, args: unwanted })).toMatchObject({ streaming: true, includeUsage: false })
+    const ending = (args: object): string => {
+      const { answer, streaming } = chatOf(decode({ model, args: { messages, stream: true, ...args } }))
+      expect(streaming).toBe(true)
+      return 'events' in answer ? String(answer.events([usageEvent(usage({ inputTokens: 1 }))], served)) : ''
+    }
+    expect(ending({})).toContain('"usage"')
+    expect(ending({ stream_options: { include_usage: false } })).toBe('')
   })
 })
 
@@ -65,17 +81,19 @@ test('takes the deadline and the retries from the configuration', () => {
 test('leaves deadline and retries to the gateway when the client does not choose them', () => {
   for (const configuration of [undefined, null, {}, { timeout_seconds: null }]) {
     const decoded = decode({ model, args: { messages }, inference_configuration: configuration })
-    expect(Object.keys(decoded).toSorted()).toEqual(['dropped', 'includeUsage', 'request', 'streaming'])
+    expect(Object.keys(decoded).toSorted()).toEqual(['answer', 'dropped', 'operation', 'request', 'streaming'])
   }
 })
 
 test('names what it has no field for', () => {
-  const { request, dropped } = decode({
-    model,
-    priority: 1,
-    args: { messages, vendor_flag: true },
-    inference_configuration: { region: 'eu' },
-  })
+  const { request, dropped } = chatOf(
+    decode({
+      model,
+      priority: 1,
+      args: { messages, vendor_flag: true },
+      inference_configuration: { region: 'eu' },
+    }),
+  )
   expect(request.source?.dialect).toBe('openai')
   expect(request.source?.untranslated).toEqual(['vendor_flag'])
   expect(dropped).toEqual(['priority', 'inference_configuration.region'])
@@ -157,11 +175,46 @@ describe('a field that is missing or mistyped', () => {
   })
 })
 
-test.each([{}, { args: null }, { args: { prompt: 'Once' } }, { args: { input: 'x' } }, { args: { anything: 1 } }])(
-  'says that only chat is served: %j',
-  (rest) => {
-    const { status, body } = answered({ model, ...rest })
-    expect(status).toBe(400)
-    expect(body).toEqual({ detail: expect.stringContaining('args.messages') })
-  },
-)
+describe('what is asked', () => {
+  const asked = (args: object | null | undefined, operations: string[] = []): string =>
+    decode({ model, args }, { operationsOf: (name) => (name === model ? operations : []) }).operation
+
+  test.each([
+    [{ messages, prompt: 'x', input: 'x' }, ['embed', 'generateImages'], 'chat'],
+    [{ query: 'x', documents: ['y'] }, ['chat'], 'infer'],
+    [{ input: 'x' }, [], 'infer'],
+    [{ input: [] }, ['chat', 'infer'], 'infer'],
+    [{}, ['embed'], 'infer'],
+    [null, [], 'infer'],
+    [undefined, [], 'infer'],
+  ])('is told by the names of the arguments, and by what the model is for: %j of %j', (args, kinds, operation) => {
+    expect(asked(args, kinds)).toBe(operation)
+  })
+})
+
+describe('arguments that nobody here reads', () => {
+  const args = '{"documents":[{"text":"x"}],"query":"y","top_n":1.50,"model":"other"}'
+
+  test('go to the provider as they are, to the letter, and with the model alone replaced', () => {
+    const ask = decodeRequest(parseBody(`{"args":${args},"model":"acme/rank"}`, false), facts)
+    expect(ask).toMatchObject({
+      operation: 'infer',
+      streaming: false,
+      request: {
+        model: 'acme/rank',
+        operation: '',
+        args: { documents: [{ text: 'x' }], query: 'y', top_n: 1.5 },
+        source: { dialect: 'sgp', body: args.replace('other', 'acme/rank') },
+      },
+    })
+  })
+
+  test.each([
+    [true, true],
+    [false, false],
+    ['yes', false],
+    [null, false],
+  ])('ask for a stream by saying so: %j', (stream, streaming) => {
+    expect(decode({ model, args: { anything: 1, stream } }).streaming).toBe(streaming)
+  })
+})

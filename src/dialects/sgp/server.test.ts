@@ -10,7 +10,7 @@ function account(header: string | undefined): unknown {
     query: new URLSearchParams(),
     params: {},
   }
-  return sgpServer.chat[0]?.decode(body, facts).account
+  return sgpServer.operations?.[0]?.decode(body, facts).account
 }
 
 test('acts for the account that the header selects', () => {

@@ -1,19 +1,16 @@
-import type { ChatRoute, ServerDialect } from '../contract.ts'
+import type { OperationRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
-import { genericAnswer } from './encode-answer.ts'
 import { errorBody, errorStatus } from './errors.ts'
 import { errorAnswer, genericInferenceAnswer, genericInferenceRequest } from './types.ts'
 
-const inference: ChatRoute = {
+const inference: OperationRoute = {
   path: '/v5/inference',
   summary: 'Generic inference, whole or as a stream of chunks',
+  operation: 'infer',
   request: genericInferenceRequest,
   response: genericInferenceAnswer,
-  decode(body, { header }) {
-    const { includeUsage, ...ask } = decodeRequest(body)
-    const account = header('x-selected-account-id') ?? ''
-    return { ...ask, ...(account !== '' && { account }), answer: genericAnswer(includeUsage) }
-  },
+  produces: ['text/event-stream'],
+  decode: decodeRequest,
 }
 
 /** What clients of the generic inference API speak to us. */
@@ -21,7 +18,8 @@ export const sgpServer: ServerDialect = {
   name: 'sgp',
   base: '/v5',
   passThrough: false,
-  chat: [inference],
+  chat: [],
+  operations: [inference],
   routes: [],
   absent: [],
   error: errorAnswer,

@@ -13,7 +13,12 @@ export const genericInferenceRequest = z.looseObject({
     .max(512)
     .regex(/^[^/]+\/./, 'expected vendor/name')
     .describe('vendor/name, where the vendor is a provider’s name'),
-  args: z.record(z.string(), z.unknown()).nullish().describe('the model’s own arguments; with messages it is a chat'),
+  args: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe(
+      'the model’s own arguments: `messages` are a chat, `prompt` a text to continue or a picture to draw, `input` what to embed or to speak, by what the model is for; any others go to the provider as they are',
+    ),
   inference_configuration: inferenceConfiguration.nullish(),
 })
 

@@ -1,4 +1,11 @@
-import type { ChatAsk, ChatRoute, ServerDialect } from '../../../src/dialects/contract.ts'
+import type {
+  ChatAnswer,
+  ChatAsk,
+  ChatRoute,
+  JsonBody,
+  RequestFacts,
+  ServerDialect,
+} from '../../../src/dialects/contract.ts'
 import { parseBody } from '../../../src/dialects/json.ts'
 import { serverDialects } from '../../../src/dialects/servers.ts'
 
@@ -26,7 +33,15 @@ export function askOf(client: string, streaming: boolean): ChatAsk | undefined {
   const text = JSON.stringify(body(streaming))
   const query = new URLSearchParams(client === 'gemini' ? { alt: 'sse' } : {})
   const facts = { requestId: 'req-1', header: () => undefined, query, params: { '*': model } }
-  return routeOf(dialect, streaming).decode(parseBody(text, dialect.passThrough), facts)
+  const read = parseBody(text, dialect.passThrough)
+  return dialect.chat.length > 0 ? routeOf(dialect, streaming).decode(read, facts) : genericAsk(dialect, read, facts)
+}
+
+/** A dialect that asks everything at one path. The answer to a chat is written whole and as it comes by the same object. */
+function genericAsk({ operations = [] }: ServerDialect, body: JsonBody, facts: RequestFacts): ChatAsk {
+  const ask = operations[0]?.decode(body, facts)
+  if (ask?.operation !== 'chat') throw new Error('a dialect that cannot chat')
+  return { ...ask, answer: ask.answer as ChatAnswer }
 }
 
 /** Some dialects have a path of its own for answers that are streamed. */

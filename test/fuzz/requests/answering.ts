@@ -1,5 +1,5 @@
 import { FinishReason, type ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ChatAsk, Served } from '../../../src/dialects/contract.ts'
+import type { AskOf, Served, StreamedAnswer } from '../../../src/dialects/operation.ts'
 import { fail } from '../../../src/error/index.ts'
 import { Fold } from '../../../src/model/collect.ts'
 import * as events from '../../../src/model/events.ts'
@@ -17,15 +17,17 @@ const batches = (): ChatEvent[][] => [
 ]
 
 /** Whatever the request asked for, its answer can be written. */
-export function requireAnswers({ answer, streaming }: ChatAsk): void {
-  const text = streaming ? streamed(answer) : never('encode whole', () => answer.whole(folded(), served))
-  if (!streaming) never('whole is no JSON', () => JSON.parse(text) as unknown)
+export function requireAnswers(ask: AskOf<'chat'>): void {
+  if (ask.streaming) return requireStreamed(ask.answer)
+  const written = never('encode whole', () => ask.answer.whole(folded(), served))
+  never('whole is no JSON', () => JSON.parse(typeof written === 'string' ? written : '') as unknown)
 }
 
-function streamed(answer: ChatAsk['answer']): string {
-  const told = batches().map((batch) => never('encode events', () => answer.events(batch, served)))
+function requireStreamed(answer: StreamedAnswer<'chat'>): void {
+  for (const batch of batches()) never('encode events', () => answer.events(batch, served))
   const error = fail('provider_interrupted', 'the answer ended before it was complete')
-  return told.join('') + never('encode end', () => answer.end()) + never('encode failure', () => answer.fail(error))
+  never('encode end', () => answer.end())
+  never('encode failure', () => answer.fail(error))
 }
 
 function folded(): ReturnType<Fold['response']> {

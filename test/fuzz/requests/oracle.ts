@@ -1,6 +1,7 @@
-import { create, equals, fromBinary, toBinary, toJson } from '@bufbuild/protobuf'
+import { create, createRegistry, equals, fromBinary, type Message, toBinary, toJson } from '@bufbuild/protobuf'
 import { createValidator } from '@bufbuild/protovalidate'
 import { type ChatRequest, ChatRequestSchema, MessageSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
+import { file_switchyard_v1_inference } from '#gen/switchyard/v1/inference_pb.ts'
 import {
   anthropicClient,
   bedrockClient,
@@ -49,6 +50,18 @@ export function requireRequest(request: ChatRequest, streaming: boolean): void {
   const length = never('length', () => lengthOf(request))
   if (!Number.isSafeInteger(length) || length < 0) throw new Fault('length', `the request has ${length} characters`)
   for (const client of clients) requireEncoded(client, request, streaming)
+}
+
+const messages = createRegistry(...file_switchyard_v1_inference.dependencies)
+
+/** What is promised of a request of another operation that is taken: it is one of the contract. */
+export function requireMessage(request: Message): void {
+  const schema = messages.getMessage(request.$typeName)
+  if (schema === undefined) throw new Fault('no message', `${request.$typeName} is not of the contract`)
+  never('binary request', () => toBinary(schema, request))
+  never('json request', () => toJson(schema, request))
+  const { kind } = validator.validate(schema, { ...request, model: 'm' } as Message)
+  if (kind !== 'valid') throw new Fault(`against the contract: ${request.$typeName}`, JSON.stringify(request))
 }
 
 /** The request as a reader of its bytes has it; undefined for one that nests deeper than readers of protobuf go. */

@@ -1,7 +1,8 @@
 import { toJSONSchema } from 'zod'
 import type { ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
-import type { ChatAsk, RequestFacts, ServerDialect } from '../../../src/dialects/contract.ts'
+import type { RequestFacts, ServerDialect } from '../../../src/dialects/contract.ts'
 import { parseBody } from '../../../src/dialects/json.ts'
+import type { Ask as AskOfModel } from '../../../src/dialects/operation.ts'
 import { serverDialects } from '../../../src/dialects/servers.ts'
 import { decodeUtf8 } from '../../../src/server/body.ts'
 import { onlyGatewayError, requireCleanPrototypes } from '../fault.ts'
@@ -10,7 +11,7 @@ import type { Target } from '../target.ts'
 import { type Ask, readAsk, writeAsk } from './ask.ts'
 import { requireAnswers } from './answering.ts'
 import { asks } from './edits.ts'
-import { requireRefusal, requireRequest } from './oracle.ts'
+import { requireMessage, requireRefusal, requireRequest } from './oracle.ts'
 import { bodiesOf } from './seeds.ts'
 import { simplerAsks } from './simpler-ask.ts'
 
@@ -21,7 +22,7 @@ const bare = { query: '', headers: {} }
 
 function target(dialect: ServerDialect): Target<Ask> {
   const bodies = bodiesOf(dialect.name)
-  const routes = [...dialect.chat, ...(dialect.counts ?? [])]
+  const routes = [...dialect.chat, ...(dialect.counts ?? []), ...(dialect.operations ?? [])]
   const known = routes.map(({ request }) => JSON.stringify(toJSONSchema(request, { unrepresentable: 'any' })))
   const dictionary = dictionaryOf([...bodies, ...known], 600)
   return {
@@ -34,8 +35,7 @@ function target(dialect: ServerDialect): Target<Ask> {
     recorded: routes.flatMap(({ path }) => bodies.map((body) => ({ ...bare, route: path, body: Buffer.from(body) }))),
     async check(ask) {
       const decoded = decode(dialect, ask)
-      if (decoded !== undefined) requireRequest(decoded.request, decoded.chat?.streaming ?? false)
-      if (decoded?.chat !== undefined) requireAnswers(decoded.chat)
+      if (decoded !== undefined) requireTaken(decoded)
       requireCleanPrototypes()
     },
     simpler: simplerAsks,
@@ -44,24 +44,29 @@ function target(dialect: ServerDialect): Target<Ask> {
   }
 }
 
-/** The request, with the chat it is part of unless it asks for a count; undefined when it was refused as it should be. */
-function decode(
-  dialect: ServerDialect,
-  { route, query, headers, body }: Ask,
-): { request: ChatRequest; chat?: ChatAsk } | undefined {
+function requireTaken(decoded: ChatRequest | AskOfModel): void {
+  if ('messages' in decoded) requireRequest(decoded, false)
+  else if (decoded.operation === 'chat') {
+    requireRequest(decoded.request, decoded.streaming)
+    requireAnswers(decoded)
+  } else requireMessage(decoded.request)
+}
+
+/** What was asked, or the request alone where it asks for a count; undefined when it was refused as it should be. */
+function decode(dialect: ServerDialect, { route, query, headers, body }: Ask): ChatRequest | AskOfModel | undefined {
   const facts: RequestFacts = {
     requestId: 'req-1',
     header: (name) => headers[name],
     query: new URLSearchParams(query),
     params: { '*': 'upstream/m' },
+    operationsOf: () => ['chat', 'embed', 'generateImages'],
   }
-  const chat = dialect.chat.find(({ path }) => path === route)
-  const count = dialect.counts?.find(({ path }) => path === route)
+  const here = ({ path }: { readonly path: string }): boolean => path === route
+  const chat = dialect.chat.find(here)
   try {
     const read = parseBody(decodeUtf8(body), dialect.passThrough)
-    if (chat === undefined) return count && { request: count.decode(read, facts) }
-    const asked = chat.decode(read, facts)
-    return { request: asked.request, chat: asked }
+    if (chat !== undefined) return { operation: 'chat', ...chat.decode(read, facts) }
+    return (dialect.counts?.find(here) ?? dialect.operations?.find(here))?.decode(read, facts)
   } catch (thrown) {
     requireRefusal(dialect, onlyGatewayError('uncaught', thrown))
     return undefined

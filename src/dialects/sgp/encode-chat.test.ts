@@ -7,7 +7,7 @@ import { usage } from '../../model/usage.ts'
 import type { ChatDecoder, Served } from '../contract.ts'
 import { openaiClient } from '../openai/client.ts'
 import { chatCompletion } from '../openai/types.ts'
-import { genericAnswer } from './encode-answer.ts'
+import { chatAnswer } from './encode-chat.ts'
 import { genericInferenceAnswer } from './types.ts'
 
 const served: Served = { requestId: 'req-1', provider: 'acme', model: 'one', alias: 'acme/one', elapsed: () => 1 }
@@ -40,7 +40,7 @@ describe('an upstream of the arguments’ own format', () => {
     const body = '{"id":"x", "choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}], "cost":1.50}'
     const fold = new Fold()
     fold.add(upstreamAnswer().whole(body))
-    const text = genericAnswer(true).whole(fold.response(), served)
+    const text = chatAnswer(true).whole(fold.response(), served)
     expect(text).toBe(`{"object":"generic_inference","response":${body}}`)
   })
 
@@ -51,7 +51,7 @@ describe('an upstream of the arguments’ own format', () => {
       '{"id":"x","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}',
     ]
     const decoder = upstreamAnswer()
-    const answer = genericAnswer(true)
+    const answer = chatAnswer(true)
     const text = chunks.map((data) => answer.events(decoder.event({ data }), served)).join('')
     const rest = answer.events(decoder.end().events, served) + answer.end()
     const framed = chunks.map((data) => `data: {"object":"generic_inference.chunk","response":${data}}\n\n`)
@@ -61,7 +61,7 @@ describe('an upstream of the arguments’ own format', () => {
   test('may break lines between the tokens of a chunk', () => {
     const decoder = upstreamAnswer()
     const data = '{\n"id":"x",\n"choices":[{"index":0,"delta":{"content":"a\\nb"}}]\n}'
-    expect(responses(genericAnswer(true).events(decoder.event({ data }), served))).toEqual([JSON.parse(data)])
+    expect(responses(chatAnswer(true).events(decoder.event({ data }), served))).toEqual([JSON.parse(data)])
   })
 })
 
@@ -69,17 +69,14 @@ describe('an upstream of another format', () => {
   test('is told as a chat completion', () => {
     const fold = new Fold()
     fold.add(spoken)
-    const { object, response } = JSON.parse(genericAnswer(true).whole(fold.response(), served)) as Record<
-      string,
-      unknown
-    >
+    const { object, response } = JSON.parse(chatAnswer(true).whole(fold.response(), served)) as Record<string, unknown>
     expect(object).toBe('generic_inference')
     expect(chatCompletion.safeParse(response).error).toBeUndefined()
     expect(response).toMatchObject({ model: 'one-2026', choices: [{ message: { content: 'Hello' } }] })
   })
 
   test('is told as chunks of one in a stream, with the usage unless that is not wanted', () => {
-    const answer = genericAnswer(true)
+    const answer = chatAnswer(true)
     const text = answer.events(spoken, served) + answer.end()
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
     expect(responses(text)).toMatchObject([
@@ -87,12 +84,12 @@ describe('an upstream of another format', () => {
       { choices: [{ finish_reason: 'stop' }] },
       { choices: [], usage: { total_tokens: 5 } },
     ])
-    expect(responses(genericAnswer(false).events(spoken, served))).toHaveLength(2)
+    expect(responses(chatAnswer(false).events(spoken, served))).toHaveLength(2)
   })
 })
 
 test('ends a stream that failed with the error’s shape, and is not done', () => {
-  const answer = genericAnswer(true)
+  const answer = chatAnswer(true)
   answer.events(spoken.slice(0, 2), served)
   expect(answer.fail(fail('timeout', 'the timer "between_events" fired'))).toBe(
     'data: {"detail":"the timer \\"between_events\\" fired"}\n\n',
