@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FileContent } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
@@ -41,13 +42,16 @@ export interface Files {
   close(): Promise<void>
 }
 
+/** Time for a sweep that runs to come to its end, in milliseconds: a place that does not answer keeps nobody from stopping. */
+const lastSweepMs = 2000
+
 /** Opens what files are kept with, and sweeps from then on. Rejects with `store_unavailable` when the key for links cannot be kept. */
 export async function openFiles(options: FilesOptions): Promise<Files> {
   const { store, blobs, maxBytes, keptMs, publicUrl, linkSeconds: seconds, inlineLimit, log } = options
   const vault = new Vault({ files: store, blobs, maxBytes, keptMs })
   const [first = await ownLinkKey(options.folder), ...others] = options.linkKeys
   const links = new MediaLinks({ keys: [first, ...others], publicUrl, seconds })
-  const close = startSweep({ vault, log })
+  const endSweep = startSweep({ vault, log })
   return {
     vault,
     links,
@@ -58,7 +62,7 @@ export async function openFiles(options: FilesOptions): Promise<Files> {
       if (!links.isGood(id, query)) throw fail('not_found', 'the link leads to no file, or is over')
       return contentOf(await vault.open(id, 'all'))
     },
-    close,
+    close: () => Promise.race([endSweep(), sleep(lastSweepMs, undefined, { ref: false })]),
   }
 }
 
