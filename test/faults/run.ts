@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Postgres, startPostgres } from '../services/postgres.ts'
+import { runBatchFaults } from './batch/run.ts'
 import type { Leak } from './canaries/evidence.ts'
 import { runCanaries } from './canaries/run.ts'
 import { searchSuites } from './canaries/suites.ts'
@@ -11,11 +12,14 @@ import { runCycles } from './ledger/cycles.ts'
  * Faults that take long, by hand:
  *
  * ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]: ends with code 1 when the books do not agree.
+ * batch [--lines N] [--kills K] [--engine sqlite|postgres|both]: kills each of those who work on a batch K times, and ends with code 1
+ * when a line is missing or there twice, or the books do not agree.
  * canaries [--engine sqlite|postgres|both] [--brief] [--suites]: ends with code 1 when a secret or a prompt was seen where it does not
  * belong; with --suites the tests end to end and with faults are run as well, and all that comes out of them is searched.
  */
 
 const usage = `usage: npm run faults -- ledger [--cycles N] [--engine sqlite|postgres|both] [--outage SECONDS]
+       npm run faults -- batch [--lines N] [--kills K] [--engine sqlite|postgres|both]
        npm run faults -- canaries [--engine sqlite|postgres|both] [--brief] [--suites]
 `
 
@@ -52,6 +56,25 @@ async function onEngine(engine: string, cycles: number, outageSeconds: number): 
   }
 }
 
+async function batchOn(engine: string, lines: number, kills: number): Promise<boolean> {
+  const postgres = engine === 'postgres' ? await startPostgres() : undefined
+  try {
+    const databaseUrl = await postgres?.database()
+    const result = await runBatchFaults({ lines, kills, say, ...(databaseUrl !== undefined && { databaseUrl }) })
+    const { wrong, ...counts } = result
+    say(`${engine}: ${JSON.stringify(counts)}`)
+    for (const line of wrong.slice(0, 50)) say(line)
+    say(
+      wrong.length === 0
+        ? `${engine}: each line once, and the books agree`
+        : `${engine}: ${wrong.length} things are wrong`,
+    )
+    return wrong.length === 0
+  } finally {
+    await postgres?.end()
+  }
+}
+
 function tellLeaks(what: string, leaks: readonly Leak[]): boolean {
   const places = Map.groupBy(leaks, ({ canary, form, what: where }) => `${canary}, ${form}, in ${where}`)
   for (const [place, [first]] of places) say(`  ${place}: ${first?.around}`)
@@ -82,6 +105,8 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       cycles: { type: 'string', default: '20' },
+      lines: { type: 'string', default: '10000' },
+      kills: { type: 'string', default: '20' },
       engine: { type: 'string', default: 'both' },
       outage: { type: 'string', default: '0' },
       brief: { type: 'boolean', default: false },
@@ -89,19 +114,29 @@ async function main(): Promise<number> {
     },
   })
   const cycles = Number(values.cycles)
+  const lines = Number(values.lines)
+  const kills = Number(values.kills)
   const seconds = Number(values.outage)
   const engines = values.engine === 'both' ? ['sqlite', 'postgres'] : [values.engine]
-  const sensible = cycles >= 1 && seconds >= 0 && engines.every((name) => name === 'sqlite' || name === 'postgres')
+  const sensible =
+    cycles >= 1 &&
+    lines >= 1 &&
+    kills >= 1 &&
+    seconds >= 0 &&
+    engines.every((name) => name === 'sqlite' || name === 'postgres')
   const what = positionals.join(' ')
-  if ((what !== 'ledger' && what !== 'canaries') || !sensible) {
+  const runs: Readonly<Record<string, (engine: string) => Promise<boolean>>> = {
+    ledger: (engine) => onEngine(engine, cycles, seconds),
+    batch: (engine) => batchOn(engine, lines, kills),
+    canaries: (engine) => canariesOn(engine, !values.brief),
+  }
+  const run = runs[what]
+  if (run === undefined || !sensible) {
     process.stderr.write(usage)
     return 2
   }
   let good = true
-  for (const engine of engines) {
-    const done = what === 'ledger' ? onEngine(engine, cycles, seconds) : canariesOn(engine, !values.brief)
-    good = (await done) && good
-  }
+  for (const engine of engines) good = (await run(engine)) && good
   if (what === 'canaries' && values.suites) good = (await canariesOfSuites()) && good
   return good ? 0 : 1
 }

@@ -56,6 +56,16 @@ export class GatewayProcess {
     this.url = ''
   }
 
+  /** Lets it do nothing until it is woken: for others it is as one that is gone. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  /** Lets it go on where it was. */
+  wake(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   /** Resolves when it is gone. */
   ended(): Promise<void> {
     return this.#ended
