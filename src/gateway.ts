@@ -272,6 +272,7 @@ function mediaReader({ media }: Config, egress: Egress): MediaReader {
   return new MediaReader(egress, {
     bytes: media.fetch_limit_bytes,
     totalBytes: media.fetch_total_bytes,
+    heldBytes: media.fetch_held_bytes,
     count: media.fetch_count,
     timeoutMs: media.fetch_timeout,
   })

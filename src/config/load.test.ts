@@ -67,6 +67,7 @@ describe('what is read', () => {
         file_days: 30,
         fetch_limit_bytes: 20_971_520,
         fetch_total_bytes: 52_428_800,
+        fetch_held_bytes: 536_870_912,
         fetch_count: 32,
         fetch_timeout: 15_000,
       },

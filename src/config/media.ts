@@ -84,6 +84,9 @@ export const mediaSchema = section({
   fetch_total_bytes: wholeNumber(1024, 1024 ** 3)
     .default(50 * 1024 * 1024)
     .describe('Most bytes fetched for one request, all its URLs together.'),
+  fetch_held_bytes: wholeNumber(1024, 1024 ** 4)
+    .default(512 * 1024 * 1024)
+    .describe('Most bytes fetched for all requests at once; a request that would need more is answered with 503.'),
   fetch_count: wholeNumber(0, 1000).default(32).describe('Most URLs fetched for one request; 0: none is ever fetched.'),
   fetch_timeout: duration().prefault('15s').describe('For all URLs of one request to be fetched.'),
 }).superRefine(({ store, s3, folder }, context) => {

@@ -241,6 +241,7 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
     this.#attempt = undefined
     if (this.#registry !== undefined) this.#shared.registry.release(this.#registry)
     this.#registry = undefined
+    this.#shared.media?.forget(this.#input.request)
     return this.#meter.settle(failure, this.#intent)
   }
 

@@ -51,6 +51,7 @@ class Count implements Disposable {
   }
 
   settle(failure: GatewayError | undefined): Promise<void> {
+    this.#shared.media?.forget(this.#input.request)
     return this.#meter.settle(failure, this.#intent)
   }
 

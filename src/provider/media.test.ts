@@ -279,6 +279,25 @@ describe('a URL is refused', () => {
     expect(error.message).toMatch(/^messages\[0\]\.parts\[\d\]: the URLs of the request hold more than \d+ bytes$/)
   })
 
+  test('for a moment, where others hold too much', async () => {
+    const media = limited({ heldBytes: 3 * png.length - 1 })
+    const [one, other] = [
+      asking(image('https://a.example/a'), image('https://a.example/b')),
+      asking(image('https://a.example/c')),
+    ]
+    await media.inline(one, all, signal)
+    const error = await refusal(other, media)
+    expect([error.reason, error.retryable]).toEqual(['overloaded', true])
+    media.forget(other)
+    media.forget(one)
+    media.forget(one)
+    await media.inline(other, all, signal)
+    media.forget(other)
+    // What is let go of is let go of once.
+    const three = asking(...['a', 'b', 'c'].map((name) => image(`https://a.example/${name}`)))
+    expect((await refusal(three, media)).reason).toBe('overloaded')
+  })
+
   test('where there are too many, and none of them is asked for', async () => {
     const given = asking(image('https://a.example/a'), image('https://a.example/a'), image('https://a.example/b'))
     const error = await refusal(given, limited({ count: 1 }))

@@ -15,6 +15,8 @@ export interface MediaLimits {
   readonly bytes: number
   /** Bytes of all URLs together. */
   readonly totalBytes: number
+  /** Bytes of all requests at once, from when they come until their request needs them no more. */
+  readonly heldBytes: number
   /** URLs; with 0 none is ever fetched. */
   readonly count: number
   /** Milliseconds for all of them. */
@@ -25,6 +27,7 @@ export interface MediaLimits {
 export const defaultMediaLimits: MediaLimits = {
   bytes: 20 * 1024 * 1024,
   totalBytes: 50 * 1024 * 1024,
+  heldBytes: 512 * 1024 * 1024,
   count: 32,
   timeoutMs: 15_000,
 }
@@ -46,7 +49,7 @@ export interface InlinedRequest {
 /**
  * The request with bytes in the place of the URLs that `needsBytes` names; itself where it names none. URLs are fetched through the
  * guard of the egress, each once for a request, however many targets are tried. Throws `invalid_request` naming the part whose URL
- * cannot be fetched or leads to something of another kind.
+ * cannot be fetched or leads to something of another kind, `overloaded` when too much is fetched at once.
  */
 export function inlineMedia(
   request: ChatRequest,
@@ -81,6 +84,8 @@ const lanes = 4
 interface Session {
   readonly fetched: Map<string, Promise<Fetched>>
   bytes: number
+  /** Nobody needs it any more; what still comes for it is not kept. */
+  isOver: boolean
 }
 
 /** Reads what the URLs of requests lead to, within limits, and remembers it for as long as a request may be tried again. */
@@ -89,6 +94,7 @@ export class MediaReader {
   readonly #limits: MediaLimits
   /** By the messages of a request, which all its tries share. */
   readonly #sessions = new WeakMap<readonly Message[], Session>()
+  #heldBytes = 0
 
   constructor(egress: Egress, limits: MediaLimits = defaultMediaLimits) {
     this.#egress = egress
@@ -112,13 +118,33 @@ export class MediaReader {
     return { request: replaceIn(request, bytes), media }
   }
 
-  /** Lets go of what was fetched for a request, once it will not be tried again. */
-  forget({ messages }: ChatRequest): void {
+  /**
+   * Lets go of what was fetched for a request, once it will not be tried again. Has to be called for every request that may have had
+   * something fetched; harmless for any other, and a second time.
+   */
+  forget(request: object): void {
+    const messages = 'messages' in request ? (request.messages as readonly Message[]) : []
+    const session = this.#sessions.get(messages)
+    if (session === undefined) return
+    session.isOver = true
+    this.#heldBytes -= session.bytes
     this.#sessions.delete(messages)
   }
 
+  #take(session: Session, bytes: number): void {
+    if (session.isOver) throw fail('client_closed', 'nobody needs what is fetched any more')
+    session.bytes += bytes
+    this.#heldBytes += bytes
+    const { totalBytes, heldBytes } = this.#limits
+    if (session.bytes > totalBytes)
+      throw fail('invalid_request', `the URLs of the request hold more than ${totalBytes} bytes`)
+    if (this.#heldBytes > heldBytes) throw fail('overloaded', 'too much is being fetched for requests at the moment')
+  }
+
   #sessionOf({ messages }: ChatRequest): Session {
-    const session = this.#sessions.get(messages) ?? { fetched: new Map<string, Promise<Fetched>>(), bytes: 0 }
+    const known = this.#sessions.get(messages)
+    if (known !== undefined) return known
+    const session: Session = { fetched: new Map(), bytes: 0, isOver: false }
     this.#sessions.set(messages, session)
     return session
   }
@@ -155,11 +181,7 @@ export class MediaReader {
     const fetched = fetchUrl(this.#egress, media.url, {
       accept: media.kind === 'file' ? '*/*' : `${media.kind}/*,*/*;q=0.1`,
       limit: this.#limits.bytes,
-      took: (bytes) => {
-        session.bytes += bytes
-        if (session.bytes > this.#limits.totalBytes)
-          throw fail('invalid_request', `the URLs of the request hold more than ${this.#limits.totalBytes} bytes`)
-      },
+      took: (bytes) => this.#take(session, bytes),
       signal,
     })
     session.fetched.set(media.url, fetched)

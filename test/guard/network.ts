@@ -16,15 +16,16 @@ export type Names = Readonly<Record<string, readonly string[] | readonly (readon
 
 /**
  * Opens connections as sockets of Node do: an address is dialled, a name is looked up by the lookup the connector was made with, and the
- * first of its addresses is dialled. Whatever was dialled leads to `port` of this machine, or nowhere without one.
+ * first of its addresses is dialled. Whatever was dialled leads to a port of this machine, which `port` gives for an address as `dialled` has
+ * it, or nowhere.
  */
-export function fakeNetwork(names: Names | (() => Names), port?: () => number): FakeNetwork {
+export function fakeNetwork(names: Names, port?: (dialled: string) => number): FakeNetwork {
   const dialled: string[] = []
   const asked: string[] = []
   const resolve: Network['resolve'] = (host, done) => {
     const before = asked.filter((name) => name === host).length
     asked.push(host)
-    const found = (typeof names === 'function' ? names() : names)[host] ?? []
+    const found = names[host] ?? []
     const [first] = found
     const turn =
       typeof first === 'object' ? (found as string[][])[Math.min(before, found.length - 1)] : (found as string[])
@@ -35,10 +36,11 @@ export function fakeNetwork(names: Names | (() => Names), port?: () => number): 
     const real = buildConnector({ ...how, lookup: undefined })
     return (options, callback) => {
       const dial = (address: string): void => {
-        dialled.push(`${address}:${options.port || (options.protocol === 'https:' ? 443 : 80)}`)
+        const target = `${address}:${options.port || (options.protocol === 'https:' ? 443 : 80)}`
+        dialled.push(target)
         if (port === undefined) return callback(new Error('nobody is there'), null)
         real(
-          { ...options, protocol: 'http:', hostname: '127.0.0.1', host: '127.0.0.1', port: String(port()) },
+          { ...options, protocol: 'http:', hostname: '127.0.0.1', host: '127.0.0.1', port: String(port(target)) },
           callback,
         )
       }
