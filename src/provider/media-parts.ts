@@ -63,6 +63,8 @@ interface Placed {
 }
 
 function piecesOf({ messages }: ChatRequest): Placed[] {
+  // Most requests have none, and every request comes by here.
+  if (!messages.some(({ parts }) => holdsMedia(parts))) return []
   return messages.flatMap(({ parts }, index) => piecesIn(parts, `messages[${index}]`))
 }
 
@@ -72,6 +74,10 @@ function piecesIn(parts: readonly Part[], path: string): Placed[] {
     if (kind.case === 'toolResult') return piecesIn(kind.value.parts, here)
     return isPiece(kind) ? [{ kind, path: here }] : []
   })
+}
+
+function holdsMedia(parts: readonly Part[]): boolean {
+  return parts.some(({ kind }) => isPiece(kind) || (kind.case === 'toolResult' && holdsMedia(kind.value.parts)))
 }
 
 function isPiece(kind: Part['kind']): kind is Piece {

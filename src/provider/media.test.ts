@@ -9,7 +9,7 @@ import { fakeNetwork } from '../../test/guard/network.ts'
 import { inlineAudio, linkedAudio, linkedFile, linkedImage, message, textPart, toolResult } from '../dialects/parts.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import { createEgress, type Egress } from './egress.ts'
-import { defaultMediaLimits, inlineMedia, MediaReader, withStandIns } from './media.ts'
+import { defaultMediaLimits, inlineMedia, MediaReader, withStandIns, withTrueTypes } from './media.ts'
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 const png = bytes(`\x89PNG\r\n\x1a\n${'.'.repeat(2000)}`)
@@ -337,6 +337,33 @@ test('a caller who leaves ends the fetching, and hears its own reason', async ()
   const inlining = new MediaReader(egress).inline(asking(image('https://a.example/')), all, leaving.signal)
   await expect(inlining).rejects.toBe(reason)
   await closed
+})
+
+test('inline images are called what they are, and anything else what the client called it', () => {
+  const data = (kind: 'image' | 'audio' | 'file', value: Uint8Array, mediaType: string) => ({
+    kind: { case: kind, value: { source: { case: 'data' as const, value }, mediaType } },
+  })
+  const typesOf = (request: ChatRequest): unknown[] =>
+    request.messages[0]?.parts.map(({ kind }) => (kind.value as { mediaType: string }).mediaType) ?? []
+  const given = create(ChatRequestSchema, {
+    messages: [
+      {
+        role: Role.USER,
+        parts: [
+          data('image', png, 'image/jpeg'),
+          data('image', bytes('\xff\xd8\xff'), 'image/jpg'),
+          data('image', png, 'image/png'),
+          data('image', bytes('AAAA'), 'image/webp'),
+          data('image', pdf, 'image/webp'),
+          data('audio', wav, 'audio/x-wav'),
+          data('file', png, 'application/pdf'),
+        ],
+      },
+    ],
+  })
+  const kept = ['image/png', 'image/webp', 'image/webp', 'audio/x-wav', 'application/pdf']
+  expect(typesOf(withTrueTypes(given))).toEqual(['image/png', 'image/jpeg', ...kept])
+  expect(typesOf(given)).toEqual(['image/jpeg', 'image/jpg', ...kept])
 })
 
 test('to learn what can be carried nothing is fetched: empty bytes stand in the place of URLs', () => {

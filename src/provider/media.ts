@@ -4,8 +4,8 @@ import { readDataUrl } from '../dialects/parts.ts'
 import { fail, GatewayError } from '../error/index.ts'
 import type { Egress } from './egress.ts'
 import { type Fetched, fetchUrl } from './media-fetch.ts'
-import { type Linked, linkedIn, type NeedsBytes, type Replacement, replaceIn } from './media-parts.ts'
-import { mediaTypeOf } from './media-type.ts'
+import { inlinedIn, type Linked, linkedIn, type NeedsBytes, type Replacement, replaceIn } from './media-parts.ts'
+import { mediaTypeOf, sniff } from './media-type.ts'
 
 export type { NeedsBytes } from './media-parts.ts'
 
@@ -75,6 +75,19 @@ export function withStandIns(request: ChatRequest, needsBytes: NeedsBytes): Chat
     ]),
   )
   return replaceIn(request, bytes)
+}
+
+/**
+ * The request with the true types of its inline images, as their bytes tell them: some vendors take any for any, and others refuse what is
+ * called by another's name.
+ */
+export function withTrueTypes(request: ChatRequest): ChatRequest {
+  const wrong = inlinedIn(request).flatMap(({ source, kind, media: { data, mediaType } }) => {
+    const type = kind === 'image' ? sniff(data, kind) : undefined
+    const isOther = type !== undefined && type !== mediaType && type.startsWith('image/')
+    return isOther ? [[source, { source: { case: 'data', value: data }, mediaType: type } as const] as const] : []
+  })
+  return replaceIn(request, new Map(wrong))
 }
 
 /** URLs that are read at the same time, for one request. */

@@ -15,7 +15,7 @@ import { estimateTokens } from '../model/usage.ts'
 import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, CountTokensInit, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
-import { inlineMedia, type NeedsBytes, withStandIns } from './media.ts'
+import { inlineMedia, type NeedsBytes, withStandIns, withTrueTypes } from './media.ts'
 import { linkMedia } from './media-link.ts'
 import { HalfPairs } from './half-pairs.ts'
 import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
@@ -91,7 +91,8 @@ async function withBytes<Options>(
   const { request: inlined, media } = await inlineMedia(request, needsOf(upstream, request), context)
   const { source } = inlined
   const { dialect } = upstream
-  if (media.size === 0 || source?.dialect !== dialect.name) return inlined
+  if (source?.dialect !== dialect.name) return withTrueTypes(inlined)
+  if (media.size === 0) return inlined
   return { ...inlined, source: { ...source, body: dialect.inlineMedia?.(source.body, media) ?? source.body } }
 }
 

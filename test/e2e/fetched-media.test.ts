@@ -23,7 +23,7 @@ const network = fakeNetwork({ 'media.example': ['93.184.215.14'] }, (dialled) =>
     ? Number(dialled.slice('127.0.0.1:'.length))
     : (outside.address() as AddressInfo).port,
 )
-const { url, upstream, settled } = await sharedGateway({
+const gateway = await sharedGateway({
   network,
   providers: (base) => [
     { name: 'bytes', type: 'moonshot', base_url: base },
@@ -33,6 +33,7 @@ const { url, upstream, settled } = await sharedGateway({
     aliases: { both: ['bytes/down', 'local/well'], reading: ['up/down', 'local/well'], only: ['up/well'] },
   },
 })
+const { url, upstream } = gateway
 const answer = { model: 'well', message: { role: 'assistant', content: 'a picture' }, done: true, done_reason: 'stop' }
 upstream.answer('well', status(200, { ...answer, prompt_eval_count: 3, eval_count: 2 }))
 upstream.answer('down', status(503, { error: { message: 'down' } }))
@@ -72,7 +73,7 @@ test('a URL is fetched once, however many providers are tried that take the byte
     ],
     ['/a.png'],
   ])
-  const [line] = await settled(String(headers['request-id'] ?? headers['x-request-id']))
+  const [line] = await gateway.settled(String(headers['request-id'] ?? headers['x-request-id']))
   expect(JSON.stringify(line)).not.toContain('media.example')
 })
 
