@@ -114,7 +114,7 @@ export const refusedUrls: readonly string[] = [
   'gopher://127.0.0.1:6379/_FLUSHALL',
   'ws://127.0.0.1/',
   's3://bucket/key',
-  'unix:/run/gateway.sock',
+  'unix:///run/gateway.sock',
 ]
 
 /** A few of them, one of each kind. */

@@ -10,6 +10,8 @@ export interface Surface {
   readonly name: string
   readonly path: string
   readonly body: (url: string) => JsonObject
+  /** True where the URL is read later: what is refused then is the job, by its state. */
+  readonly isJob: boolean
 }
 
 type Build = (url: string) => JsonObject
@@ -147,6 +149,15 @@ const builds: Readonly<Record<string, Readonly<Record<string, Build>>>> = {
   },
 }
 
+/** Bodies of what is read later. */
+const jobs: typeof builds = {
+  '/v1/batches': {
+    '.input_file_id': (url) => ({ input_file_id: url, endpoint: '/v1/chat/completions', completion_window: '24h' }),
+  },
+  '/v1/inference/batch': { '.input_file_url': (url) => ({ input_file_url: url }) },
+  '/switchyard.v1.BatchService/CreateBatch': { '.input': (url) => ({ input: url }) },
+}
+
 /** The model that a path names, by what the body holds. */
 function modelFor(path: string, pointer: string): string {
   if (path.endsWith(':countTokens')) return counting
@@ -154,12 +165,15 @@ function modelFor(path: string, pointer: string): string {
 }
 
 /** Every surface. Paths that begin with `/v1/models` are another name of those of `/v1beta`. */
-export const surfaces: readonly Surface[] = Object.entries(builds).flatMap(([path, places]) =>
-  Object.entries(places).map(([pointer, body]) => ({
-    name: `${path} ${pointer}`,
-    path: path.replace('{path}', modelFor(path, pointer)),
-    body,
-  })),
+export const surfaces: readonly Surface[] = [builds, jobs].flatMap((table) =>
+  Object.entries(table).flatMap(([path, places]) =>
+    Object.entries(places).map(([pointer, body]) => ({
+      name: `${path} ${pointer}`,
+      path: path.replace('{path}', modelFor(path, pointer)),
+      body,
+      isJob: table === jobs,
+    })),
+  ),
 )
 
 /** Places that name a URL which the gateway never reads for a client, and why. */
