@@ -217,7 +217,10 @@ describe('an S3 service', () => {
     const key = newBlobKey()
     s3.failNext('PUT', 2, 503)
     await blobs.put(key, pieces(bytesOf(9 * mebibyte)), limits)
+    s3.failNext('GET', 2, 503)
     expect((await all(blobs.read(key))).length).toBe(9 * mebibyte)
+    s3.failNext('GET', 3, 503)
+    expect(await reasonOf(all(blobs.read(key)))).toBe('store_unavailable')
     await blobs.delete(key)
   })
 

@@ -87,7 +87,7 @@ export class S3Requests {
       } catch (error) {
         if (last || isRefusal(error)) throw unreachable(error)
       }
-      await sleep((this.#place.pauseMs ?? 200) * 2 ** (tried - 1) * (0.5 + Math.random()))
+      await this.#pause(tried)
     }
   }
 
@@ -97,12 +97,7 @@ export class S3Requests {
     const abort = (): void => silence.abort(fail('store_unavailable', 'the store of files is silent'))
     let timer = setTimeout(abort, this.#silentMs)
     try {
-      const response = await this.#send({ method: 'GET', key, headers }, silence.signal)
-      if (response.status !== 200 && response.status !== 206) {
-        const text = await response.text(answerBytes)
-        if (response.status === 404) throw fail('not_found', 'there is no such file')
-        throw refusal(response.status, text)
-      }
+      const response = await this.#found(key, headers, silence.signal)
       for await (const piece of response.body) {
         // Whoever reads may take its time.
         clearTimeout(timer)
@@ -114,6 +109,23 @@ export class S3Requests {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** The answer that brings an object. Asks again while the service fails or is too busy. */
+  async #found(key: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<S3Response> {
+    for (let tried = 1; ; tried += 1) {
+      const response = await this.#send({ method: 'GET', key, headers }, signal)
+      if (response.status === 200 || response.status === 206) return response
+      const text = await response.text(answerBytes)
+      if (response.status === 404) throw fail('not_found', 'there is no such file')
+      if (tried === usualTries || !isPassing(response.status)) throw refusal(response.status, text)
+      await this.#pause(tried)
+    }
+  }
+
+  /** Longer from try to try, and never the same for all. */
+  async #pause(tried: number): Promise<void> {
+    await sleep((this.#place.pauseMs ?? 200) * 2 ** (tried - 1) * (0.5 + Math.random()))
   }
 
   async #send(
