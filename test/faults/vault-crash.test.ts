@@ -61,7 +61,7 @@ test(`of files that processes kept until they were killed, ${kills} times, each 
   const { rows } = await vault.list({}, 'all', { limit: 100_000 })
   const seen = new Map<string, FileRow>(rows.map((row) => [row.id, row]))
   const { kept, removing } = notes()
-  expect(kept.size).toBeGreaterThan(kills)
+  expect(rows.length).toBeGreaterThanOrEqual(kills)
   expect([...kept.keys()].filter((id) => !seen.has(id) && !removing.has(id))).toEqual([])
   for (const { id, sha256 } of rows) {
     expect(await hashOf((await vault.open(id, 'all')).read())).toBe(sha256)
