@@ -4,9 +4,17 @@ import type { Endpoint } from './contract.ts'
 import { openaiEmbeddings } from './embeddings.ts'
 import { imagenPredict, openaiImages } from './images.ts'
 import { openaiSpeech } from './speech.ts'
+import { transcriptionEndpoint, translationEndpoint } from './transcription.ts'
 
 /** The endpoints beside chats whose recordings are checked. */
-const endpoints: readonly Endpoint[] = [openaiEmbeddings, openaiImages, imagenPredict, openaiSpeech]
+const endpoints: readonly Endpoint[] = [
+  openaiEmbeddings,
+  openaiImages,
+  imagenPredict,
+  openaiSpeech,
+  transcriptionEndpoint,
+  translationEndpoint,
+]
 
 /** The endpoint that a recording is of: by its path, and where none was recorded by the shape of the answer; undefined for chats. */
 export function endpointOf({ request, response }: WireCase): Endpoint | undefined {
