@@ -174,7 +174,7 @@ describe('tools', () => {
   })
 })
 
-test('parts of every kind go to the upstream as it takes them, or are named', async () => {
+test('parts of every kind go to the upstream as it takes them', async () => {
   gateway.upstream.answer('eyes', status(200, whole))
   const content = [
     { type: 'text', text: "What's in this image?" },
@@ -197,10 +197,13 @@ test('parts of every kind go to the upstream as it takes them, or are named', as
       },
     ],
   })
-  const linked = [...content.slice(0, 1), { type: 'audio_url', audio_url: { url: 'https://example.com/a.wav' } }]
+  // Of sound it takes the bytes alone, which the gateway does not get from here.
+  const linked = [...content.slice(0, 1), { type: 'audio_url', audio_url: { url: 'https://192.0.2.7/a.wav' } }]
   const audio = await asking({ ...eyes, messages: [{ role: 'user', content: linked }] })
-  expect(audio.status).toBe(200)
-  expect(audio.headers['x-switchyard-dropped']).toMatch(/^messages\[0\]/)
+  expect([audio.status, audio.json]).toMatchObject([
+    400,
+    { error: { code: 'invalid_request', message: expect.stringMatching(/^messages\[0\]\.parts\[1\]: the URL leads/) } },
+  ])
 })
 
 describe('an error', () => {
@@ -261,7 +264,7 @@ describe('an error', () => {
     expect([text.status, text.json]).toEqual([415, failed('unsupported_media_type')])
     const get = await getJson(url, bearer(key))
     expect([get.status, get.json]).toEqual([405, failed('method_not_allowed')])
-    for (const path of ['embed', 'generate', 'batch', 'nothing']) {
+    for (const path of ['embed', 'generate', 'nothing']) {
       const other = await getJson(`${gateway.url}/v1/inference/${path}`, bearer(key), 'POST')
       expect([other.status, other.json]).toEqual([404, failed('not_found')])
       expect(other.headers['x-scaigrid-request-id']).toBeTruthy()
