@@ -2,10 +2,12 @@
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import type { ListFlags, SubmitFlags } from './cli/batch.ts'
 import type { ConformanceFlags } from './cli/conformance.ts'
 import type { CreateKeyFlags } from './cli/keys.ts'
 import type { StoreFlags } from './cli/on-store.ts'
 import type { RerateFlags } from './cli/rerate.ts'
+import type { GatewayFlags } from './cli/rpc-client.ts'
 import type { ServeFlags } from './cli/serve.ts'
 import type { TailFlags } from './cli/tail.ts'
 import type { UsageFlags } from './cli/usage.ts'
@@ -161,6 +163,57 @@ program
     const stop = new AbortController()
     process.once('SIGINT', () => stop.abort())
     process.exitCode = await (await import('./cli/tail.ts')).tail(flags, process, stop.signal)
+  })
+
+const urlOption = ['--url <url>', 'the gateway (SWITCHYARD_URL; default: http://127.0.0.1:3000)'] as const
+const batch = program
+  .command('batch')
+  .description('many requests as one job, at a running gateway (key: SWITCHYARD_API_KEY)')
+
+/** Aborted when whoever watches has seen enough. */
+function untilInterrupted(): AbortSignal {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  return stop.signal
+}
+
+batch
+  .command('submit')
+  .description('make a batch and print its id')
+  .argument('<input>', 'JSON lines: a file here, the id of one the gateway has, or an https:// or s3:// URL')
+  .option('--endpoint <path>', 'the path that every line asks for (default: any)')
+  .option('--window <time>', 'how long it may take, such as 24h')
+  .option('--output-prefix <url>', 'where results are written as well, s3://')
+  .option('--metadata <pair...>', 'name=value, to be found again')
+  .option('--watch', 'show how it gets on until it ends')
+  .option(...urlOption)
+  .action(async (input: string, flags: SubmitFlags) => {
+    process.exitCode = await (await import('./cli/batch.ts')).submitBatch(input, flags, process, untilInterrupted())
+  })
+batch
+  .command('list')
+  .description('list batches, newest first')
+  .option('--status <status>', 'only those that stand there: in_progress, completed, failed or another')
+  .option('--limit <number>', 'at most so many', '20')
+  .option(...urlOption)
+  .action(async (flags: ListFlags) => {
+    process.exitCode = await (await import('./cli/batch.ts')).listBatches(flags, process)
+  })
+batch
+  .command('watch')
+  .description('show how a batch gets on until it ends; exits with 1 unless it is completed then')
+  .argument('<id>', 'of the batch')
+  .option(...urlOption)
+  .action(async (id: string, flags: GatewayFlags) => {
+    process.exitCode = await (await import('./cli/batch.ts')).watchBatch(id, flags, process, untilInterrupted())
+  })
+batch
+  .command('cancel')
+  .description('cancel a batch; what is done is kept')
+  .argument('<id>', 'of the batch')
+  .option(...urlOption)
+  .action(async (id: string, flags: GatewayFlags) => {
+    process.exitCode = await (await import('./cli/batch.ts')).cancelBatch(id, flags, process)
   })
 
 await program.parseAsync().catch(async (error: unknown) => {

@@ -141,6 +141,35 @@ test('OpenAI’s SDK makes, finds, lists and cancels batches', async () => {
   expect(ids.length).toBeGreaterThanOrEqual(2)
 })
 
+test('OpenAI’s SDK uploads a file, makes a batch of it, and reads its results', async () => {
+  const { files, batches } = openaiSdk(gateway, key)
+  const lines = ['a', 'b'].map((id) => line(id, '/v1/chat/completions', questions['/v1/chat/completions']))
+  const bad = line('c', '/v1/responses', questions['/v1/responses'])
+  const file = await files.create({ purpose: 'batch', file: new File([...lines, bad], 'in.jsonl') })
+  const made = await batches.create({
+    input_file_id: file.id,
+    endpoint: '/v1/chat/completions',
+    completion_window: '24h',
+  })
+  await ended(made.id)
+  const done = await batches.retrieve(made.id)
+  expect(done).toMatchObject({ status: 'completed', input_file_id: file.id, request_counts: { total: 3, failed: 1 } })
+  const read = async (id = ''): Promise<Result[]> =>
+    (await (await files.content(id)).text())
+      .trimEnd()
+      .split('\n')
+      .map((one) => JSON.parse(one) as Result)
+  expect(await read(done.output_file_id)).toMatchObject([
+    { custom_id: 'a', response: { status_code: 200, body: { object: 'chat.completion' } }, error: null },
+    { custom_id: 'b', response: { status_code: 200 }, error: null },
+  ])
+  expect(await read(done.error_file_id)).toMatchObject([
+    { custom_id: 'c', response: null, error: { code: 'mismatched_url' } },
+  ])
+  expect(await files.retrieve(done.output_file_id ?? '')).toMatchObject({ purpose: 'batch_output' })
+  await expect(openaiSdk(gateway, 'another-key').files.content(done.output_file_id ?? '')).rejects.toThrow('404')
+})
+
 test('the scaigrid API makes, finds, lists and cancels batches', async () => {
   const url = `${gateway.url}/v1/inference/batch`
   objects.set('/files/grid.jsonl', Buffer.from(line('a', '/v1/inference/chat', questions['/v1/inference/chat'])))

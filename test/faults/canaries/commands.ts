@@ -44,6 +44,7 @@ function asking({ canaries }: Stage, { url, key }: Place): Command[] {
     ...[wrong, nowhere, noUrl].flatMap((env): Command[] => [
       [['tail'], env],
       [['usage'], env],
+      [['batch', 'list'], env],
     ]),
   ]
 }
