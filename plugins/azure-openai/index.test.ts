@@ -1,12 +1,30 @@
+import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
-import { type CallContext, fail, Secret } from '#provider'
+import { SynthesizeRequestSchema } from '#gen/switchyard/v1/audio_pb.ts'
+import { GenerateImagesRequestSchema } from '#gen/switchyard/v1/image_pb.ts'
+import { type CallContext, fail, type Provider, Secret } from '#provider'
 import { ask, contextFor } from '../../test/suites/asking.ts'
 import azure from './index.ts'
 
 type UpstreamRequest = Parameters<CallContext['egress']['send']>[0]
 
+type Begin = (provider: Provider, context: CallContext) => Promise<unknown> | undefined
+
+const chat: Begin = (provider, context) => firstOf(provider.chat?.(ask('my model', 'Hello'), context))
+const drawing: Begin = (provider, context) => provider.generateImages?.({ ...emptyImages, model: 'my model' }, context)
+const speaking: Begin = (provider, context) =>
+  firstOf(provider.synthesize?.({ ...emptySpeech, model: 'my model' }, context))
+
+function firstOf(steps: AsyncIterable<unknown> | undefined): Promise<unknown> | undefined {
+  const iterator = steps?.[Symbol.asyncIterator]()
+  return iterator?.next()
+}
+
+const emptyImages = create(GenerateImagesRequestSchema, { prompt: 'A square' })
+const emptySpeech = create(SynthesizeRequestSchema, { input: 'Hello' })
+
 /** What is asked of the upstream with these settings, seen at the way out. */
-async function askedWith(given: Record<string, unknown>): Promise<UpstreamRequest | undefined> {
+async function askedWith(given: Record<string, unknown>, begin = chat): Promise<UpstreamRequest | undefined> {
   const own = azure.manifest.settings.parse(given)
   const { log } = contextFor()
   let asked: UpstreamRequest | undefined
@@ -17,8 +35,7 @@ async function askedWith(given: Record<string, unknown>): Promise<UpstreamReques
   const egress = { send, sendGuarded: send, close: async () => {} }
   const provider = await azure.create({ baseUrl: 'https://a.example', own }, { name: 'azure', egress, log })
   const credential = { id: 'KEY', secret: new Secret('the-key') }
-  const events = provider.chat?.(ask('my model', 'Hello'), contextFor({ egress, credential }))
-  await expect(events?.[Symbol.asyncIterator]().next()).rejects.toThrow('nobody is there')
+  await expect(begin(provider, contextFor({ egress, credential }))).rejects.toThrow('nobody is there')
   return asked
 }
 
@@ -33,6 +50,15 @@ test.each([
   expect(asked?.url).toBe(`https://a.example${path}`)
   expect(asked?.headers).toMatchObject({ 'api-key': 'the-key' })
   expect(asked?.headers['authorization']).toBeUndefined()
+})
+
+test.each([
+  [{}, drawing, '/openai/v1/images/generations'],
+  [{ api: 'models' }, drawing, undefined],
+  [{ api_version: '2024-10-21' }, speaking, '/openai/deployments/my%20model/audio/speech?api-version=2024-10-21'],
+])('with %j, images and speech are beside the chats', async (settings, begin, path) => {
+  if (path === undefined) await expect(askedWith(settings, begin)).rejects.toThrow()
+  else expect((await askedWith(settings, begin))?.url).toBe(`https://a.example${path}`)
 })
 
 test.each(['https://r.openai.azure.com', 'https://r.openai.azure.com/', 'https://r.openai.azure.com/openai/v1/'])(

@@ -1,5 +1,5 @@
 import { inflateSync } from 'node:zlib'
-import { BadRequestError } from 'openai'
+import { BadRequestError, RateLimitError } from 'openai'
 import { describe, expect, test } from 'vitest'
 import { soundOf } from '../../src/model/sound.ts'
 import { ask } from '../faults/client.ts'
@@ -69,6 +69,20 @@ describe('images', () => {
       output_tokens: 272,
       cost_nano_usd: 10 * 5000 + 272 * 40_000,
     })
+  })
+
+  test('of a model with a price cost what nobody knows where their tokens are not told', async () => {
+    const { usage: _, ...untold } = made
+    gateway.upstream.answer('gpt-image-1-mini', status(200, untold))
+    await client.images.generate({ model: 'up/gpt-image-1-mini', prompt })
+    expect(gateway.allSettled().at(-1)).toMatchObject({ images: 1, estimated: true, cost_nano_usd: null })
+  })
+
+  test('fail as the simulator is told to', async () => {
+    const error = await client.images.generate({ model: 'simulator/status-429', prompt }).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(RateLimitError)
+    const broken = await client.images.generate({ model: 'simulator/cut-after-1', prompt }).catch((thrown) => thrown)
+    expect(broken).toMatchObject({ status: 502, code: 'provider_interrupted' })
   })
 
   test('at a URL of the provider are handed on, and cost what nobody knows', async () => {
@@ -174,6 +188,18 @@ describe('speech', () => {
     const answer = await client.audio.speech.create(asked)
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, contentType])
     expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(500)
+  })
+
+  test('breaks off where the simulator is told to, and not before', async () => {
+    const asked = { model: 'simulator/cut-after-2', input: 'Hello', voice: 'alloy', response_format: 'pcm' } as const
+    const answer = await client.audio.speech.create(asked)
+    const chunks: Uint8Array[] = []
+    const reading = (async () => {
+      for await (const chunk of answer.body as AsyncIterable<Uint8Array>) chunks.push(chunk)
+    })()
+    await expect(reading).rejects.toThrow()
+    expect(chunks.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(1000)
+    expect(gateway.allSettled().at(-1)).toMatchObject({ status: 'error', reason: 'provider_interrupted' })
   })
 
   test('is asked of an upstream that speaks the same as the client wrote it', async () => {

@@ -25,6 +25,14 @@ const streamCommand = `curl -X POST http://localhost:3000/api/v1/inference/chat/
 "messages": [{"role": "user", "content": "Hello"}]
 }'`
 
+const imageCommand = `curl -X POST http://localhost:3000/api/v1/inference/images \\
+-H "Content-Type: application/json" \\
+-d '{
+"model": "gpt-image-1",
+"prompt": "A sunset over mountains",
+"size": "1024x1024"
+}'`
+
 const registerCommand = `curl -X POST http://localhost:3000/api/v1/inference/providers \\
 -H "Content-Type: application/json" \\
 -d '{
@@ -73,7 +81,8 @@ function recording(name: string): WireCase {
 describe('the page, answered by the simulator', () => {
   let gateway: FaultyGateway
   beforeAll(async () => {
-    const aliases = { 'claude-sonnet-4-20250514': ['simulator/echo'], 'gpt-4o': ['simulator/echo'] }
+    const models = ['claude-sonnet-4-20250514', 'gpt-4o', 'gpt-image-1']
+    const aliases = Object.fromEntries(models.map((model) => [model, ['simulator/echo']]))
     gateway = await openOnPagePort({ config: { aliases } })
   })
   afterAll(() => gateway[Symbol.asyncDispose]())
@@ -89,6 +98,17 @@ describe('the page, answered by the simulator', () => {
         requestId: expect.any(String),
       },
     })
+  })
+
+  test('the image command', async () => {
+    const { success, data } = JSON.parse(await run(imageCommand, gateway)) as {
+      readonly success: boolean
+      readonly data: { readonly images: readonly { readonly data: string }[] }
+    }
+    const [image] = data.images
+    expect([success, data]).toMatchObject([true, { model: 'gpt-image-1', images: [{ mediaType: 'image/png' }] }])
+    const file = Buffer.from(image?.data ?? '', 'base64')
+    expect([file.readUInt32BE(16), file.readUInt32BE(20)]).toEqual([1024, 1024])
   })
 
   test('the stream command', async () => {

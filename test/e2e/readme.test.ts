@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -31,6 +32,8 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
     '/v5/inference',
     'InferenceService/Chat',
     '--protocol grpc',
+    '/v1/images/generations',
+    '/v1/audio/speech',
     '/api/v1/inference/providers',
     '/api/v1/inference/usage',
     'keys create',
@@ -43,12 +46,17 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
 const expected = (code: string): RegExp =>
   /inference\/(providers|usage)/.test(code)
     ? /"success":true,"data":.*"(local|totalRequests":[1-9])/
-    : /simulated|lorem/i
+    : code.includes('-o hello.wav')
+      ? /^audio\/wav$/m
+      : /simulated|lorem/i
 
 test.each(calls)(
   'the call of the README answers: %s',
   async (code) => {
-    const command = code.replaceAll('http://127.0.0.1:3000', gateway.url).replace('npx buf', 'node_modules/.bin/buf')
+    const command = code
+      .replaceAll('http://127.0.0.1:3000', gateway.url)
+      .replace('npx buf', 'node_modules/.bin/buf')
+      .replace('hello.wav', join(folder, 'hello.wav'))
     const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
     const { stdout } = await run('bash', ['-c', command], { env })
     expect(stdout).toMatch(expected(code))
