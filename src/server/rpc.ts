@@ -5,6 +5,7 @@ import type { UniversalHandlerOptions } from '@connectrpc/connect/protocol'
 import { Health as HealthService } from '#gen/grpc/health/v1/health_pb.ts'
 import type { Core } from '../core/contract.ts'
 import { parseStrictJson } from '../dialects/json.ts'
+import { checkRecording } from '../dialects/recording.ts'
 import { fail } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
@@ -148,7 +149,10 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
     streamGenerate: (request, context) => answerEvents(edge, 'generate', request, context),
     embed: (request, context) => answerWhole(edge, 'embed', request, context),
     generateImages: (request, context) => answerWhole(edge, 'generate_images', request, context),
-    transcribe: (request, context) => answerWhole(edge, 'transcribe', request, context),
+    transcribe(request, context) {
+      checkRecording(request, 'audio')
+      return answerWhole(edge, 'transcribe', request, context)
+    },
     synthesize: (request, context) => answerEvents(edge, 'synthesize', request, context),
     infer: (request, context) => answerWhole(edge, 'infer', request, context),
     streamInfer: (request, context) => answerEvents(edge, 'infer', request, context),

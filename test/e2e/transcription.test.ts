@@ -1,4 +1,4 @@
-import { createClient } from '@connectrpc/connect'
+import { Code, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { toFile } from 'openai'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -186,7 +186,10 @@ describe('scaigrid', () => {
     const fields = { model: `${voxtral.name}/voxtral-mini-latest`, response_format: 'verbose_json', prompt: 'names' }
     const { text, dropped } = await post(path, fields, talk)
     expect(JSON.parse(text)).toMatchObject({
-      data: { segments: [{ start: 0.1, speaker: 'speaker_1' }], usage: { type: 'tokens', input_tokens: 380 } },
+      data: {
+        segments: [{ start: 0.1, speaker: 'speaker_1' }],
+        usage: { type: 'duration', seconds: 3, input_tokens: 380 },
+      },
     })
     expect(dropped).toBe('prompt')
     expect(voxtral.received.at(-1)?.raw).not.toContain('response_format')
@@ -279,6 +282,14 @@ describe('over RPC', () => {
     })
     expect(words.received.at(-1)?.raw).toMatch(/name="odd"\r\n\r\nkept\r\n/)
     expect(words.received.at(-1)?.raw).toContain('RIFF')
+  })
+
+  test('what is no recording is refused before a provider is asked', async () => {
+    const picture = { ...request, audio: Buffer.from('\x89PNG', 'latin1'), mediaType: '' }
+    await expect(rpc.transcribe(picture)).rejects.toMatchObject({ code: Code.InvalidArgument })
+    await expect(rpc.transcribe({ ...request, audio: new Uint8Array(0) })).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+    })
   })
 
   test('strictness refuses what the provider cannot carry', async () => {

@@ -86,7 +86,7 @@ export function transcriptObject(response: TranscribeResponse, asked: Transcript
         text,
         ...(response.segments.length > 0 && { segments: response.segments.map(timedSegment) }),
         ...(words.length > 0 && { words: words.map(({ word, start, end }) => ({ word, start, end })) }),
-        ...spent,
+        ...timedUsage(response.usage),
       }
     default:
       return { text, ...spent }
@@ -114,6 +114,12 @@ export function transcriptUsage({ inputTokens, outputTokens, audioInputTokens, a
     output_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
   }
+}
+
+/** Usage in seconds, as this format has it for every model, with the tokens beside it where there are any. */
+function timedUsage(usage: Usage | undefined): object {
+  if (usage === undefined) return {}
+  return { usage: { ...transcriptUsage(usage), type: 'duration', seconds: usage.audioSeconds } }
 }
 
 function eventsOf(response: TranscribeResponse, { format }: TranscriptAsked): string {
