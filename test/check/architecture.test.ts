@@ -10,7 +10,7 @@ const layers = [
   ['dialects'],
   ['provider', 'store'],
   ['core'],
-  ['jobs', 'observe', 'registry', 'ledger', 'keys', 'files'],
+  ['jobs', 'observe', 'registry', 'ledger', 'keys', 'files', 'idempotency'],
   ['config', 'server'],
   ['conformance'],
   ['gateway.ts', 'version.ts'],
