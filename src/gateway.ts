@@ -11,6 +11,8 @@ import { createCore } from './core/core.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
 import { fileOperations } from './files/operations.ts'
+import { Once } from './idempotency/once.ts'
+import { sweepAnswers } from './idempotency/sweep.ts'
 import { createFirstKey } from './keys/first.ts'
 import { keyOperations } from './keys/operations.ts'
 import { KeyTable } from './keys/table.ts'
@@ -79,6 +81,9 @@ const lastRowsMs = 5000
 
 /** Time for the calls of this process to reach the store before somebody who asks for them is answered without, in milliseconds. */
 const flushMs = 2000
+
+/** Time for an answer to be kept after the last of its waits, in milliseconds. */
+const lastAnswerMs = 10_000
 
 const dayMs = 86_400_000
 
@@ -178,6 +183,13 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       maxRetryAfterMs: config.retries.max_retry_after,
     },
   })
+  const once = new Once({
+    store: store.idempotency,
+    maxBytes: config.idempotency.max_bytes,
+    leaseMs: config.timeouts.total + config.timeouts.write + lastAnswerMs,
+    log,
+  })
+  opened.defer(sweepAnswers(store.idempotency, log))
   const health = new Health(Object.values(services))
   const open = new OpenCalls()
   const stopping = new AbortController()
@@ -190,6 +202,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     dialects: sourceDecoders(serverDialects),
     stopping: stopping.signal,
     draining: draining.signal,
+    once,
     limits: {
       ...defaultRpcLimits,
       readBytes: bodyBytes,
@@ -201,6 +214,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     core,
     dialects: serverDialects,
     open,
+    once,
     bodyBytes,
     uploads: {
       folder: await openUploadFolder(join(config.data_dir, 'uploads')),

@@ -59,6 +59,7 @@ describe('what is read', () => {
       log: { level: 'info' },
       store: { keys_without_store: 300_000 },
       ledger: { enabled: true, max_spool_bytes: 1_073_741_824, retention_days: 90, content_days: 30 },
+      idempotency: { max_bytes: 4_194_304 },
       media: {
         store: 'folder',
         inline_limit_bytes: 1024 * 1024,

@@ -179,6 +179,14 @@ const ledgerSchema = section({
     .describe('Days that prompts and answers are kept, of accounts that want them kept.'),
 })
 
+const idempotencySchema = section({
+  max_bytes: wholeNumber(0, 64 * 1024 * 1024)
+    .default(4 * 1024 * 1024)
+    .describe(
+      'Largest answer that is kept for a day to be given again; a repeat of a request with a larger one is 409.',
+    ),
+})
+
 const secretsSchema = section({
   allowed_env: z
     .array(z.string().regex(/^\*?[A-Za-z0-9_]+\*?$/, { error: 'must be a variable name, or one with "*" at an end' }))
@@ -250,6 +258,9 @@ export const configSchema = section({
   ledger: ledgerSchema
     .prefault({})
     .describe('The request log: a row for every call, written down before its client sees the end of it.'),
+  idempotency: idempotencySchema
+    .prefault({})
+    .describe('Requests with an Idempotency-Key: answered once, and the answer kept for a day.'),
   media: mediaSchema
     .prefault({})
     .describe(

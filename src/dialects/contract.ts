@@ -124,6 +124,8 @@ export interface Route {
   readonly sends?: 'file'
   /** HTTP status of a good answer, where it is not 200. */
   readonly status?: number
+  /** True where a request that names an idempotency key is answered once: a repeat gets the same answer, and makes nothing. */
+  readonly once?: true
   /** What to answer with. `form` is there when the route has `files`, else `body` when it has a `request`. Throws a `GatewayError`. */
   answer(facts: RequestFacts, surface: Surface, body: JsonBody | undefined, form?: Form): unknown
 }

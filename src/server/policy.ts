@@ -116,6 +116,30 @@ export const offered = {
   FileService: ['uploadFile', 'getFile', 'listFiles', 'downloadFile', 'deleteFile'],
 } as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
 
+/** The methods whose callers may name an idempotency key: each costs something, or makes something. */
+const answeredOnce: { readonly [Service in keyof typeof services]?: readonly string[] } = {
+  InferenceService: [
+    'chat',
+    'streamChat',
+    'generate',
+    'streamGenerate',
+    'embed',
+    'generateImages',
+    'transcribe',
+    'synthesize',
+    'createVideo',
+    'infer',
+    'streamInfer',
+  ] satisfies (keyof (typeof services)['InferenceService']['method'])[],
+  BatchService: ['createBatch'] satisfies (keyof (typeof services)['BatchService']['method'])[],
+}
+
+/** Whether a method is answered once where its caller names an idempotency key. */
+export function isAnsweredOnce({ parent, localName }: DescMethod): boolean {
+  const name = parent.name as keyof typeof services
+  return services[name] === parent && answeredOnce[name]?.includes(localName) === true
+}
+
 /** An implementation of what a service offers: no less, and no more. */
 export type Offered<Service extends keyof typeof services> = Pick<
   ServiceImpl<(typeof services)[Service]>,

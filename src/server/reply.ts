@@ -3,6 +3,7 @@ import { constants } from 'node:http2'
 import type { ServerDialect } from '../dialects/contract.ts'
 import type { Payload, Served } from '../dialects/operation.ts'
 import type { GatewayError } from '../error/index.ts'
+import type { GivenAnswer } from '../idempotency/once.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 
 /** The value of a header, sent twice or not; undefined when absent. */
@@ -44,6 +45,13 @@ export function droppedHeader(paths: readonly string[]): string {
   return value.length <= headerLength ? value : value.slice(0, value.lastIndexOf(',', headerLength))
 }
 
+/** A whole answer, as it is to be written: its head, but for what is about who may read it, and its body. */
+export interface WholeReply {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+  readonly body: Uint8Array
+}
+
 /** Answers one request in one dialect: the headers every answer has, and errors in the dialect's own shape. */
 export class Reply {
   readonly #request: NodeRequest
@@ -73,43 +81,56 @@ export class Reply {
 
   /** The headers every answer has. */
   get headers(): OutgoingHttpHeaders {
-    return { 'x-request-id': this.#requestId, ...this.#dialect.headers?.(this.#requestId), ...this.#cors }
+    return { ...this.#headers({}), ...this.#cors }
   }
 
-  /** A whole JSON answer. */
+  /** A whole answer, written. */
+  send({ status, headers, body }: WholeReply): void {
+    this.#write(status, headers)
+    this.#response.end(body)
+  }
+
+  /** An answer that was given before, under the id that it had then. */
+  again({ status, headers, body }: GivenAnswer): void {
+    if (!this.open) return
+    this.send({ status, headers: { ...headers, 'content-length': body.length, 'idempotent-replayed': 'true' }, body })
+  }
+
+  /** A whole JSON answer, as it is to be written. */
   json(
     status: number,
-    body: string,
+    text: string,
     served?: Served,
     dropped: readonly string[] = [],
     more: OutgoingHttpHeaders = {},
-  ): void {
+  ): WholeReply {
     // As bytes: a string would be joined with the head and encoded again, which costs more than writing both.
-    const bytes = Buffer.from(body)
-    this.#head(
-      status,
-      { 'content-type': 'application/json', 'content-length': bytes.length, ...droppedPart(dropped), ...more },
-      served,
-    )
-    this.#response.end(bytes)
+    const body = Buffer.from(text)
+    const head = { 'content-type': 'application/json', 'content-length': body.length }
+    return { status, headers: this.#headers({ ...head, ...droppedPart(dropped), ...more }, served), body }
   }
 
-  /** A whole answer that is not JSON. */
-  payload({ body, contentType }: Payload, served?: Served, dropped: readonly string[] = []): void {
+  /** A whole answer that is not JSON, as it is to be written. */
+  payload({ body, contentType }: Payload, served?: Served, dropped: readonly string[] = []): WholeReply {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const head = { 'content-type': contentType, 'content-length': bytes.length, 'x-content-type-options': 'nosniff' }
-    this.#head(200, { ...head, ...droppedPart(dropped) }, served)
-    this.#response.end(bytes)
+    return { status: 200, headers: this.#headers({ ...head, ...droppedPart(dropped) }, served), body: bytes }
   }
 
-  /** The head of an event stream. */
-  stream(served: Served, dropped: readonly string[], contentType = 'text/event-stream; charset=utf-8'): void {
+  /** Writes the head of an event stream, and gives it. */
+  stream(
+    served: Served,
+    dropped: readonly string[],
+    contentType = 'text/event-stream; charset=utf-8',
+  ): OutgoingHttpHeaders {
     const type = {
       'content-type': contentType,
       'cache-control': 'no-cache',
       'x-accel-buffering': 'no',
     }
-    this.#head(200, { ...type, ...droppedPart(dropped) }, served)
+    const headers = this.#headers({ ...type, ...droppedPart(dropped) }, served)
+    this.#write(200, headers)
+    return headers
   }
 
   /** An error in the dialect's shape. A client that is gone gets nothing; one whose body was not read loses its connection. */
@@ -121,7 +142,7 @@ export class Reply {
     const unread = this.#unread
     // The port sees the pause, and lets a client that is still sending read the answer before it closes.
     if (unread) this.#request.pause()
-    this.#head(status, {
+    const headers = this.#headers({
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
@@ -129,6 +150,7 @@ export class Reply {
       ...(unread && { connection: 'close' }),
       ...more,
     })
+    this.#write(status, headers)
     this.#response.end(body)
   }
 
@@ -139,13 +161,15 @@ export class Reply {
     return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   }
 
-  #head(status: number, headers: OutgoingHttpHeaders, served?: Served): void {
-    const own = this.#dialect.headers?.(this.#requestId, served)
+  /** All that the answer itself says in its head. */
+  #headers(headers: OutgoingHttpHeaders, served?: Served): OutgoingHttpHeaders {
+    return { 'x-request-id': this.#requestId, ...headers, ...this.#dialect.headers?.(this.#requestId, served) }
+  }
+
+  #write(status: number, headers: OutgoingHttpHeaders): void {
     // Both kinds of response take these, but their overloads do not unite.
     ;(this.#response as { writeHead(status: number, headers: OutgoingHttpHeaders): unknown }).writeHead(status, {
-      'x-request-id': this.#requestId,
       ...headers,
-      ...own,
       ...this.#cors,
     })
   }

@@ -5,10 +5,13 @@ import type { FileContent } from '../dialects/surface.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { type PathParams, PathTable } from '../dialects/path-table.ts'
 import { modelRoutes } from '../dialects/reading.ts'
+import { Turn } from '../idempotency/turn.ts'
 import { answerFile } from './file-answer.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
 import { type CallEdgeOptions, factsOf, readJson, serveCall, serveCount } from './rest-call.ts'
+import { giveAgain } from './rest-answer.ts'
+import { addForm, beginOnce, keyedOf } from './rest-once.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { pathOf } from './rpc-request.ts'
 import { readUpload, type Upload } from './upload.ts'
@@ -131,20 +134,33 @@ async function serveRoute(
   const reply = new Reply(request.raw, raw, dialect, ids.requestId, options.cors(request.raw))
   const { core } = options
   let principal: Principal | undefined
+  let turn: Turn | undefined
   try {
     principal = core.authenticate(tokenOf(request.raw, dialect))
     core.authorize(principal, route.permission)
     const facts = factsOf(request.raw, ids.requestId, request.params as Record<string, string>)
     const surface = core.surface(principal)
+    const keyed = route.once === true ? keyedOf(request.raw, dialect) : undefined
     await using form = await readForm(options, route, request.raw)
     const takesJson = form === undefined && route.request !== undefined
     const { body } = takesJson ? await readJson(options, dialect, request.raw) : {}
+    if (keyed !== undefined) {
+      if (form !== undefined) await addForm(keyed.print, form)
+      keyed.print.add(body?.text ?? '')
+      const found = await beginOnce(options.once, keyed, principal)
+      if (!(found instanceof Turn)) return giveAgain(found, reply, raw, options.writeMs)
+      turn = found
+    }
     const answer: unknown = await route.answer(facts, surface, body, form)
-    if (route.sends !== 'file') return reply.json(route.status ?? 200, JSON.stringify(answer))
     const { writeMs } = options
-    await answerFile(request.raw, raw, answer as FileContent, { writeMs, headers: reply.headers })
+    if (route.sends === 'file')
+      return await answerFile(request.raw, raw, answer as FileContent, { writeMs, headers: reply.headers })
+    const written = reply.json(route.status ?? 200, JSON.stringify(answer))
+    await turn?.keepWhole(written)
+    if (reply.open) reply.send(written)
   } catch (thrown) {
     const error = asGatewayError(thrown)
+    await turn?.giveBack()
     core.refuse({ ...ids, dialect: dialect.name, operation: route.summary, principal, arrivedAt, error })
     reply.fail(error)
   }

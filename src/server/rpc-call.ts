@@ -19,6 +19,8 @@ export interface RpcCall extends RequestIds {
   principal?: Principal
   /** True from when the core has the call, and settles it. */
   begun?: boolean
+  /** The id of the request whose answer is given again. */
+  answeredAs?: string | undefined
   /** What the client was told first, when it was told an error. */
   failure?: GatewayError
 }

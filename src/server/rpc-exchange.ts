@@ -139,7 +139,8 @@ async function write(answer: UniversalServerResponse, to: Writing): Promise<void
 
 /** Sends the head, and sees to it that a body nobody read does not keep the stream or the connection busy. */
 function writeHead(answer: UniversalServerResponse, { request, response, progress, call }: Writing): void {
-  const headers: Record<string, string> = { ...Object.fromEntries(answer.header ?? []), 'x-request-id': call.requestId }
+  const requestId = call.answeredAs ?? call.requestId
+  const headers: Record<string, string> = { ...Object.fromEntries(answer.header ?? []), 'x-request-id': requestId }
   if ('stream' in response) {
     const { stream } = response
     if (!progress.complete)

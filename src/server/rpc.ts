@@ -7,6 +7,7 @@ import type { Core } from '../core/contract.ts'
 import { parseStrictJson } from '../dialects/json.ts'
 import { checkRecording } from '../dialects/recording.ts'
 import { fail } from '../error/index.ts'
+import type { Once } from '../idempotency/once.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
 import { OpenCalls } from './open-calls.ts'
@@ -23,6 +24,7 @@ import { registryService } from './rpc-registry.ts'
 import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
 import { shownError } from './rpc-explain.ts'
 import { edgeInterceptor } from './rpc-interceptor.ts'
+import { answeredOnce } from './rpc-once.ts'
 import { pathOf } from './rpc-request.ts'
 
 export type { SourceDecoders } from './rpc-inference.ts'
@@ -55,6 +57,8 @@ export interface RpcOptions {
   readonly log: Logger
   /** Reads the `source` of a chat request, by the name of its dialect; of other sources only the names of what is lost are kept. */
   readonly dialects?: ReadonlyMap<string, SourceDecoders>
+  /** Answers calls that name a key once; without it, keys say nothing. */
+  readonly once?: Once
   /** Aborted when the time to drain is over: what is still open ends with an error that says so. */
   readonly stopping?: AbortSignal
   /** Aborted when the time to drain begins: whoever follows the log is let go. */
@@ -102,13 +106,14 @@ function baseOf(path: string): string {
 
 /** Registers every service of the contract. Methods that this version does not have are refused at the gate. */
 function contract(router: ConnectRouter, options: RpcOptions): void {
-  const { core, log } = options
+  const { core, log, once } = options
   const guarded: Partial<UniversalHandlerOptions> = { requestGate: gate(core), interceptors: [edgeInterceptor(log)] }
-  router.service(services.InferenceService, inference(options), guarded)
+  const { InferenceService, BatchService } = services
+  router.service(InferenceService, answeredOnce(InferenceService, inference(options), once), guarded)
   router.service(services.RegistryService, registryService(core), guarded)
   router.service(services.KeyService, keyService(core), guarded)
   router.service(services.UsageService, usageService(core, options.draining), guarded)
-  router.service(services.BatchService, batchService(core), guarded)
+  router.service(BatchService, answeredOnce(BatchService, batchService(core), once), guarded)
   router.service(services.FileService, fileService(core), guarded)
 }
 

@@ -22,6 +22,7 @@ export const batchRoutes: readonly Route[] = [
     path: '/v1/batches',
     summary: 'Takes in many requests as one durable job',
     permission: 'batches:write',
+    once: true,
     request: createBatchRequest,
     response: batchObject,
     async answer(_facts, { batches }, body) {

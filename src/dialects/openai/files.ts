@@ -105,6 +105,7 @@ export const files: readonly Route[] = [
     path: '/v1/files',
     summary: 'Uploads a file',
     permission: 'batches:write',
+    once: true,
     request: uploadFields,
     files: ['file'],
     response: fileObject,

@@ -24,6 +24,7 @@ export const batchRoutes: readonly Route[] = [
     path: '/v1/inference/batch',
     summary: 'Takes in many requests as one durable job',
     permission: 'batches:write',
+    once: true,
     request: createBatchRequest,
     response: batchAnswer,
     async answer(facts, surface, body) {
