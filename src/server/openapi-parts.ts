@@ -20,3 +20,11 @@ export interface Part {
   readonly name: string
   readonly description: string
 }
+
+/** The header by which a client says that it asks the same again. */
+export const idempotencyKey: Json = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'Answers the request once: whoever sends it again with the same key gets the same answer, for a day.',
+  schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+}

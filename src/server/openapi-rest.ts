@@ -1,7 +1,7 @@
 import { toJSONSchema, type ZodType } from 'zod'
 import type { ChatRoute, CountRoute, OperationRoute, Route, ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
-import type { Components, Json, Operation, Part } from './openapi-parts.ts'
+import { type Components, idempotencyKey, type Json, type Operation, type Part } from './openapi-parts.ts'
 
 /** A tag for each dialect. */
 export function restParts(dialects: readonly ServerDialect[]): Part[] {
@@ -28,6 +28,7 @@ function postOperation(
   components: Components,
   description: string,
   content: Json,
+  once = true,
 ): Operation {
   const id = operationId(dialect, 'POST', route.path)
   const request = named(components, `${id}.request`, route.request, 'input')
@@ -42,7 +43,7 @@ function postOperation(
       tags: [dialect.name],
       summary: route.summary,
       description,
-      parameters: parametersOf(route.path),
+      parameters: parametersOf(route.path, once),
       requestBody: {
         required: true,
         content: Object.fromEntries(taken(route).map((type) => [type, { schema: request }])) as Json,
@@ -79,7 +80,7 @@ function contentOf(type: string): Json {
 function countOperation(dialect: ServerDialect, route: CountRoute, components: Components): Operation {
   const description =
     'Needs the permission `models:use`. Answers with `x-switchyard-estimated` where no provider counted.'
-  return postOperation(dialect, route, components, description, {})
+  return postOperation(dialect, route, components, description, {}, false)
 }
 
 const eventStream: Json = {
@@ -99,7 +100,7 @@ function routeOperation(dialect: ServerDialect, route: Route, components: Compon
       tags: [dialect.name],
       summary: route.summary,
       description: `Needs the permission \`${route.permission}\`.`,
-      parameters: parametersOf(route.path),
+      parameters: parametersOf(route.path, route.once === true),
       ...(request !== undefined && {
         requestBody: { required: true, content: bodyOf(request, route.files) },
       }),
@@ -139,8 +140,9 @@ function templated(path: string): string {
   return path.replaceAll(parameter, (_match, name: string | undefined) => `{${name ?? 'path'}}`)
 }
 
-function parametersOf(path: string): Json[] {
-  return [...path.matchAll(parameter)].map(([, name]) => (name === undefined ? restOfPath : pathParameter(name)))
+function parametersOf(path: string, once: boolean): Json[] {
+  const found = [...path.matchAll(parameter)].map(([, name]) => (name === undefined ? restOfPath : pathParameter(name)))
+  return once ? [...found, idempotencyKey] : found
 }
 
 function pathParameter(name: string): Json {

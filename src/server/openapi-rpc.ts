@@ -1,6 +1,6 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
-import { isOffered, permissions } from './policy.ts'
-import type { Components, Json, Operation, Part } from './openapi-parts.ts'
+import { isAnsweredOnce, isOffered, permissions } from './policy.ts'
+import { type Components, idempotencyKey, type Json, type Operation, type Part } from './openapi-parts.ts'
 import { messageSchema } from './openapi-message.ts'
 
 const errorName = 'rpc.error'
@@ -43,7 +43,7 @@ function operation(method: DescMethod, permission: string | undefined, component
       tags: [method.parent.typeName],
       summary: `${method.parent.name}.${method.name}`,
       ...(permission !== undefined && { description: `Needs the permission \`${permission}\`.` }),
-      parameters: [timeout],
+      parameters: isAnsweredOnce(method) ? [timeout, idempotencyKey] : [timeout],
       requestBody: {
         required: true,
         content: { 'application/json': { schema: messageSchema(method.input, components.schemas) } },

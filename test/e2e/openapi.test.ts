@@ -52,6 +52,18 @@ function operationsOf(document: Document): Operation[] {
 describe('the OpenAPI document', () => {
   const document = documentOf(serverDialects)
 
+  test('says which requests are answered once by their key', () => {
+    const takes = (path: string): boolean =>
+      document.paths[path]?.['post']?.parameters.some(({ name }) => name === 'Idempotency-Key') === true
+    const paths = Object.keys(document.paths).filter(takes)
+    expect(paths).toEqual(
+      expect.arrayContaining(['/v1/chat/completions', '/v1/embeddings', '/v1/batches', '/v1/files']),
+    )
+    expect(paths).toContain('/switchyard.v1.InferenceService/Chat')
+    for (const path of ['/v1/messages/count_tokens', '/v1/batches/{id}/cancel', '/switchyard.v1.KeyService/CreateKey'])
+      expect([path, path in document.paths, takes(path)]).toEqual([path, true, false])
+  })
+
   test.each([
     ['/v1/audio/transcriptions', ['multipart/form-data']],
     ['/api/v1/inference/transcribe', ['application/json', 'multipart/form-data']],
