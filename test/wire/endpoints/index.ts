@@ -1,6 +1,7 @@
 import type { WireCase } from '../case.ts'
 import { countFormatOf, formatOf } from '../format.ts'
 import type { Endpoint } from './contract.ts'
+import { cohereRerank, openaiModerations } from './generic.ts'
 import { openaiEmbeddings } from './embeddings.ts'
 import { imagenPredict, openaiImages } from './images.ts'
 import { openaiSpeech } from './speech.ts'
@@ -14,6 +15,8 @@ const endpoints: readonly Endpoint[] = [
   openaiSpeech,
   transcriptionEndpoint,
   translationEndpoint,
+  cohereRerank,
+  openaiModerations,
 ]
 
 /** The endpoint that a recording is of: by its path, and where none was recorded by the shape of the answer; undefined for chats. */
