@@ -22,6 +22,7 @@ import { type Answer, answerTo, countPrompt, idOf, type Segment } from './answer
 import { embed } from './embed.ts'
 import { failAtOnce, statusError, suffer } from './faults.ts'
 import { generateImages } from './images.ts'
+import { infer } from './infer.ts'
 import { exampleModels, type Fault, modelPatterns, mostTokens, readModel, type SimulatedModel } from './models.ts'
 import { pace } from './pace.ts'
 import { synthesize } from './speech.ts'
@@ -39,7 +40,7 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, countTokens, embed, generateImages, transcribe, synthesize, listModels }),
+  create: () => ({ chat, countTokens, embed, generateImages, transcribe, synthesize, infer, listModels }),
 })
 
 type Batch = readonly ChatEvent[]
@@ -48,7 +49,7 @@ async function* listModels(): AsyncGenerator<ModelInit, void, void> {
   for (const id of exampleModels) {
     yield {
       id,
-      operations: ['chat', 'embed'],
+      operations: ['chat', 'generate', 'embed', 'generateImages', 'transcribe', 'synthesize', 'infer'],
       inputModalities: ['text'],
       outputModalities: ['text'],
       ownedBy: 'switchyard',

@@ -1,6 +1,12 @@
-import { create } from '@bufbuild/protobuf'
+import { create, fromJson, type JsonValue } from '@bufbuild/protobuf'
+import { ValueSchema } from '@bufbuild/protobuf/wkt'
 import { type InferEvent, type InferResponse, InferResponseSchema } from '#gen/switchyard/v1/infer_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
+
+/** A generic answer, or a piece of one, as an event. Throws for a number that is not finite. */
+export function inferredChunk(answer: JsonValue): InferEvent {
+  return { $typeName: 'switchyard.v1.InferEvent', event: { case: 'chunk', value: fromJson(ValueSchema, answer) } }
+}
 
 /** A generic answer in the making: one chunk is the answer itself, several are a list of them. */
 export class InferFold {

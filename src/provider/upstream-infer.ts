@@ -1,11 +1,11 @@
-import { fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
-import { type Value, ValueSchema } from '@bufbuild/protobuf/wkt'
-import type { InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
+import { type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
+import { InferEventSchema, type InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
 import { replaceModel } from '../dialects/json.ts'
 import { isObject } from '../dialects/scalars.ts'
 import { sseReader } from '../dialects/sse.ts'
 import { problemOf, upstreamError } from '../dialects/upstream.ts'
 import { fail, GatewayError } from '../error/index.ts'
+import { inferredChunk } from '../model/inferred.ts'
 import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, InferEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
@@ -75,7 +75,7 @@ function eventsOf({ usage: read = usageTold }: GenericEndpoint, text: string): I
   const error = answer['error']
   if (typeof error === 'string' || isObject(error)) throw upstreamError(problemOf(answer))
   const told = read(answer)
-  const chunk: InferEventInit = { event: { case: 'chunk', value: valueOf(json, text) } }
+  const chunk = chunkOf(json, text)
   return told === undefined ? [chunk] : [chunk, { event: { case: 'usage', value: told } }]
 }
 
@@ -93,11 +93,11 @@ function parsed(text: string): JsonValue {
 }
 
 /** The JSON as the contract carries it: not with a number beyond those of JavaScript. */
-function valueOf(json: JsonValue, text: string): Value {
+function chunkOf(json: JsonValue, text: string): InferEventInit {
   try {
-    const value = fromJson(ValueSchema, json)
-    if (mayBeEndless.test(text)) toJson(ValueSchema, value)
-    return value
+    const chunk = inferredChunk(json)
+    if (mayBeEndless.test(text)) toJson(InferEventSchema, chunk)
+    return chunk
   } catch (cause) {
     throw fail('provider_error', "the provider's answer could not be read", { cause })
   }

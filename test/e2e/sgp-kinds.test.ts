@@ -56,3 +56,78 @@ describe('arguments that the contract has no message for', () => {
     expect(events.map(({ event }) => event.case)).toEqual(['started', 'chunk', 'usage'])
   })
 })
+
+describe('a model', () => {
+  const asked = async (model: string, args: object): Promise<unknown> => {
+    const { status: code, json } = await askJson(url, { model, args })
+    expect([code, json]).toEqual([200, { object: 'generic_inference', response: expect.anything() }])
+    return (json as { response: unknown }).response
+  }
+  const streamed = async (model: string, args: object): Promise<unknown[]> => {
+    const { text } = await ask(url, { model, args: { ...args, stream: true } })
+    expect(saysDone(text)).toBe(true)
+    return streamValues(text).map(({ value }) => (value as { response: unknown }).response)
+  }
+
+  test('for embeddings takes input, and answers as OpenAI does, to the letter where its upstream does', async () => {
+    const own = {
+      object: 'list',
+      data: [{ object: 'embedding', index: 0, embedding: [0.5] }],
+      usage: { prompt_tokens: 1, total_tokens: 1 },
+      x: 1,
+    }
+    gateway.upstream.answer('text-embedding-3-small', status(200, own))
+    const args = { input: 'x', dimensions: 1 }
+    expect(await asked('up/text-embedding-3-small', args)).toEqual(own)
+    expect(await streamed('up/text-embedding-3-small', args)).toEqual([own])
+    const bodies = gateway.upstream.received('text-embedding-3-small').map(({ body }) => JSON.parse(body) as object)
+    expect(bodies).toEqual([
+      { ...args, model: 'text-embedding-3-small' },
+      { ...args, model: 'text-embedding-3-small' },
+    ])
+    expect(await asked('simulator/echo', args)).toMatchObject({
+      object: 'list',
+      data: [{ embedding: [expect.any(Number)] }],
+    })
+  })
+
+  test('for images takes a prompt', async () => {
+    const images = { created: 1, data: [{ b64_json: 'iVBORw0KGgo=' }] }
+    gateway.upstream.answer('dall-e-3', status(200, images))
+    expect(await asked('up/dall-e-3', { prompt: 'a cat' })).toEqual(images)
+    expect(await streamed('up/dall-e-3', { prompt: 'a cat' })).toEqual([images])
+    const drawn = await asked('simulator/echo', { prompt: 'a cat', size: '64x64' })
+    expect(drawn).toMatchObject({ data: [{ b64_json: expect.stringMatching(/^iVBOR/) }] })
+  })
+
+  test('for speech takes input, and its sound is base64 in JSON', async () => {
+    const args = { input: 'one two', voice: 'alloy', response_format: 'wav' }
+    const whole = await asked('simulator/echo', args)
+    expect(whole).toEqual({ audio: expect.stringMatching(/^UklGR/), media_type: 'audio/wav' })
+    const chunks = (await streamed('simulator/echo', args)) as { type: string; audio?: string }[]
+    expect(chunks.length).toBeGreaterThan(2)
+    expect(chunks.at(-1)).toMatchObject({ type: 'speech.audio.done', usage: { total_tokens: expect.any(Number) } })
+    const sound = Buffer.concat(chunks.map(({ audio = '' }) => Buffer.from(audio, 'base64')))
+    expect(sound.toString('base64')).toBe((whole as { audio: string }).audio)
+  })
+
+  test('that writes speech down takes it as base64', async () => {
+    const { audio } = (await asked('simulator/echo', { input: 'x', voice: 'a', response_format: 'wav' })) as {
+      audio: string
+    }
+    expect(await asked('simulator/echo', { file: audio })).toMatchObject({ text: expect.any(String) })
+    expect(await asked('simulator/echo', { file: audio, response_format: 'srt' })).toMatch(/^1\n00:00:00,000 --> /)
+    const wrong = await askJson(url, { model: 'simulator/echo', args: { audio: '!' } })
+    expect(wrong.status).toBe(422)
+    expect(wrong.json).toMatchObject({ detail: [{ loc: ['body', 'args', 'audio'], input: '!' }] })
+  })
+
+  test('that nobody knows is asked as it is', async () => {
+    const args = { anything: [1, { deep: null }] }
+    expect(await asked('simulator/echo', args)).toEqual({ simulated: true, model: 'echo', args })
+    expect(await streamed('simulator/echo', args)).toEqual([
+      { simulated: true, model: 'echo', args: { ...args } },
+      { simulated: true, model: 'echo', args: { stream: true } },
+    ])
+  })
+})

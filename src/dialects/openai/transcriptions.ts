@@ -9,7 +9,8 @@ import {
 import { streamedTranscript, transcriptContentTypes, wholeTranscript } from './encode-transcript.ts'
 import { transcript, transcriptionRequest, translationRequest } from './transcription-types.ts'
 
-function askOf({ request, format, streaming }: DecodedTranscription): AskOf<'transcribe'> {
+/** A question about speech, with how it is answered in OpenAI's words. */
+export function transcriptionAsk({ request, format, streaming }: DecodedTranscription): AskOf<'transcribe'> {
   const { seconds } = soundOf(request.audio)
   const asked = { format, translate: request.translate, seconds }
   const operation = 'transcribe' as const
@@ -25,11 +26,11 @@ function route(path: string, summary: string, translate: boolean): OperationRout
     request: translate ? translationRequest : transcriptionRequest,
     response: transcript,
     produces: [...transcriptContentTypes, ...(translate ? [] : ['text/event-stream'])],
-    decode: ({ value }) => askOf(decodeTranscriptionFields(value, translate)),
+    decode: ({ value }) => transcriptionAsk(decodeTranscriptionFields(value, translate)),
     form: {
       files: ['file'],
       alone: true,
-      decode: async (form) => askOf(await decodeTranscriptionForm(form, translate)),
+      decode: async (form) => transcriptionAsk(await decodeTranscriptionForm(form, translate)),
     },
   }
 }

@@ -5,6 +5,7 @@ import type { JsonBody, RequestFacts } from '../contract.ts'
 import { openaiServer } from '../openai/server.ts'
 import type { Ask, OperationName } from '../operation.ts'
 import { decodeChat } from './decode-chat.ts'
+import { decodeRecording } from './decode-recording.ts'
 import { inferAnswer } from './encode-infer.ts'
 import { textOf } from '../scalars.ts'
 import { wrapped } from './wrap-answer.ts'
@@ -18,9 +19,10 @@ export function askOf(args: JsonBody, facts: RequestFacts): Ask {
   try {
     if (operation === 'chat') return { operation, ...decodeChat(args) }
     if (operation === 'infer') return inferAsk(args)
+    const streaming = args.value['stream'] === true
+    if (operation === 'transcribe') return wrapped(decodeRecording(args), streaming)
     const route = openaiServer.operations?.find((one) => one.operation === operation)
     if (route === undefined) return inferAsk(args)
-    const streaming = args.value['stream'] === true
     return wrapped(route.decode(operation === 'generate' ? args : withoutStream(args), facts), streaming)
   } catch (thrown) {
     throw thrown instanceof GatewayError ? placedInArgs(thrown, args.value) : thrown
@@ -28,20 +30,28 @@ export function askOf(args: JsonBody, facts: RequestFacts): Ask {
 }
 
 /** The operation that the names of the arguments speak for, or else, by what the model is for, their meaning. */
-function operationOf({ messages, prompt, input, model }: JsonObject, facts: RequestFacts): OperationName {
+function operationOf(args: JsonObject, facts: RequestFacts): OperationName {
+  const { messages, prompt, input, file, audio, model } = args
   if (messages != null) return 'chat'
   const kinds = facts.operationsOf?.(textOf(model)) ?? []
-  if (prompt != null) return promptFor(kinds)
-  if (input != null && kinds.includes('embed')) return 'embed'
-  if (input != null && kinds.includes('synthesize')) return 'synthesize'
-  return 'infer'
+  // What is said beside a recording is a hint to whoever writes it down.
+  if ((file ?? audio) != null && kinds.includes('transcribe')) return 'transcribe'
+  if (prompt != null) return promptFor(kinds, args)
+  return input == null ? 'infer' : inputFor(kinds, args)
 }
 
-/** Models that make pictures of a description are told from those that continue a text. */
-function promptFor(kinds: readonly string[]): OperationName {
-  if (kinds.includes('generate')) return 'generate'
-  if (kinds.includes('generateImages')) return 'generate_images'
-  return kinds.includes('createVideo') ? 'create_video' : 'generate'
+/** Models that read what is to be spoken are told from those that read what is to be compared; a model of both, by a voice. */
+function inputFor(kinds: readonly string[], { voice }: JsonObject): OperationName {
+  const embeds = kinds.includes('embed')
+  if (kinds.includes('synthesize') && (voice != null || !embeds)) return 'synthesize'
+  return embeds ? 'embed' : 'infer'
+}
+
+/** Models that make pictures of a description are told from those that continue a text; a model of both, by a size. */
+function promptFor(kinds: readonly string[], { size }: JsonObject): OperationName {
+  const continues = kinds.includes('generate') && size == null
+  if (kinds.includes('generateImages') && !continues) return 'generate_images'
+  return kinds.includes('createVideo') && !continues ? 'create_video' : 'generate'
 }
 
 /** What is answered at once knows no stream, and an upstream of it could refuse the word. */
