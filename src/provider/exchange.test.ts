@@ -22,6 +22,28 @@ async function listen(server: Server | ReturnType<typeof createNetServer>): Prom
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/path?query=1`
 }
 
+test('sends a body in pieces, of a length that is told before, and hears a refusal before it is sent', async () => {
+  const read: { length: string | undefined; body: string }[] = []
+  const { url } = await upstream((request, response) => {
+    if (Number(request.headers['content-length']) > 1000) {
+      response.writeHead(413).end('too much')
+      return
+    }
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      read.push({ length: request.headers['content-length'], body: Buffer.concat(chunks).toString() })
+      response.end('taken')
+    })
+  })
+  const send = (pieces: readonly Uint8Array[]): Promise<UpstreamResponse> =>
+    egress().send({ method: 'POST', url, headers: {}, pieces, signal: AbortSignal.timeout(5000) })
+  expect((await send([Buffer.from('one'), Buffer.alloc(0), Buffer.from('two')])).status).toBe(200)
+  expect(read).toEqual([{ length: '6', body: 'onetwo' }])
+  const refused = await send([Buffer.alloc(20_000_000)])
+  expect([refused.status, await refused.text()]).toEqual([413, 'too much'])
+})
+
 interface Upstream {
   readonly url: string
   /** Connections that were opened so far, and how many still are. */

@@ -1,12 +1,20 @@
-import { type MessageInitShape, create } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary, toJson } from '@bufbuild/protobuf'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { TranscribeRequestSchema, type TranscribeResponse } from '#gen/switchyard/v1/audio_pb.ts'
+import {
+  TranscribeRequestSchema,
+  type TranscribeResponse,
+  TranscribeResponseSchema,
+} from '#gen/switchyard/v1/audio_pb.ts'
+import { GatewayError } from '../../error/index.ts'
 import { readForm, wav } from '../../../test/suites/recordings.ts'
 import type { EncodedCall } from '../client-operations.ts'
 import type { Form } from '../form.ts'
 import { openaiClient } from './client.ts'
 import { decodeTranscript } from './decode-transcript.ts'
 import { decodeTranscriptionForm } from './decode-transcription.ts'
+import { wholeTranscript } from './encode-transcript.ts'
+import { transcriptFormats } from './transcription-types.ts'
 import { transcription, type TranscriptionOptions } from './transcription-client.ts'
 
 const openai = openaiClient.defaults
@@ -238,4 +246,50 @@ describe('reads', () => {
   ])('%s as an error', (body, reason) => {
     expect(() => read(body)).toThrow(expect.objectContaining({ reason }))
   })
+
+  test('anything as a transcript that can be written in every format, or as an error', () => {
+    const odd = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(-1, 1e300, 2 ** 53, '7', null))
+    const timed = fc.record({ id: odd, start: odd, end: odd, text: odd, speaker: odd, word: odd }, { requiredKeys: [] })
+    const listed = fc.oneof(odd, fc.array(fc.oneof(odd, timed), { maxLength: 3 }))
+    const counts = {
+      seconds: odd,
+      input_tokens: odd,
+      output_tokens: odd,
+      input_token_details: odd,
+      prompt_tokens: odd,
+      prompt_audio_seconds: odd,
+    }
+    const body = fc.record(
+      {
+        text: fc.oneof(fc.string(), odd),
+        model: odd,
+        language: odd,
+        duration: odd,
+        segments: listed,
+        words: listed,
+        usage: fc.oneof(odd, fc.record(counts, { requiredKeys: [] })),
+      },
+      { requiredKeys: ['text'] },
+    )
+    fc.assert(
+      fc.property(body, (given) => {
+        let transcript: TranscribeResponse
+        try {
+          transcript = read(JSON.stringify(given))
+        } catch (error) {
+          expect(error).toBeInstanceOf(GatewayError)
+          return
+        }
+        const again = fromBinary(TranscribeResponseSchema, toBinary(TranscribeResponseSchema, transcript))
+        expect(toJson(TranscribeResponseSchema, again)).toEqual(toJson(TranscribeResponseSchema, transcript))
+        for (const format of transcriptFormats) {
+          const asked = { format, translate: false, seconds: undefined }
+          expect(wholeTranscript(asked).whole(again, served)).toBeTruthy()
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
 })
+
+const served = { requestId: 'r', provider: 'p', model: 'm', alias: 'a', elapsed: () => 0 }
