@@ -11,6 +11,7 @@ import type { InferEvent, InferRequest, InferResponse } from '#gen/switchyard/v1
 import type { GenerateEvent, GenerateRequest, GenerateResponse } from '#gen/switchyard/v1/text_pb.ts'
 import type { CreateVideoRequest, Video } from '#gen/switchyard/v1/video_pb.ts'
 import type { GatewayError } from '../error/index.ts'
+import type { FileOperations } from './surface.ts'
 
 /**
  * What a model can be asked, by the name the request log has for it: the question, the events of its answer, and the answer they
@@ -65,8 +66,13 @@ export interface Payload {
   readonly contentType: string
 }
 
+/** Where an answer can keep a part of itself. */
+export type KeptFiles = Pick<FileOperations, 'upload' | 'link'>
+
 /** Writes an answer as one body. */
 export interface WholeAnswer<Name extends OperationName> {
+  /** The answer as it is to be written, where something has to be done for it first, such as keeping what the client wants a link to. */
+  prepare?(response: Operations[Name]['response'], files: KeptFiles): Promise<Operations[Name]['response']>
   /** JSON text, or another body with its content type. */
   whole(response: Operations[Name]['response'], served: Served): string | Payload
 }

@@ -1,7 +1,7 @@
 import type { CallInput, Cancellable, Core, OpenedCall } from '../core/contract.ts'
 import { timedOut } from '../core/deadline.ts'
 import type { Served } from '../dialects/contract.ts'
-import type { AskOf, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
+import type { AskOf, KeptFiles, OperationName, Operations, StreamedAnswer, WholeAnswer } from '../dialects/operation.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
 import type { GivenAnswer } from '../idempotency/once.ts'
 import type { Turn } from '../idempotency/turn.ts'
@@ -45,7 +45,7 @@ export async function answer<Name extends OperationName>(
     const answered = await call.open()
     const opened = beside.length === 0 ? answered : { ...answered, dropped: [...beside, ...answered.dropped] }
     if (ask.streaming) await stream(opened, ask.answer, reply, response, call, options.writeMs, turn)
-    else await whole(opened, ask.answer, reply, turn)
+    else await whole(opened, ask.answer, reply, turn, () => options.core.surface(known.principal).files)
     watchEnd(response, options.writeMs)
   } catch (thrown) {
     // Whatever failed between the provider and the client, the call is over.
@@ -68,11 +68,13 @@ async function whole<Name extends OperationName>(
   encoder: WholeAnswer<Name>,
   reply: Reply,
   turn: Turn | undefined,
+  files: () => KeptFiles,
 ): Promise<void> {
   const { served, dropped } = opened
-  const response = await opened.whole()
+  const given = await opened.whole()
   // A client that left may come again with the key.
   if (!reply.open && turn === undefined) return
+  const response = encoder.prepare === undefined ? given : await encoder.prepare(given, files())
   const written = encoder.whole(response, served)
   const json = typeof written === 'string'
   const answered = json ? reply.json(200, written, served, dropped) : reply.payload(written, served, dropped)

@@ -85,6 +85,30 @@ describe('images', () => {
     expect(broken).toMatchObject({ status: 502, code: 'provider_interrupted' })
   })
 
+  test.each([
+    ['simulator/echo', '/v1/images/generations'],
+    ['gpt-image-1', '/v1/images/generations'],
+    ['gpt-image-1', '/v1/inference/images/generate'],
+    ['gpt-image-1', '/api/v1/inference/images'],
+  ])('that come as bytes are kept and linked to for clients that want that: %s at %s', async (model, path) => {
+    const form = path.startsWith('/api') ? { responseFormat: 'url' } : { response_format: 'url' }
+    const { json } = await askJson(gateway.url + path, { model, prompt, ...form })
+    const text = JSON.stringify(json)
+    const url = JSON.parse(/"url":("[^"]+")/.exec(text)?.[1] ?? '""') as string
+    expect(text).not.toMatch(/"(?:b64_json|data)":"/)
+    expect(url.startsWith(`${gateway.url}/media/file-`)).toBe(true)
+    const answer = await fetch(url)
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png'])
+    const bytes = Buffer.from(await answer.arrayBuffer()).toString('base64')
+    if (model === 'gpt-image-1') expect([bytes, sentTo(model)]).toEqual([picture, { model, prompt }])
+    else expect(readPng(bytes)).toMatchObject({ width: 256, height: 256 })
+  })
+
+  test('over RPC have no links of ours', async () => {
+    const asked = { model: 'simulator/echo', prompt, responseFormat: 'url' }
+    await expect(gateway.rpc.generateImages(asked)).rejects.toThrow('not as a url')
+  })
+
   test('at a URL of the provider are handed on, and cost what nobody knows', async () => {
     const images = await client.images.generate({ model: 'up/dall-e-3', prompt, response_format: 'url' })
     expect(images).toMatchObject(linked)
@@ -93,7 +117,6 @@ describe('images', () => {
   })
 
   test.each([
-    ['response_format', { response_format: 'url' as const }],
     ['stream', { stream: true as const }],
     ['size', { size: '9000x9000' as '1024x1024' }],
     ['n', { n: 11 }],
@@ -136,7 +159,9 @@ describe('images', () => {
     const grid = await askJson(`${gateway.url}/v1/inference/images/generate`, page)
     expect(grid.json).toMatchObject({ status: 'ok', data: { ...linked, model: page.model }, meta: {} })
     expect(grid.headers['x-scaigrid-backend']).toBe('up/dall-e-3')
-    expect(sentTo('dall-e-3')).toEqual({ ...page, model: 'dall-e-3' })
+    // A provider that has links gives them unasked, and of one that has none the gateway makes them.
+    const { response_format: _, ...rest } = page
+    expect(sentTo('dall-e-3')).toEqual({ ...rest, model: 'dall-e-3' })
     const asked = { model: 'gpt-image-1', prompt: 'A sunset over mountains', size: '1024x1024' }
     const platform = await askJson(`${gateway.url}/api/v1/inference/images`, asked)
     expect(platform.json).toEqual({

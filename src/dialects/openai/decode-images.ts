@@ -6,11 +6,18 @@ import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
 import { imagesRequest } from './image-types.ts'
 
+/** A request in the contract's terms, and whether its client wants links. */
+export interface DecodedImages {
+  /** Says nothing of links: a provider may have its own, and what it gives as bytes is kept here and linked to. */
+  readonly request: GenerateImagesRequest
+  readonly linked: boolean
+}
+
 /**
  * Reads a request for images, of a client of `dialect`. What the contract has no field for stays in `source`, and its names in
  * `source.untranslated`. Throws `invalid_request`, naming the field, and `unsupported_field` for a stream.
  */
-export function decodeImages(body: JsonBody, dialect: string): GenerateImagesRequest {
+export function decodeImages(body: JsonBody, dialect: string): DecodedImages {
   const wire = check(imagesRequest, body.value)
   if (wire.stream === true)
     throw fail('unsupported_field', 'stream: images come whole, not as a stream', { param: 'stream' })
@@ -25,8 +32,8 @@ export function decodeImages(body: JsonBody, dialect: string): GenerateImagesReq
   if (wire.moderation != null) request.moderation = wire.moderation
   if (wire.output_format != null) request.outputFormat = wire.output_format
   if (wire.output_compression != null) request.outputCompression = wire.output_compression
-  if (wire.response_format != null) request.responseFormat = wire.response_format
+  if (wire.response_format === 'b64_json') request.responseFormat = wire.response_format
   if (wire.user != null) request.user = wire.user
   request.source = { $typeName: 'switchyard.v1.Source', dialect, body: body.text, untranslated, headers: {} }
-  return request
+  return { request, linked: wire.response_format === 'url' }
 }

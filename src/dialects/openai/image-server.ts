@@ -2,6 +2,7 @@ import type { GeneratedImage, GenerateImagesResponse } from '#gen/switchyard/v1/
 import type { OperationRoute } from '../contract.ts'
 import type { WholeAnswer } from '../operation.ts'
 import { encodeBase64 } from '../parts.ts'
+import { linking } from '../picture-links.ts'
 import { decodeImages } from './decode-images.ts'
 import { imagesRequest, imagesResponse } from './image-types.ts'
 import { encodeImageUsage } from './image-usage.ts'
@@ -13,12 +14,11 @@ export const imageRoute: OperationRoute = {
   operation: 'generate_images',
   request: imagesRequest,
   response: imagesResponse,
-  decode: (body) => ({
-    operation: 'generate_images',
-    request: decodeImages(body, 'openai'),
-    streaming: false,
-    answer: imagesAnswer,
-  }),
+  decode(body, { origin }) {
+    const { request, linked } = decodeImages(body, 'openai')
+    const answer = linked ? { ...imagesAnswer, ...linking(origin) } : imagesAnswer
+    return { operation: 'generate_images', request, streaming: false, answer }
+  },
 }
 
 /** Writes images as OpenAI does; what an upstream of OpenAI's format wrote for its own client is handed on as it is. */

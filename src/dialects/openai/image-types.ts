@@ -22,7 +22,9 @@ export const imagesRequest = z.looseObject({
   response_format: z
     .enum(['b64_json', 'url'])
     .nullish()
-    .describe('Without it, images come as the provider gives them.'),
+    .describe(
+      'url: links of the provider’s, or of this gateway’s, that end. Without it, images come as the provider gives them.',
+    ),
   stream: z.boolean().nullish().describe('Images come whole: true is refused.'),
   user: z.string().nullish(),
 })

@@ -3,6 +3,7 @@ import type { GenerateImagesRequest, GenerateImagesResponse } from '#gen/switchy
 import type { JsonBody, OperationRoute } from '../contract.ts'
 import { imagesRequest as openaiRequest } from '../openai/image-types.ts'
 import type { Served } from '../operation.ts'
+import { linking } from '../picture-links.ts'
 import { emptyImagesRequest } from '../pictures.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
@@ -45,7 +46,7 @@ const imagesAnswer = z.object({
   }),
 })
 
-function decode(body: JsonBody): GenerateImagesRequest {
+function decode(body: JsonBody): { readonly request: GenerateImagesRequest; readonly linked: boolean } {
   requireModel(body.value)
   const wire = check(imagesRequest, body.value)
   const untranslated: string[] = []
@@ -60,10 +61,10 @@ function decode(body: JsonBody): GenerateImagesRequest {
   if (wire.user != null) request.user = wire.user
   if (wire.outputFormat != null) request.outputFormat = wire.outputFormat
   if (wire.outputCompression != null) request.outputCompression = wire.outputCompression
-  if (wire.responseFormat != null) request.responseFormat = wire.responseFormat
+  if (wire.responseFormat === 'b64_json') request.responseFormat = wire.responseFormat
   const source = { dialect: 'platform', body: body.text, untranslated, headers: {} }
   request.source = { $typeName: 'switchyard.v1.Source', ...source }
-  return request
+  return { request, linked: wire.responseFormat === 'url' }
 }
 
 function whole({ images, usage }: GenerateImagesResponse, { alias, requestId }: Served): string {
@@ -85,10 +86,13 @@ export const images: OperationRoute = {
   operation: 'generate_images',
   request: imagesRequest,
   response: imagesAnswer,
-  decode: (body) => ({
-    operation: 'generate_images',
-    request: decode(body),
-    streaming: false,
-    answer: { whole },
-  }),
+  decode(body, { origin }) {
+    const { request, linked } = decode(body)
+    return {
+      operation: 'generate_images',
+      request,
+      streaming: false,
+      answer: { whole, ...(linked && linking(origin)) },
+    }
+  },
 }

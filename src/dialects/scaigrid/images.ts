@@ -4,6 +4,7 @@ import { decodeImages } from '../openai/decode-images.ts'
 import { imagesObject } from '../openai/image-server.ts'
 import { imagesRequest, imagesResponse } from '../openai/image-types.ts'
 import type { WholeAnswer } from '../operation.ts'
+import { linking } from '../picture-links.ts'
 
 const answer = z.object({
   status: z.literal('ok'),
@@ -26,10 +27,9 @@ export const images: OperationRoute = {
   operation: 'generate_images',
   request: imagesRequest,
   response: answer,
-  decode: (body) => ({
-    operation: 'generate_images',
-    request: decodeImages(body, 'scaigrid'),
-    streaming: false,
-    answer: imagesAnswer,
-  }),
+  decode(body, { origin }) {
+    const { request, linked } = decodeImages(body, 'scaigrid')
+    const written = linked ? { ...imagesAnswer, ...linking(origin) } : imagesAnswer
+    return { operation: 'generate_images', request, streaming: false, answer: written }
+  },
 }
