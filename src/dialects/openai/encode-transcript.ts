@@ -124,7 +124,9 @@ function timedUsage(usage: Usage | undefined): object {
 
 function eventsOf(response: TranscribeResponse, { format }: TranscriptAsked): string {
   const { text, segments, usage } = response
-  const spent = usage === undefined ? {} : { usage: transcriptUsage(usage) }
+  // A stream of this API tells tokens and no time.
+  const counted = usage !== undefined && usage.inputTokens + usage.outputTokens > 0
+  const spent = counted ? { usage: transcriptUsage(usage) } : {}
   const said =
     format === 'diarized_json' && segments.length > 0
       ? segments.map(spokenSegment)

@@ -82,8 +82,8 @@ export function responseObject(head: AnswerHead, asked: CreateResponse, state: A
     top_logprobs: asked.top_logprobs ?? 0,
     top_p: asked.top_p ?? 1,
     truncation: asked.truncation ?? 'disabled',
-    usage: usage === undefined ? null : encodeUsage(usage),
-    user: asked.user ?? null,
+    ...(usage !== undefined && { usage: encodeUsage(usage) }),
+    ...(asked.user != null && { user: asked.user }),
     metadata: asked.metadata ?? {},
   }
 }
