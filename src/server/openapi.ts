@@ -2,6 +2,7 @@ import type { DescService } from '@bufbuild/protobuf'
 import type { ServerDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
 import type { Components, Json, Operation } from './openapi-parts.ts'
+import { pageOperations, pagesPart } from './openapi-pages.ts'
 import { restOperations, restParts } from './openapi-rest.ts'
 import { rpcOperations, rpcParts } from './openapi-rpc.ts'
 
@@ -22,13 +23,17 @@ const securitySchemes: Json = {
 }
 
 /**
- * The gateway's HTTP API as OpenAPI 3.1: each dialect from its own schemas, and the contract in its Connect JSON form from its
- * descriptors. The same input gives the same document. Throws `internal` when two operations claim one path and method.
+ * The gateway's HTTP API as OpenAPI 3.1: each dialect from its own schemas, the contract in its Connect JSON form from its descriptors,
+ * and the pages that are no API. The same input gives the same document. Throws `internal` when two operations claim one path and method.
  */
 export function openApiDocument({ dialects, services, version }: DocumentOptions): Json {
   const components: Components = { schemas: {}, responses: {} }
-  const operations = [...restOperations(dialects, components), ...rpcOperations(services, components)]
-  const tags = [...restParts(dialects), ...rpcParts(services)]
+  const operations = [
+    ...restOperations(dialects, components),
+    ...rpcOperations(services, components),
+    ...pageOperations(components),
+  ]
+  const tags = [...restParts(dialects), ...rpcParts(services), pagesPart]
   return {
     openapi: '3.1.1',
     info: { title: 'Switchyard', version, description },

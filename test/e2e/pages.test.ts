@@ -70,6 +70,8 @@ interface Content {
 }
 
 interface Operation {
+  /** Absent where a key is needed. */
+  readonly security?: readonly object[]
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> }
 }
@@ -101,6 +103,7 @@ describe('the OpenAPI document', () => {
       .flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
       )
+      .filter(({ operation }) => operation.security === undefined)
 
   const values: Readonly<Record<string, string>> = { path: 'simulator/echo', idOrName: 'made', id: 'logged' }
   let inputId = ''
@@ -182,6 +185,7 @@ describe('the OpenAPI document', () => {
       expect([path, answer.status]).toEqual([path, method === 'GET' ? 200 : 415])
     }
     for (const [path, methods] of Object.entries(document.paths)) {
+      if (methods['get']?.security !== undefined) continue
       const headers = { ...key, 'content-type': 'application/json' }
       const sent = 'post' in methods ? { method: 'POST', headers, body: '{}' } : { headers }
       const answer = await fetch(url + (await real(path)), sent)
