@@ -151,11 +151,12 @@ async function end(job: BatchJob, parts: JobParts, signal: AbortSignal): Promise
   }
   const batch = await store.batch(id, 'all')
   if (batch.outputFileId === '' && batch.errorFileId === '') await writeFiles({ batch, fence }, parts, signal)
-  for (;;) {
+  for (let last = 0; ;) {
     signal.throwIfAborted()
-    const cleared = await store.clearLines(id, fence, linesAtOnce)
+    const cleared = await store.clearLines(id, fence, last, linesAtOnce)
     if (cleared === undefined) throw lost
-    if (cleared === 0) break
+    if (cleared === last) break
+    last = cleared
   }
   must(await store.finish(id, fence, Date.now()))
 }

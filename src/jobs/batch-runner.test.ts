@@ -291,6 +291,29 @@ test('what a process leaves behind when it is frozen is done by another, and wha
   expect((await store.ledger.requests({}, 'all', { limit: 9 })).rows).toHaveLength(2)
 })
 
+test('a line that ends whoever asks it, time and again, is given up', async () => {
+  const gate = Promise.withResolvers<void>()
+  const first = start(async (one, signal) => {
+    signal.addEventListener('abort', () => gate.resolve())
+    await gate.promise
+    return { ...answered(one, [], 503), again: {} }
+  })
+  const id = await submit(line('poison'))
+  await expect.poll(async () => (await store.batches.lines(id, 0, 9)).map(({ state }) => state)).toEqual(['running'])
+  await first.stop()
+  const database = new DatabaseSync(join(folder, 'switchyard.db'))
+  database.exec('update batch_line set fence = 200')
+  database.close()
+  let asked = 0
+  start(async (one) => {
+    asked += 1
+    return answered(one)
+  })
+  const batch = await reached(id, 'completed')
+  expect([asked, batch.failed]).toEqual([0, 1])
+  expect(await resultsOf(batch.errorFileId)).toMatchObject([{ custom_id: 'poison', error: { code: 'line_abandoned' } }])
+})
+
 test('a process that stops gives back what it cannot end, and another goes on at once', async () => {
   const went: string[] = []
   const first = start(async (one, signal) => {

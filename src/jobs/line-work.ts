@@ -2,7 +2,11 @@ import { asGatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { BatchStore, ClaimedLine, LineClaim } from '../store/contract.ts'
 import { Completions } from './completions.ts'
+import { abandoned } from './problems.ts'
 import type { BatchSettings, LineRunner, RunningLine, Tried } from './contract.ts'
+
+/** How often a line is taken, before it is given up: more often than it is tried. */
+const mostClaims = 200
 
 /** What work on lines is done with. */
 export interface LineParts {
@@ -69,7 +73,9 @@ export class LineWork {
     const stop = new AbortController()
     this.#running.set(keyOf(claim), { claim, stop })
     try {
-      const tried = await this.#parts.runner.run(line, stop.signal)
+      // It may be the line itself that ends whoever works on it.
+      const tried: Tried =
+        fence > mostClaims ? { outcome: abandoned, ledger: undefined } : await this.#parts.runner.run(line, stop.signal)
       await this.#settle(line, claim, tried, stop.signal.aborted && !isGood(tried.outcome))
     } catch (thrown) {
       // The lease ends by itself.

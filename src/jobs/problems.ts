@@ -13,6 +13,12 @@ export const expired: BatchProblem = {
   message: 'the time of the batch was over before this line was asked',
 }
 
+/** Why a line is given up: time and again nobody came back who had asked it. */
+export const abandoned: BatchProblem = {
+  code: 'line_abandoned',
+  message: 'whoever asked this line was gone before it was answered, time and again',
+}
+
 /** An error as whoever asked for the batch may see it. */
 export function problemOf(error: GatewayError): BatchProblem {
   return { code: error.reason, message: error.message }

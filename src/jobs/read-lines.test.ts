@@ -16,7 +16,7 @@ async function* fed(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array, v
 }
 
 test('lines are numbered as an editor does, and those of nothing but space are left out', async () => {
-  expect(await linesOf([Buffer.from('\n {"a":1}\r\n\n \t\n{"b":"ü"}')])).toEqual([
+  expect(await linesOf([Buffer.from('\uFEFF\n {"a":1}\r\n\n \t\n{"b":"ü"}')])).toEqual([
     { line: 2, text: ' {"a":1}\r' },
     { line: 5, text: '{"b":"ü"}' },
   ])
@@ -24,24 +24,23 @@ test('lines are numbered as an editor does, and those of nothing but space are l
 })
 
 test('a line is the same wherever its bytes are cut', async () => {
-  const line = fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), fc.constant(''), fc.constant('{"größe":"😀"}'))
+  const line = fc.oneof(
+    fc.string({ unit: fc.constantFrom('a', ' ', 'ü', '😀', '\r', '\0'), maxLength: 20 }),
+    fc.constant(''),
+    fc.constant('{"größe":"😀"}'),
+  )
   await fc.assert(
     fc.asyncProperty(
       fc.array(line, { maxLength: 8 }),
       fc.array(fc.nat(200), { maxLength: 12 }),
       async (lines, cuts) => {
-        const text = lines.map((one) => one.replaceAll('\n', ' ').toWellFormed())
-        const bytes = Buffer.from(text.join('\n'))
+        const bytes = Buffer.from(lines.join('\n'))
         const places = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].toSorted((a, b) => a - b)
         const pieces = places.map((end, index) => bytes.subarray(places[index - 1] ?? 0, end))
-        const due = text.flatMap((said, index) => (said.trim() === '' ? [] : [{ line: index + 1, text: said }]))
-        const read = await linesOf(pieces)
-        expect(read.map((one) => ('text' in one ? { ...one, text: one.text.replace(/^\uFEFF/, '') } : one))).toEqual(
-          due.map((one) => ({ ...one, text: one.text.replace(/^\uFEFF/, '') })).filter((one) => one.text.trim() !== ''),
-        )
+        const due = lines.flatMap((said, index) => (said.trim() === '' ? [] : [{ line: index + 1, text: said }]))
+        expect(await linesOf(pieces)).toEqual(due)
       },
     ),
-    { numRuns: 40 },
   )
 })
 

@@ -188,10 +188,10 @@ export interface BatchStore {
   /** The files are written: they are those of the batch, and need not be written again. */
   keepFiles(id: string, fence: number, files: BatchFiles): Promise<boolean>
   /**
-   * Forgets what at most so many lines asked and were answered. Resolves with how many these were, none when all are done; with
-   * undefined where another has taken over.
+   * Forgets what lines after that one asked and were answered, at most so many of them. Resolves with the last of them, or with that one when
+   * there are none; with undefined where another has taken over.
    */
-  clearLines(id: string, fence: number, most: number): Promise<number | undefined>
+  clearLines(id: string, fence: number, after: number, most: number): Promise<number | undefined>
   /** The batch ends, as what it was heading for. */
   finish(id: string, fence: number, now: number): Promise<boolean>
 

@@ -91,8 +91,20 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
       ),
 
     async failBatch(id, fence, { code, message }, now) {
+      // Some at a time: there may be more than one statement has the time for.
+      for (;;) {
+        const dropped = await fenced(id, fence, async (writing) => {
+          const { numAffectedRows = 0n } = await sql`
+            delete from batch_line where batch_id = ${id} and line in (
+              select line from batch_line where batch_id = ${id} order by line limit ${sql.lit(linesAtOnce)})`.execute(
+            writing,
+          )
+          return numAffectedRows
+        })
+        if (dropped === undefined) return false
+        if (dropped === 0n) break
+      }
       const done = await fenced(id, fence, async (writing) => {
-        await sql`delete from batch_line where batch_id = ${id}`.execute(writing)
         await sql`update batch set status = 'failed', finished = ${Math.trunc(now)}, lease_until = 0, total = 0, failed = 0,
           problem_code = ${code}, problem_message = ${message} where id = ${id}`.execute(writing)
         return true
@@ -102,30 +114,32 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
 
     closeLines: (id, fence, { code, message }, now, most) =>
       fenced(id, fence, async (writing) => {
-        const at = Math.trunc(now)
-        const open = sql`batch_id = ${id} and (state = 'pending' or (state = 'running' and lease_until <= ${at}))`
-        const { numAffectedRows = 0n } = await sql`
-          with picked as materialized (
-            select line from batch_line where ${open} order by line limit ${most} ${engine.keepRows.skipping})
-          update batch_line set state = 'failed', problem_code = ${code}, problem_message = ${message}, fence = fence + 1
-          where batch_id = ${id} and line in (select line from picked)`.execute(writing)
+        let closed = 0
+        for (const open of [sql`state = 'pending'`, sql`state = 'running' and lease_until <= ${Math.trunc(now)}`]) {
+          const { numAffectedRows = 0n } = await sql`
+            with picked as materialized (
+              select line from batch_line where batch_id = ${id} and ${open}
+              order by line limit ${most - closed} ${engine.keepRows.skipping})
+            update batch_line set state = 'failed', problem_code = ${code}, problem_message = ${message}, fence = fence + 1
+            where batch_id = ${id} and line in (select line from picked)`.execute(writing)
+          closed += Number(numAffectedRows)
+        }
         const { rows } = await sql<{ running: bigint }>`
           select count(*) as running from batch_line where batch_id = ${id} and state = 'running'`.execute(writing)
-        await sql`update batch set failed = failed + ${Number(numAffectedRows)} where id = ${id}`.execute(writing)
-        return { closed: Number(numAffectedRows), running: Number(rows[0]?.running ?? 0n) }
+        await sql`update batch set failed = failed + ${closed} where id = ${id}`.execute(writing)
+        return { closed, running: Number(rows[0]?.running ?? 0n) }
       }),
 
     keepFiles: (id, fence, { outputFileId, errorFileId }) =>
       change(id, fence, ending, sql`output_file_id = ${outputFileId}, error_file_id = ${errorFileId}`),
 
-    clearLines: (id, fence, most) =>
+    clearLines: (id, fence, after, most) =>
       fenced(id, fence, async (writing) => {
-        const { numAffectedRows = 0n } = await sql`
+        const { rows } = await sql<{ line: bigint }>`
           update batch_line set body = '', answer = null where batch_id = ${id} and line in (
-            select line from batch_line where batch_id = ${id} and (body <> '' or answer is not null) order by line limit ${most})`.execute(
-          writing,
-        )
-        return Number(numAffectedRows)
+            select line from batch_line where batch_id = ${id} and line > ${after} order by line limit ${most})
+          returning line`.execute(writing)
+        return rows.reduce((last, { line }) => Math.max(last, Number(line)), after)
       }),
 
     async finish(id, fence, now) {
@@ -139,6 +153,9 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
     },
   }
 }
+
+/** Lines that are deleted in one transaction. */
+const linesAtOnce = 5000
 
 const ending = ['finalizing', 'cancelling']
 const anyStatus = ['validating', 'in_progress', ...ending]

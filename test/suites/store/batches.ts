@@ -148,10 +148,10 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       const files = { outputFileId: 'file-o', errorFileId: 'file-e' }
       expect(await store.batches.keepFiles(batch.id, last, files)).toBe(true)
       expect([
-        await store.batches.clearLines(batch.id, last, 2),
-        await store.batches.clearLines(batch.id, last, 2),
-      ]).toEqual([2, 1])
-      expect(await store.batches.clearLines(batch.id, last, 2)).toBe(0)
+        await store.batches.clearLines(batch.id, last, 0, 2),
+        await store.batches.clearLines(batch.id, last, 2, 2),
+        await store.batches.clearLines(batch.id, last, 3, 2),
+      ]).toEqual([2, 3, 3])
       expect(await store.batches.finish(batch.id, last, start + 9)).toBe(true)
       expect(await store.batches.batch(batch.id, 'all')).toMatchObject({
         status: 'completed',
@@ -214,7 +214,7 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
         await store.failBatch(batch.id, late, { code: 'x', message: 'x' }, start),
         await store.closeLines(batch.id, late, { code: 'x', message: 'x' }, start, 9),
         await store.keepFiles(batch.id, late, { outputFileId: 'f', errorFileId: 'f' }),
-        await store.clearLines(batch.id, late, 9),
+        await store.clearLines(batch.id, late, 0, 9),
         await store.finish(batch.id, late, start),
       ]).toEqual([false, false, false, false, undefined, false, undefined, false])
       expect(await store.batch(batch.id, 'all')).toMatchObject({ status: 'validating', total: 0, outputFileId: '' })
