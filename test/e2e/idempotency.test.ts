@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import OpenAI from 'openai'
 import { afterAll, describe, expect, test } from 'vitest'
 import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { type Answered, ask, post } from '../faults/client.ts'
@@ -125,7 +126,7 @@ test('the same body at another path is another question', async () => {
   expect((await ask(url + path, { contents: [{ parts: [{ text: 'hello' }] }] }, key)).status).toBe(422)
 })
 
-test('embeddings are given again, packed or not', async () => {
+test('embeddings are given again', async () => {
   const key = newKey()
   const embed = { model: 'simulator/echo', input: 'hello' }
   const first = await twice(() => ask(`${url}/v1/embeddings`, embed, key))
@@ -266,6 +267,33 @@ test.each(['', ' ', 'two words', 'größe', 'x'.repeat(256)])(
 test('the longest key is taken', async () => {
   const key = { ...bearer('sk-one'), 'idempotency-key': '~'.repeat(255) }
   await twice(() => ask(url + chat, hello, key))
+})
+
+test('an SDK that comes too early waits as it is told, and gets the answer', async () => {
+  const gate = Promise.withResolvers<void>()
+  upstream.answer('sdk', async (response, asked) => {
+    await gate.promise
+    await well(response, asked)
+  })
+  const headers = { 'Idempotency-Key': 'of-an-sdk' }
+  const told: number[] = []
+  const sdk = new OpenAI({
+    baseURL: `${url}/v1`,
+    apiKey: 'sk-one',
+    maxRetries: 9,
+    async fetch(input, init) {
+      const answer = await fetch(input, init)
+      told.push(answer.status)
+      if (answer.status === 409) gate.resolve()
+      return answer
+    },
+  })
+  const create = () => sdk.chat.completions.create({ model: 'up/sdk', messages: saying('hello') }, { headers })
+  const [one, other] = await Promise.all([create(), create()])
+  expect(one).toEqual(other)
+  expect(told).toContain(409)
+  expect(told.filter((code) => code === 200)).toHaveLength(2)
+  expect(upstream.received('sdk')).toHaveLength(1)
 })
 
 test('answers are given again after a restart; too large ones are not, and nobody is asked for them again', async () => {
