@@ -104,7 +104,7 @@ describe('an error', () => {
   })
 
   test('of a part of the API that is not served says so', async () => {
-    const calls = [() => client.files.list(), () => client.moderations.create({ input: 'x' })]
+    const calls = [() => client.fineTuning.jobs.list(), () => client.moderations.create({ input: 'x' })]
     for (const call of calls) {
       const error = await failureOf(Promise.resolve(call()))
       expect(error).toBeInstanceOf(NotFoundError)

@@ -207,7 +207,9 @@ describe('what there is', () => {
     const own = await list('?provider=simulator')
     expect(new Set(all.map(({ provider }) => provider))).toEqual(new Set(['up', 'simulator']))
     expect(own).toEqual(all.filter(({ provider }) => provider === 'simulator'))
-    expect(own).toContainEqual(expect.objectContaining({ id: 'simulator/echo', operations: ['chat'] }))
+    expect(own).toContainEqual(
+      expect.objectContaining({ id: 'simulator/echo', operations: expect.arrayContaining(['chat', 'embed']) }),
+    )
     expect((await getJson(`${gateway.url}${base}/models?provider=nobody`)).status).toBe(404)
   })
 })
