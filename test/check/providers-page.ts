@@ -6,6 +6,7 @@ import { openCatalog } from '../../src/catalog/index.ts'
 import type { Scorecard } from '../../src/conformance/contract.ts'
 import type { Plugin } from '../../src/provider/contract.ts'
 import { loadPlugins } from '../../src/provider/load.ts'
+import { type Asked, askedBeside, type Beside, besides, isBeside } from '../conformance/beside.ts'
 import { type Column, type ColumnName, columns } from '../conformance/columns.ts'
 import { examineWay } from '../conformance/examine-way.ts'
 import { formatOfCase, shownBy } from '../conformance/recorded.ts'
@@ -42,7 +43,8 @@ export async function providersPage(): Promise<string> {
   const proofs = await Promise.all(
     asking.flatMap(({ folder, ways }) => ways.map((way) => proofOf(way, casesOf(folder, way.format, folders, cases)))),
   )
-  const owned = new Set(proofs.flatMap((proof) => proof.cases))
+  const rows = await Promise.all(asking.map(({ folder, ways }) => besideRow(folder, ways, folders, cases)))
+  const owned = new Set([...proofs.flatMap((proof) => proof.cases), ...rows.flatMap((row) => row.cases)])
   const recorded = new Set(proofs.filter((proof) => proof.cases.length > 0).map(({ way }) => way.plugin))
   return `# Providers
 
@@ -71,6 +73,17 @@ A vendor's own address and key are no part of that: they follow its documentatio
 key and body against a server on this machine (\`test/suites/vendors.test.ts\`). \`test/wire/excused.ts\` lists the recordings that are
 wrong in themselves, which count for nothing here.
 
+## Beside chats
+
+What else is asked for, through which plugin. A number: so many recorded answers of the vendor are replayed through the gateway by
+\`npm run fidelity\`. \`yes\`: it is asked for where the format has it, and nothing was recorded; a vendor that has it not says so. \`as a chat\`:
+it is asked for in a chat.
+
+${table(
+  ['type', ...besides.map(({ name }) => name)],
+  rows.filter(({ isEmpty }) => !isEmpty).map(({ cells }) => cells),
+)}
+
 ${strays(cases.filter((wireCase) => !owned.has(wireCase)))}
 
 ## Other providers
@@ -94,15 +107,19 @@ async function vendorIn(folder: string): Promise<Vendor> {
 }
 
 /** Folders of cases whose name is not the plugin's, alone or before a hyphen. */
-const elsewhere: Readonly<Record<string, string>> = { 'azure-responses': 'azure-openai' }
+const elsewhere: Readonly<Record<string, string>> = {
+  'azure-responses': 'azure-openai',
+  'azure-embeddings': 'azure-openai',
+}
 
 /** The recordings that are of the plugin's vendor, which the name of their folder begins with, in this format. */
 function casesOf(folder: string, format: string, folders: readonly string[], cases: readonly WireCase[]): WireCase[] {
-  const fits = (api: string, plugin: string): boolean =>
-    api === plugin || api.startsWith(`${plugin}-`) || elsewhere[api] === plugin
-  const isOwn = (api: string): boolean =>
-    fits(api, folder) && !folders.some((other) => other.length > folder.length && fits(api, other))
-  return cases.filter((wireCase) => isOwn(wireCase.api) && formatOfCase(wireCase) === format)
+  return cases.filter(({ api }) => isOwn(api, folder, folders)).filter((one) => formatOfCase(one) === format)
+}
+
+function isOwn(api: string, folder: string, folders: readonly string[]): boolean {
+  const fits = (plugin: string): boolean => api === plugin || api.startsWith(`${plugin}-`) || elsewhere[api] === plugin
+  return fits(folder) && !folders.some((other) => other.length > folder.length && fits(other))
 }
 
 async function proofOf(way: Way, cases: readonly WireCase[]): Promise<Proof> {
@@ -110,6 +127,39 @@ async function proofOf(way: Way, cases: readonly WireCase[]): Promise<Proof> {
   for (const wireCase of cases)
     for (const name of await shownBy(wireCase, way)) recorded.set(name, (recorded.get(name) ?? 0) + 1)
   return { way, card: await examineWay(way), cases, recorded }
+}
+
+/** What is known of a plugin beside chats. */
+interface BesideRow {
+  readonly cells: readonly string[]
+  /** The recordings that its numbers count. */
+  readonly cases: readonly WireCase[]
+  readonly isEmpty: boolean
+}
+
+async function besideRow(
+  folder: string,
+  ways: readonly Way[],
+  folders: readonly string[],
+  cases: readonly WireCase[],
+): Promise<BesideRow> {
+  const own = cases.filter(({ api }) => isOwn(api, folder, folders))
+  const found = await Promise.all(besides.map((beside) => besideCell(beside, ways, own)))
+  return {
+    cells: [code(ways[0]?.plugin.manifest.type), ...found.map(({ cell }) => cell)],
+    cases: found.flatMap((one) => one.cases),
+    isEmpty: found.every(({ cell }) => cell === '' || cell === 'as a chat'),
+  }
+}
+
+const besideWords: Readonly<Record<Exclude<Asked, undefined>, string>> = { own: 'yes', chat: 'as a chat' }
+
+async function besideCell(beside: Beside, ways: readonly Way[], cases: readonly WireCase[]) {
+  const asked = await Promise.all(ways.map((way) => askedBeside(beside, way)))
+  const how = asked.find((one) => one === 'own') ?? asked.find((one) => one !== undefined)
+  if (how === undefined) return { cell: '', cases: [] }
+  const recorded = cases.filter((wireCase) => isBeside(beside, wireCase))
+  return { cell: recorded.length > 0 ? String(recorded.length) : besideWords[how], cases: recorded }
 }
 
 function describe({ plugin, ways }: Vendor): string[] {
