@@ -47,7 +47,7 @@ function atOnce<Name extends WholeName>(
 }
 
 function wrappedWhole<Name extends OperationName>(answer: WholeAnswer<Name>): WholeAnswer<Name> {
-  return { whole: (response, served) => wholeAnswer(jsonOf(answer.whole(response, served))) }
+  return { ...answer, whole: (response, served) => wholeAnswer(jsonOf(answer.whole(response, served))) }
 }
 
 function onlyChunk<Name extends WholeName>(answer: WholeAnswer<Name>): StreamedAnswer<Name> {
