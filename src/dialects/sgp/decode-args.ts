@@ -23,7 +23,7 @@ export function askOf(args: JsonBody, facts: RequestFacts): Ask {
     if (operation === 'transcribe') return wrapped(decodeRecording(args), streaming)
     const route = openaiServer.operations?.find((one) => one.operation === operation)
     if (route === undefined) return inferAsk(args)
-    return wrapped(route.decode(operation === 'generate' ? args : withoutStream(args), facts), streaming)
+    return wrapped(route.decode(operation === 'generate' ? withUsage(args) : withoutStream(args), facts), streaming)
   } catch (thrown) {
     throw thrown instanceof GatewayError ? placedInArgs(thrown, args.value) : thrown
   }
@@ -52,6 +52,14 @@ function promptFor(kinds: readonly string[], { size }: JsonObject): OperationNam
   const continues = kinds.includes('generate') && size == null
   if (kinds.includes('generateImages') && !continues) return 'generate_images'
   return kinds.includes('createVideo') && !continues ? 'create_video' : 'generate'
+}
+
+/** A stream ends with its usage here, unless that is not wanted. The client's own words, which an upstream may be sent, do not change. */
+function withUsage({ text, value }: JsonBody): JsonBody {
+  return {
+    text,
+    value: value['stream_options'] == null ? { ...value, stream_options: { include_usage: true } } : value,
+  }
 }
 
 /** What is answered at once knows no stream, and an upstream of it could refuse the word. */
