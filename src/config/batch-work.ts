@@ -21,6 +21,8 @@ export interface BatchSources extends BlobSources {
   readonly log: Logger
 }
 
+const dayMs = 86_400_000
+
 /** Room in a line beside the body of its request, in bytes. */
 const besideBody = 64 * 1024
 
@@ -48,6 +50,7 @@ function settingsOf({ batches, server }: Config): BatchSettings {
     leaseMs: batches.lease,
     pollMs: batches.poll,
     windowMs: batches.window,
+    keptMs: batches.kept_days === 0 ? Infinity : batches.kept_days * dayMs,
     mostLines: batches.max_lines,
     mostBytes: batches.max_bytes,
     mostLineBytes: server.body_limit_bytes + besideBody,

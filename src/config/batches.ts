@@ -34,6 +34,9 @@ export const batchesSchema = section({
     .prefault('30s')
     .describe('After how long others take over what a process has that is gone, or frozen.'),
   poll: duration().prefault('1s').describe('How often a process looks for batches that others took in.'),
+  kept_days: wholeNumber(0, 36_500)
+    .default(90)
+    .describe('Days that a batch is known after its end; its files are kept as media.file_days says. 0: for ever.'),
   max_lines: wholeNumber(1, 10_000_000).default(50_000).describe('Most lines of a batch.'),
   max_bytes: wholeNumber(1, 1024 ** 4)
     .default(200 * 1024 * 1024)

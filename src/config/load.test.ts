@@ -82,6 +82,7 @@ describe('what is read', () => {
         longest_pause: 60_000,
         lease: 30_000,
         poll: 1000,
+        kept_days: 90,
         max_lines: 50_000,
         max_bytes: 209_715_200,
       },

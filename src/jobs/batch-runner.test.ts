@@ -40,6 +40,7 @@ const settings: BatchSettings = {
   leaseMs: 10_000,
   pollMs: 20,
   windowMs: 86_400_000,
+  keptMs: Infinity,
   mostLines: 100,
   mostBytes: 100_000,
   mostLineBytes: 1000,

@@ -5,6 +5,12 @@ import { workOn, type JobParts } from './batch-job.ts'
 import { LineWork } from './line-work.ts'
 import type { LineRunner } from './contract.ts'
 
+/** Milliseconds between two looks for batches that ended long ago. */
+const forgetEvery = 3_600_000
+
+/** Lines and batches that are forgotten in one transaction. */
+const forgottenAtOnce = 2000
+
 /** What works on batches, in every process that serves. */
 export interface BatchRunnerParts extends JobParts {
   readonly runner: LineRunner
@@ -20,6 +26,7 @@ export class BatchRunner {
   readonly #lines: LineWork
   readonly #stopped = new AbortController()
   readonly #onBatches: Loop
+  readonly #forgetting: NodeJS.Timeout
   readonly #onLines: Loop
 
   private constructor(parts: BatchRunnerParts) {
@@ -29,6 +36,8 @@ export class BatchRunner {
     const away = new Absence(parts.log)
     this.#onBatches = new Loop(() => this.#workOnBatch(), pollMs, away)
     this.#onLines = new Loop(() => this.#takeLines(), pollMs, away)
+    this.#forgetting = setInterval(() => void this.#forget(), forgetEvery)
+    this.#forgetting.unref()
   }
 
   /** Begins to look for work. */
@@ -44,6 +53,7 @@ export class BatchRunner {
   /** Takes no more. Resolves when nothing is being worked on any more: what runs may end until the signal is aborted, and is then given back. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopped.abort()
+    clearInterval(this.#forgetting)
     await Promise.all([this.#onBatches.stop(), this.#onLines.stop()])
     await this.#lines.stop(signal)
   }
@@ -55,6 +65,18 @@ export class BatchRunner {
     await workOn(job, this.#parts, this.#stopped.signal)
     this.#onLines.wake()
     return true
+  }
+
+  /** Forgets what ended long ago; what fails is done the next time. */
+  async #forget(): Promise<void> {
+    const { store, settings } = this.#parts
+    const before = Date.now() - settings.keptMs
+    if (before < 0) return
+    try {
+      while ((await store.forget(before, forgottenAtOnce)) > 0);
+    } catch {
+      // The loops tell of a store that does not answer.
+    }
   }
 
   /** Lines are taken some at a time: not for each that ends. Where none are left, a batch may have to be finished. */

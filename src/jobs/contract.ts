@@ -16,6 +16,8 @@ export interface BatchSettings {
   readonly pollMs: number
   /** How long a batch may take: the default, and the longest. */
   readonly windowMs: number
+  /** How long a batch is known after its end; Infinity: for ever. */
+  readonly keptMs: number
   /** Most lines of a batch. */
   readonly mostLines: number
   /** Most bytes of an input. */

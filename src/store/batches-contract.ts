@@ -212,4 +212,6 @@ export interface BatchStore {
   complete(completions: readonly Completion[], now: number): Promise<readonly boolean[]>
   /** Lines after that one in their order; only those of a state where one is named. */
   lines(id: string, after: number, most: number, state?: LineRow['state']): Promise<readonly LineRow[]>
+  /** Forgets batches that ended before, with their lines, at most so many of either. Resolves with how many these were. */
+  forget(before: number, most: number): Promise<number>
 }

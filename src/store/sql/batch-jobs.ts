@@ -9,7 +9,16 @@ import type { BatchTable } from './tables.ts'
 /** What is done with a batch as a whole. */
 type Jobs = Pick<
   BatchStore,
-  'claimJob' | 'renewJob' | 'addLines' | 'begin' | 'failBatch' | 'closeLines' | 'keepFiles' | 'clearLines' | 'finish'
+  | 'claimJob'
+  | 'renewJob'
+  | 'addLines'
+  | 'begin'
+  | 'failBatch'
+  | 'closeLines'
+  | 'keepFiles'
+  | 'clearLines'
+  | 'finish'
+  | 'forget'
 >
 
 /** Work on batches as a whole, on either engine. */
@@ -150,6 +159,19 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
         return numAffectedRows
       })
       return done === 1n
+    },
+
+    async forget(before, most) {
+      return await transact(engine, async (writing) => {
+        const over = sql`select id from batch where finished < ${Math.trunc(before)}`
+        const { numAffectedRows: lines = 0n } = await sql`
+          delete from batch_line where (batch_id, line) in (
+            select batch_id, line from batch_line where batch_id in (${over}) limit ${most})`.execute(writing)
+        const { numAffectedRows: gone = 0n } = await sql`
+          delete from batch where id in (${over} and not exists (
+            select 1 from batch_line where batch_id = batch.id) limit ${most})`.execute(writing)
+        return Number(lines + gone)
+      })
     },
   }
 }

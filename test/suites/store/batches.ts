@@ -307,6 +307,29 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       expect(await one.accounts.charges('all')).toEqual([{ accountId: 'acme', nanoUsd: 200n, requests: 40n }])
     })
 
+    test('what ended long ago is forgotten, some at a time, and nothing else', async () => {
+      const { batches: store } = await fresh()
+      const problem = { code: 'batch_cancelled', message: 'it was cancelled' }
+      const ended: string[] = []
+      for (const at of [start + 10, start + 20]) {
+        const { id } = await began(store, 3)
+        await store.cancel(id, 'all', at)
+        const { fence } = (await store.claimJob('one', at, lease)) ?? { fence: -1 }
+        await store.closeLines(id, fence, problem, at, 9)
+        expect(await store.finish(id, fence, at)).toBe(true)
+        ended.push(id)
+      }
+      const running = await began(store, 1)
+      const counts: number[] = []
+      do counts.push(await store.forget(start + 20, 2))
+      while (counts.at(-1) !== 0)
+      expect(counts).toEqual([2, 2, 0])
+      const left = await store.batches(undefined, 'all', { limit: 9 })
+      expect(left.rows.map(({ id }) => id)).toEqual([running.id, ended[1]])
+      expect(await store.lines(ended[0] ?? '', 0, 9)).toEqual([])
+      expect(await store.lines(ended[1] ?? '', 0, 9)).toHaveLength(3)
+    })
+
     test('cancelled, it begins no line, keeps what is done and lets what runs end', async () => {
       const store = await fresh()
       const batch = await began(store.batches, 5)
