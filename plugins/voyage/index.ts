@@ -21,7 +21,7 @@ export default definePlugin(
       embeddings: {
         inputs: 1000,
         dimensions: 'output_dimension',
-        purpose: 'input_type',
+        purpose: { field: 'input_type', words: { query: 'query', document: 'document' } },
         user: false,
         tokens: false,
         // Numbers are what comes without a word.

@@ -1,5 +1,6 @@
 import type { SynthesizeRequest } from '#gen/switchyard/v1/audio_pb.ts'
-import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
+import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
+import type { GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { Video } from '#gen/switchyard/v1/video_pb.ts'
 import type { GatewayError } from '../error/index.ts'
@@ -11,6 +12,25 @@ import type { OperationName, Operations } from './operation.ts'
 export interface SseMessage {
   readonly event?: string | undefined
   readonly data: string
+}
+
+/** How an answer ended: what was left to say, and the error if it is not a complete answer. */
+export interface Ending {
+  /** `finished` for each choice unless it failed, and the usage that was reported in either case. */
+  readonly events: ChatEvent[]
+  readonly failure?: GatewayError
+}
+
+/** Reads one answer of an upstream. Made for one call. */
+export interface ChatDecoder {
+  /** A whole answer's body. Throws the error that an upstream hid in a success. */
+  whole(text: string): ChatEvent[]
+  /** One event of a stream. Never throws: an error in it is told by `end`. */
+  event(message: SseMessage): ChatEvent[]
+  /** True once the stream said that it is over, well or not; the rest of it need not be read. */
+  readonly complete: boolean
+  /** What follows when the stream is over or cut. */
+  end(): Ending
 }
 
 /** A question of another operation than chat, as an upstream wants it. */
@@ -43,20 +63,13 @@ export interface WholeDialect<Name extends OperationName, Options> {
   decode(answer: UpstreamAnswer, encoded: EncodedCall, options: Options): Operations[Name]['response']
 }
 
-/** Reads one raw completion of an upstream, as a `ChatDecoder` reads a chat. */
-export interface TextDecoder {
-  whole(text: string): GenerateEvent[]
-  event(message: SseMessage): GenerateEvent[]
-  readonly complete: boolean
-  end(): { readonly events: GenerateEvent[]; readonly failure?: GatewayError }
-}
-
 /** How an upstream is asked for raw completions. */
 export interface TextDialect<Options> {
   /** False for a model that only chats: it is then asked in a chat. */
   serves(model: string, options: Options): boolean
   encode(request: GenerateRequest, streaming: boolean, options: Options): EncodedCall
-  decode(encoded: Omit<EncodedCall, 'body'>, options: Options, upstreamRequestId: string): TextDecoder
+  /** Reads an answer as that of a chat, whose text, ends and usage are what counts. */
+  decode(encoded: Omit<EncodedCall, 'body'>, options: Options, upstreamRequestId: string): ChatDecoder
 }
 
 /** How an upstream is asked for speech, which comes as bytes. */

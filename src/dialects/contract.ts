@@ -3,13 +3,13 @@ import type { ChatEvent, ChatRequest, ChatResponse, CountTokensResponse } from '
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ZodType } from 'zod'
 import type { GatewayError } from '../error/index.ts'
-import type { ClientOperations, SseMessage } from './client-operations.ts'
+import type { ChatDecoder, ClientOperations, SseMessage } from './client-operations.ts'
 import type { Ask, AskOf, OperationName, Served, StreamedAnswer, WholeAnswer } from './operation.ts'
 import type { Form } from './form.ts'
 import type { Permission } from './permissions.ts'
 import type { Surface } from './surface.ts'
 
-export type { SseMessage } from './client-operations.ts'
+export type { ChatDecoder, Ending, SseMessage } from './client-operations.ts'
 export type { Served } from './operation.ts'
 
 // ---------------------------------------------------------------- the server half: what clients speak to us
@@ -236,25 +236,6 @@ export interface ModelsDialect<Options> {
   headers?(options: Options): Readonly<Record<string, string>>
   /** Reads a page. Throws `provider_error` for a body that is none. */
   decode(text: string): ModelsPage
-}
-
-/** How an answer ended: what was left to say, and the error if it is not a complete answer. */
-export interface Ending {
-  /** `finished` for each choice unless it failed, and the usage that was reported in either case. */
-  readonly events: ChatEvent[]
-  readonly failure?: GatewayError
-}
-
-/** Reads one answer of an upstream. Made for one call. */
-export interface ChatDecoder {
-  /** A whole answer's body. Throws the error that an upstream hid in a success. */
-  whole(text: string): ChatEvent[]
-  /** One event of a stream. Never throws: an error in it is told by `end`. */
-  event(message: SseMessage): ChatEvent[]
-  /** True once the stream said that it is over, well or not; the rest of it need not be read. */
-  readonly complete: boolean
-  /** What follows when the stream is over or cut. */
-  end(): Ending
 }
 
 /** An upstream's answer that is not a success. */

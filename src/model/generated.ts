@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type Finished, FinishReason, type Started } from '#gen/switchyard/v1/chat_pb.ts'
+import { type ChatEvent, type Finished, FinishReason, type Started } from '#gen/switchyard/v1/chat_pb.ts'
 import {
   type GeneratedText,
   GeneratedTextSchema,
@@ -85,4 +85,32 @@ function spellChoice({ index: choice, text, finishReason, upstreamReason }: Gene
       choice,
     }),
   ]
+}
+
+/** An event of a raw completion, complete. */
+export function completionEvent(event: GenerateEvent['event'], choice = 0, raw = '', rawResponse = ''): GenerateEvent {
+  return { $typeName: 'switchyard.v1.GenerateEvent', event, choice, raw, rawResponse }
+}
+
+/** What events of a chat say as those of a raw completion, choices counted from `offset`. What is no text is left out, but not what it was made from. */
+export function completionEvents(events: readonly ChatEvent[], offset = 0): GenerateEvent[] {
+  return events.flatMap(({ event, choice, raw, rawResponse }) => {
+    const said = textual(event)
+    if (said.case === undefined && raw === '' && rawResponse === '') return []
+    return [completionEvent(said, choice + offset, raw, rawResponse)]
+  })
+}
+
+function textual(event: ChatEvent['event']): GenerateEvent['event'] {
+  switch (event.case) {
+    case 'started':
+    case 'textDelta':
+    case 'finished':
+    case 'usage':
+      return event
+    case 'refusalDelta':
+      return { case: 'textDelta', value: { $typeName: 'switchyard.v1.TextDelta', text: event.value.text } }
+    default:
+      return { case: undefined }
+  }
 }

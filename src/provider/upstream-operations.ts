@@ -1,6 +1,8 @@
+import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
 import type {
   EncodedCall,
   SpeechDialect,
+  TextDialect,
   UpstreamAnswer,
   VideoDialect,
   WholeDialect,
@@ -8,17 +10,20 @@ import type {
 import type { OperationName, Operations } from '../dialects/operation.ts'
 import { problemOf, upstreamError } from '../dialects/upstream.ts'
 import { fail, GatewayError } from '../error/index.ts'
+import { completionEvents } from '../model/generated.ts'
 import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
+import { readAnswer } from './upstream-answer.ts'
 import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
 import { infer } from './upstream-infer.ts'
 
 /** What an upstream can be asked beside chats, as its format knows it. */
 export function otherOperations<Options>(upstream: Upstream<Options>): Provider {
   const { generic } = upstream
-  const { embed, generateImages, transcribe, synthesize, video } = upstream.dialect.operations ?? {}
+  const { generate, embed, generateImages, transcribe, synthesize, video } = upstream.dialect.operations ?? {}
   return {
+    ...(generate && { generate: (request, context) => complete(upstream, generate, request, context) }),
     ...(embed && { embed: (request, context) => whole(upstream, embed, request, context) }),
     ...(generateImages && {
       generateImages: (request, context) => whole(upstream, generateImages, request, context),
@@ -31,6 +36,26 @@ export function otherOperations<Options>(upstream: Upstream<Options>): Provider 
     }),
     ...(generic !== undefined && { infer: (request, context) => infer(upstream, generic, request, context) }),
   }
+}
+
+/** Asks for a raw completion. Throws `unsupported_operation` for a model that only chats. */
+async function* complete<Options>(
+  upstream: Upstream<Options>,
+  text: TextDialect<Options>,
+  request: GenerateRequest,
+  context: CallContext,
+): AsyncGenerator<readonly GenerateEvent[], void, void> {
+  const { dialect, options } = upstream
+  if (!text.serves(request.model, options)) throw fail('unsupported_operation', 'this model only chats')
+  const { path, body, headers, ...encoded } = text.encode(request, context.streaming, options)
+  refuseDropped(request, encoded.dropped)
+  const accept = context.streaming ? 'text/event-stream' : 'application/json'
+  const placed = upstream.operationPath?.(path, request.model) ?? path
+  const response = await post(upstream, placed, body, { accept, ...headers }, context)
+  const answer = readAnswer(dialect, response, context, encoded.passThrough, (passThrough, upstreamRequestId) =>
+    text.decode({ ...encoded, path, passThrough }, options, upstreamRequestId),
+  )
+  for await (const events of answer) yield completionEvents(events)
 }
 
 /** Asks for an answer that comes at once; one that is too much for the upstream is asked for in parts, which are joined in order. */

@@ -1,15 +1,6 @@
 import type { ChatEvent, ChatRequest } from '#gen/switchyard/v1/chat_pb.ts'
-import type {
-  ChatDecoder,
-  CountDialect,
-  EncodedChat,
-  ListedModel,
-  MessageReader,
-  ModelsDialect,
-  SseMessage,
-} from '../dialects/contract.ts'
-import { sseReader } from '../dialects/sse.ts'
-import { fail, GatewayError } from '../error/index.ts'
+import type { CountDialect, EncodedChat, ListedModel, ModelsDialect } from '../dialects/contract.ts'
+import { fail } from '../error/index.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
 import { conceal, secretsOf } from './conceal.ts'
@@ -17,8 +8,8 @@ import type { CallContext, CountTokensInit, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { inlineMedia, type NeedsBytes, withStandIns, withTrueTypes } from './media.ts'
 import { linkMedia } from './media-link.ts'
-import { HalfPairs } from './half-pairs.ts'
-import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+import { readAnswer } from './upstream-answer.ts'
+import { failureOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
 import { otherOperations } from './upstream-operations.ts'
 
 export type { Upstream } from './upstream-http.ts'
@@ -45,23 +36,9 @@ async function* chat<Options>(
   const { dialect, options } = upstream
   const { response, encoded } = await ask(upstream, request, context)
   if (response.status >= 200 && response.status <= 299) context.media?.forget(request)
-  const secrets = secretsOf([context.credential])
-  if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
-  const reader = dialect.reader?.(response.header('content-type') ?? '', context.streaming)
-  const streamed = reader !== undefined || isEventStream(response, context.streaming)
-  const passThrough = encoded.passThrough && streamed === context.streaming
-  const upstreamRequestId = idOf(response, secrets)
-  const decoder = dialect.decodeChat({ ...encoded, passThrough }, options, upstreamRequestId)
-  try {
-    if (!streamed) {
-      const text = await response.text()
-      yield new HalfPairs().mend(decoder.whole(text), text)
-      return
-    }
-    yield* readStream(decoder, response, reader ?? sseReader())
-  } catch (error) {
-    throw error instanceof GatewayError ? conceal(secrets, error) : error
-  }
+  yield* readAnswer(dialect, response, context, encoded.passThrough, (passThrough, upstreamRequestId) =>
+    dialect.decodeChat({ ...encoded, passThrough }, options, upstreamRequestId),
+  )
 }
 
 /** Sends the request. Its body is let go of here, and not kept for as long as a stream may last. */
@@ -165,52 +142,4 @@ async function* listModels<Options>(
     if (next === undefined || next === cursor) return
     cursor = next
   }
-}
-
-/**
- * The events of a stream. One that breaks or fails tells its usage as far as it is known and then throws; one that fails before its
- * first event only throws, so that another target can be asked.
- */
-async function* readStream(
-  decoder: ChatDecoder,
-  response: UpstreamResponse,
-  reader: MessageReader,
-): AsyncGenerator<readonly ChatEvent[], void, void> {
-  const pairs = new HalfPairs()
-  let begun = false
-  let broken: unknown
-  try {
-    for await (const bytes of response.body) {
-      const events = decodeAll(decoder, pairs, reader.read(bytes))
-      begun ||= events.length > 0
-      if (events.length > 0) yield events
-      if (decoder.complete) break
-    }
-  } catch (error) {
-    broken = error
-  }
-  const rest = broken === undefined ? decodeAll(decoder, pairs, reader.end()) : []
-  const { events: last, failure } = decoder.end()
-  const events = pairs.mend(last, '')
-  const error = broken ?? failure
-  if (error === undefined) yield [...rest, ...events]
-  else {
-    if (begun) yield [...rest, ...events.filter(({ event }) => event.case === 'usage')]
-    throw error
-  }
-}
-
-function decodeAll(decoder: ChatDecoder, pairs: HalfPairs, messages: readonly SseMessage[]): ChatEvent[] {
-  const events: ChatEvent[] = []
-  for (const message of messages) {
-    if (!decoder.complete) events.push(...pairs.mend(decoder.event(message), message.data))
-  }
-  return events
-}
-
-/** The content type decides; without one, what was asked for does. */
-function isEventStream(response: UpstreamResponse, asked: boolean): boolean {
-  const type = response.header('content-type')
-  if (type === undefined) return asked
-  return type.includes('text/event-stream') || (asked && !type.includes('json'))
 }

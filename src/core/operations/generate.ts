@@ -9,10 +9,10 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { GenerateFold } from '../../model/generated.ts'
 import { promptLength } from '../../model/length.ts'
 import { completeSteps } from '../../provider/complete.ts'
+import { generateWith } from '../../provider/generate-by-chat.ts'
 import { messagesContent } from '../content.ts'
 import { HoldBack } from '../hold-back.ts'
 import type { Operation } from '../operation.ts'
-import { nothing } from './nothing.ts'
 import { reasonWord } from './chat.ts'
 
 /** A raw completion of one or more prompts, whole or as a stream. */
@@ -20,8 +20,8 @@ export const generate: Operation<'generate'> = {
   name: 'generate',
   verb: 'complete text',
   slow: false,
-  offeredBy: (provider) => provider.generate !== undefined,
-  ask: (provider, request, context) => provider.generate?.(request, context) ?? nothing(),
+  offeredBy: (provider) => provider.generate !== undefined || provider.chat !== undefined,
+  ask: generateWith,
   complete: (step) => completeSteps(GenerateEventSchema, step),
   begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...proceed(batch)]),
   proceed,

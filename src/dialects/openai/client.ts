@@ -5,6 +5,7 @@ import { embed } from './embed-client.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
 import { images } from './image-client.ts'
 import { carries, inlineMedia } from './inline-media.ts'
+import { generate } from './generate-client.ts'
 import { models } from './models.ts'
 import { speech } from './speech-client.ts'
 import { transcription } from './transcription-client.ts'
@@ -33,7 +34,7 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
 
-  operations: { embed, generateImages: images, transcribe: transcription, synthesize: speech },
+  operations: { generate, embed, generateImages: images, transcribe: transcription, synthesize: speech },
 
   models,
 

@@ -91,7 +91,7 @@ export class AnswerDecoder implements ChatDecoder {
     const events: ChatEvent[] = []
     this.#read(answer, events, '')
     if (this.#failure !== undefined) throw this.#failure
-    if (!Array.isArray(answer.choices)) throw fail('provider_error', "the provider's answer is not a chat completion")
+    if (!Array.isArray(answer.choices)) throw fail('provider_error', "the provider's answer is not a completion")
     this.#done = true
     const { events: ending, failure } = this.end()
     if (failure !== undefined) throw failure
@@ -196,6 +196,7 @@ export class AnswerDecoder implements ChatDecoder {
     const state = this.#choice(choice)
     const delta = wire.delta ?? wire.message
     if (delta != null) this.#readDelta(delta, choice, state, events)
+    else if (typeof wire.text === 'string' && wire.text !== '') events.push(textDelta(wire.text, choice))
     const probabilities = wire.logprobs
     if (probabilities?.content != null || probabilities?.refusal != null) {
       events.push(logprobs(logprobsOf(probabilities.content, probabilities.refusal), choice))

@@ -6,6 +6,7 @@ import { isUntold, tokenCount, usage } from '../../model/usage.ts'
 import type { EncodedCall, UpstreamAnswer, WholeDialect } from '../client-operations.ts'
 import { joinEmbeddings, splitInputs } from '../embed-parts.ts'
 import { replaceModel } from '../json.ts'
+import { type PurposeWords, purposeWord } from '../purpose.ts'
 import { countOf, isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { readVector } from '../vectors.ts'
@@ -17,8 +18,8 @@ export interface EmbeddingOptions {
   readonly inputs?: number
   /** What the vendor calls the length of a vector; null where it has no such field, and a length is refused. */
   readonly dimensions?: string | null
-  /** What the vendor calls what vectors are for; a purpose is named as dropped where it has no word for that. */
-  readonly purpose?: string
+  /** The vendor's field for what vectors are for, and its words; a purpose is named as dropped where there is none. */
+  readonly purpose?: { readonly field: string; readonly words: PurposeWords }
   /** False where the vendor has no field for the end user. */
   readonly user?: boolean
   /** False where the vendor takes texts alone. */
@@ -57,12 +58,13 @@ function encodeEmbed(request: EmbedRequest, { embeddings = {} }: EmbeddingVendor
     return { path: '/embeddings', body: adapted(own, embeddings), dropped, passThrough }
   }
   const { dimensions, purpose } = request
-  if (purpose !== undefined && embeddings.purpose === undefined) dropped.push('purpose')
+  const word = purpose === undefined ? undefined : purposeWord(purpose, embeddings.purpose?.words ?? {})
+  if (purpose !== undefined && word === undefined) dropped.push('purpose')
   const body = {
     model: request.model,
     input: inputOf(request),
     ...(dimensions !== undefined && { dimensions }),
-    ...(purpose !== undefined && embeddings.purpose !== undefined && { [embeddings.purpose]: purpose }),
+    ...(word !== undefined && embeddings.purpose !== undefined && { [embeddings.purpose.field]: word }),
     ...(request.user !== undefined && { user: request.user }),
     ...(embeddings.compact === true && { encoding_format: 'base64' }),
   }

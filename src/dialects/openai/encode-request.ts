@@ -25,6 +25,8 @@ export interface CompatibleOptions
   readonly refuses: readonly string[]
   /** The field for the limit of output tokens. */
   readonly limitField: 'max_tokens' | 'max_completion_tokens'
+  /** Models that complete text by themselves: names, or prefixes ending in `*`. All of them unless said otherwise; any other is asked in a chat. */
+  readonly completes?: readonly string[]
   /** Ask every stream for usage, even where the client's own words do not. */
   readonly alwaysAskUsage: boolean
 }
@@ -50,15 +52,26 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
     ...encodeOptions(request, options, dropped),
     ...(streaming && { stream: true, stream_options: { include_usage: true } }),
   }
-  for (const field of options.refuses) {
-    if (body[field] === undefined) continue
-    if (changesTheAnswer(field, body[field])) {
+  const taken = withoutRefused(body, options, dropped)
+  return { body: JSON.stringify(adaptBody(taken, options)), dropped, passThrough: false }
+}
+
+/** A translated body without the fields that the vendor refuses, named in `dropped`. Throws `unsupported_field` for one that changes the answer. */
+export function withoutRefused(
+  body: Readonly<Record<string, unknown>>,
+  { refuses }: CompatibleOptions,
+  dropped: string[],
+): Record<string, unknown> {
+  const taken = { ...body }
+  for (const field of refuses) {
+    if (taken[field] === undefined) continue
+    if (changesTheAnswer(field, taken[field])) {
       throw fail('unsupported_field', `the provider of this model does not have ${field}`, { param: field })
     }
-    delete body[field]
+    delete taken[field]
     if (field !== 'stream_options') dropped.push(field)
   }
-  return { body: JSON.stringify(adaptBody(body, options)), dropped, passThrough: false }
+  return taken
 }
 
 /** Fields without which the answer would not be of the shape that was asked for. They are refused, never left out. */
@@ -71,7 +84,7 @@ function changesTheAnswer(field: string, value: unknown): boolean {
 }
 
 /** Adds `stream_options.include_usage` to the client's own words, where the operator wants every stream counted. */
-function askUsage(body: string, streaming: boolean, options: CompatibleOptions): string {
+export function askUsage(body: string, streaming: boolean, options: CompatibleOptions): string {
   if (!streaming || !options.alwaysAskUsage) return body
   const parsed = JSON.parse(body) as { stream_options?: Record<string, unknown> | null }
   return JSON.stringify({ ...parsed, stream_options: { ...parsed.stream_options, include_usage: true } })

@@ -3,6 +3,7 @@ import { decodeRequest } from './decode-request.ts'
 import { embeddings } from './embed-server.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
+import { completions } from './generate-server.ts'
 import { imageRoute } from './image-server.ts'
 import { absent, routes } from './routes.ts'
 import { speechRoute } from './speech-server.ts'
@@ -26,7 +27,7 @@ export const openaiServer: ServerDialect = {
   base: '/v1',
   passThrough: true,
   chat: [chat],
-  operations: [embeddings, imageRoute, speechRoute, ...transcriptions],
+  operations: [completions, embeddings, imageRoute, speechRoute, ...transcriptions],
   routes,
   absent,
   error: errorAnswer,

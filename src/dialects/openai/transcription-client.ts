@@ -2,8 +2,9 @@ import type { TranscribeRequest, TranscribeResponse } from '#gen/switchyard/v1/a
 import { fail } from '../../error/index.ts'
 import { soundOf } from '../../model/sound.ts'
 import type { EncodedCall, WholeDialect } from '../client-operations.ts'
-import { textOf } from '../scalars.ts'
 import { encodeForm } from '../form.ts'
+import { isNamed } from '../model-names.ts'
+import { textOf } from '../scalars.ts'
 import { decodeTranscript } from './decode-transcript.ts'
 
 /** What differs between vendors in how they write down speech. */
@@ -81,21 +82,15 @@ function formatOf(
 ): string | undefined {
   if (options.transcriptFormats === false) return undefined
   const { model, timestamps, speakers } = request
-  if (speakers && !matches(model, options.timedTranscripts)) return 'diarized_json'
+  if (speakers && !isNamed(model, options.timedTranscripts)) return 'diarized_json'
   if (speakers) dropped.push('speakers')
-  if (matches(model, options.plainTranscripts)) {
+  if (isNamed(model, options.plainTranscripts)) {
     if (timestamps.length > 0) dropped.push('timestamps')
     return 'json'
   }
   const timed = timestamps.length > 0 || options.plainUsage === false || wanted !== 'json'
-  if (matches(model, options.timedTranscripts)) return timed ? 'verbose_json' : 'json'
+  if (isNamed(model, options.timedTranscripts)) return timed ? 'verbose_json' : 'json'
   return wanted ?? (timestamps.length > 0 ? 'verbose_json' : 'json')
-}
-
-function matches(model: string, patterns: readonly string[] = []): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern,
-  )
 }
 
 /** Times are told in one format only, or where there is but one. */

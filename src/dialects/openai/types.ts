@@ -271,6 +271,8 @@ export interface WireChoice {
   index?: number
   delta?: WireDelta | null
   message?: WireDelta | null
+  /** Of a raw completion, where a chat has a delta or a message. */
+  text?: string | null
   finish_reason?: string | null
   logprobs?: { content?: WireLogprob[] | null; refusal?: WireLogprob[] | null } | null
 }
