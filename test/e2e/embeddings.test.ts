@@ -1,3 +1,4 @@
+import { GoogleGenAI } from '@google/genai'
 import { APIError } from 'openai'
 import { describe, expect, test } from 'vitest'
 import { type Answer, status } from '../faults/upstream.ts'
@@ -114,6 +115,49 @@ describe('a request for vectors is refused', () => {
   test('with the status that the provider gave', async () => {
     const asked = { input: 'a', model: 'simulator/status-429' }
     expect((await askJson(`${gateway.url}/v1/embeddings`, asked)).status).toBe(429)
+  })
+})
+
+describe('vectors in other dialects', () => {
+  test('come to the SDK of Google, one and several', async () => {
+    const { models } = new GoogleGenAI({ apiKey: 'none', httpOptions: { baseUrl: gateway.url } })
+    const config = { outputDimensionality: 4 }
+    const several = await models.embedContent({ model: 'simulator/echo', contents: ['one', 'two'], config })
+    const { data } = await embeddings.create({ model: 'simulator/echo', input: ['one', 'two'], dimensions: 4 })
+    expect(several.embeddings?.map(({ values }) => values)).toEqual(data.map(({ embedding }) => embedding))
+    const path = `${gateway.url}/v1beta/models/simulator%2Fecho:embedContent`
+    const body = { content: { parts: [{ text: 'one' }] }, output_dimensionality: 4 }
+    const { json } = await askJson(path, body)
+    expect(json).toEqual({
+      embedding: { values: data[0]?.embedding },
+      usageMetadata: { promptTokenCount: 1, totalTokenCount: 1 },
+    })
+  })
+
+  test('come in the envelopes of the pages', async () => {
+    const [one] = (await embeddings.create({ model: 'simulator/echo', input: 'one', dimensions: 4 })).data
+    const asked = { model: 'simulator/echo', input: ['one'], dimensions: 4 }
+    const grid = await askJson(`${gateway.url}/v1/inference/embed`, asked)
+    expect(grid.json).toMatchObject({
+      status: 'ok',
+      data: {
+        object: 'list',
+        data: [{ index: 0, embedding: one?.embedding }],
+        model: 'simulator/echo',
+        usage: { prompt_tokens: 1, total_tokens: 1 },
+      },
+    })
+    const platform = await askJson(`${gateway.url}/api/v1/inference/embed`, {
+      ...asked,
+      providerId: 'simulator',
+      model: 'echo',
+    })
+    expect(platform.json).toMatchObject({
+      success: true,
+      data: { embeddings: [one?.embedding], model: 'echo', usage: { inputTokens: 1 } },
+    })
+    const without = await askJson(`${gateway.url}/api/v1/inference/embed`, { input: 'x' })
+    expect([without.status, without.json]).toMatchObject([400, { error: { message: 'model is required' } }])
   })
 })
 

@@ -1,6 +1,7 @@
 import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
+import { embed } from './embed-client.ts'
 import { type CohereOptions, encodeRequest } from './encode-request.ts'
 import { models } from './models.ts'
 
@@ -15,6 +16,8 @@ export const cohereClient: ClientDialect<CohereOptions> = {
   carries: ({ kind }) => (kind === 'image' ? 'url' : undefined),
 
   decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
+
+  operations: { embed },
 
   models,
 

@@ -3,6 +3,7 @@ import { tokenCount } from '../../model/usage.ts'
 import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
+import { embed } from './embed-client.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
 import { images } from './image-client.ts'
 import { carries } from './linked.ts'
@@ -38,7 +39,7 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
     },
   },
 
-  operations: { generateImages: images, synthesize: speech },
+  operations: { embed, generateImages: images, synthesize: speech },
 
   models,
 

@@ -1,6 +1,7 @@
 import { fail } from '../../error/index.ts'
 import type { ChatRoute, CountRoute, RequestFacts, ServerDialect } from '../contract.ts'
 import { decodeCountRequest, decodeRequest } from './decode-request.ts'
+import { embeddingsAt } from './embed-server.ts'
 import { AnswerEncoder } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { absent, routes } from './routes.ts'
@@ -58,6 +59,7 @@ export const geminiServer: ServerDialect = {
   passThrough: true,
   chat: versions.flatMap(chatAt),
   counts: versions.map(countAt),
+  operations: versions.flatMap((version) => embeddingsAt(version, modelOf)),
   token: (header, query) => header('x-goog-api-key') ?? query.get('key') ?? undefined,
   routes,
   absent,

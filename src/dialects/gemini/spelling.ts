@@ -22,7 +22,11 @@ const request: Fields = {
  * inside arguments, results and schemas stay. Throws `invalid_request` for a field given in both spellings.
  */
 export function camelCased(body: JsonObject): JsonObject {
-  return respell(body, { ...request, generateContentRequest: request }, '') as JsonObject
+  return respell(
+    body,
+    { ...request, generateContentRequest: request, content, requests: { content } },
+    '',
+  ) as JsonObject
 }
 
 /** A field's name in lowerCamelCase. */

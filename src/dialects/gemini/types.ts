@@ -39,7 +39,8 @@ const part = z.looseObject({
   codeExecutionResult: object.nullish(),
 })
 
-const content = z.looseObject({
+/** A turn, or whatever else has parts. */
+export const content = z.looseObject({
   role: z.enum(['user', 'model', 'function', 'system', 'tool']).or(z.literal('')).nullish(),
   parts: z.array(part).nullish(),
 })

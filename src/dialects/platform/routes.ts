@@ -66,4 +66,4 @@ export const routes: readonly Route[] = [
 ]
 
 /** Parts of the API that are not served here. */
-export const absent: readonly string[] = ['/api/v1/inference/embed']
+export const absent: readonly string[] = []

@@ -1,5 +1,6 @@
 import type { ChatRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
+import { embed } from './embed.ts'
 import { PlatformAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
 import { images } from './images.ts'
@@ -30,7 +31,7 @@ export const platformServer: ServerDialect = {
   base: '/api/v1/inference',
   passThrough: false,
   chat: [chat, chatStream],
-  operations: [images, transcribe],
+  operations: [embed, images, transcribe],
   routes: [...routes, ...usageRoutes],
   absent,
   error: errorAnswer,

@@ -9,7 +9,7 @@ const usageBesideChoice = '"choices":[{"index":0,"delta":{},"logprobs":null,"fin
 const foreignLineEnds = /[\u0085\u2028\u2029]/g
 
 /** JSON with those characters spelled out. */
-function splittable(json: string): string {
+export function splittable(json: string): string {
   return json.replaceAll(foreignLineEnds, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

@@ -1,8 +1,10 @@
 import type { ChatRoute, ServerDialect, Served } from '../contract.ts'
 import { batchRoutes } from './batches.ts'
 import { decodeRequest } from './decode-request.ts'
+import { embed } from './embed.ts'
 import { scaigridAnswer } from './encode-answer.ts'
 import { errorAnswer, errorBody } from './errors.ts'
+import { generate } from './generate.ts'
 import { images } from './images.ts'
 import { absent } from './routes.ts'
 import { synthesize } from './synthesize.ts'
@@ -35,7 +37,7 @@ export const scaigridServer: ServerDialect = {
   base: '/v1/inference',
   passThrough: false,
   chat: [chat],
-  operations: [images, synthesize, transcribe],
+  operations: [generate, embed, images, synthesize, transcribe],
   routes: batchRoutes,
   absent,
   error: errorAnswer,

@@ -1,0 +1,67 @@
+import { create } from '@bufbuild/protobuf'
+import { type EmbedRequest, type EmbedResponse, EmbedResponseSchema } from '#gen/switchyard/v1/embedding_pb.ts'
+import { sumOf, tokenCount, usage } from '../../model/usage.ts'
+import type { EncodedCall, UpstreamAnswer, WholeDialect } from '../client-operations.ts'
+import { joinEmbeddings, splitInputs } from '../embed-parts.ts'
+import { isObject, listOf } from '../scalars.ts'
+import { readVector } from '../vectors.ts'
+import { taskTypeOf, unreadable, wordsOf } from './embed-client.ts'
+import { type GeminiOptions, resourceOf } from './encode-request.ts'
+
+/** Most texts of one request, but for models of the Gemini family, which take one. */
+const mostTexts = 250
+
+/** How Vertex AI is asked for vectors: by its general `predict`, with an instance for each text. */
+export const embedPredict: WholeDialect<'embed', GeminiOptions> = {
+  split: (request) => splitInputs(request, request.model.startsWith('gemini') ? 1 : mostTexts),
+  join: joinEmbeddings,
+  encode: encodePredict,
+  decode: decodePredict,
+}
+
+/** Writes a request. Throws `unsupported_field` for token ids. */
+function encodePredict(request: EmbedRequest, options: GeminiOptions): EncodedCall {
+  const { source, dimensions } = request
+  const dropped = [...(source?.untranslated ?? [])]
+  if (request.user !== undefined) dropped.push('user')
+  const taskType = taskTypeOf(request, dropped)
+  const instances = request.inputs.map((input) => ({
+    content: wordsOf(input),
+    ...(taskType !== undefined && { task_type: taskType }),
+  }))
+  const body = { instances, ...(dimensions !== undefined && { parameters: { outputDimensionality: dimensions } }) }
+  const path = `/${options.apiVersion}/${resourceOf(request.model, options)}:predict`
+  return { path, body: JSON.stringify(body), dropped, passThrough: false }
+}
+
+interface WirePrediction {
+  readonly embeddings?: {
+    readonly values?: unknown
+    readonly statistics?: { readonly token_count?: unknown } | null
+  } | null
+}
+
+function decodePredict({ text }: UpstreamAnswer, { dropped }: EncodedCall): EmbedResponse {
+  const predictions = listOf(parse(text).predictions)
+  const counts = predictions.map((one) => one?.embeddings?.statistics?.token_count)
+  const told = counts.every((count) => typeof count === 'number')
+  return create(EmbedResponseSchema, {
+    embeddings: predictions.map((one, index) => {
+      const values = readVector(one?.embeddings?.values)
+      if (values === undefined) throw unreadable()
+      return { index, values }
+    }),
+    ...(told && { usage: sumOf(counts.map((count) => usage({ inputTokens: tokenCount(count) }))) }),
+    dropped: [...dropped],
+  })
+}
+
+function parse(text: string): { readonly predictions?: readonly (WirePrediction | null)[] | null } {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isObject(value)) return value
+  } catch {
+    // Reported below, like any other text that is not an object.
+  }
+  throw unreadable()
+}
