@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'Alibaba Cloud',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyVariable: 'DASHSCOPE_API_KEY',
-    options: { reasoningField: 'reasoning_content' },
+    operations: ['embed'],
+    options: { reasoningField: 'reasoning_content', embeddings: { inputs: 10, tokens: false } },
   }),
 )

@@ -31,6 +31,9 @@ const vendor = {
 /** The version of the API for models of other makers, which has no v1. */
 const modelsVersion = '2024-05-01-preview'
 
+/** Deployments named after the models that complete text; any other is asked in a chat. */
+const completes = ['gpt-35-turbo-instruct*', 'gpt-3.5-turbo-instruct*', 'davinci-002', 'babbage-002']
+
 const { manifest } = compatible(openaiClient, vendor)
 
 /** OpenAI's models on Azure, at a resource's own base URL: `https://RESOURCE.openai.azure.com`. */
@@ -64,7 +67,7 @@ export default definePlugin({
       return `/openai/deployments/${encodeURIComponent(model)}${path}${dated}`
     }
     const chatPath = '/openai/v1/chat/completions'
-    const options = { limitField: 'max_completion_tokens' as const, embeddings: { compact: true } }
+    const options = { limitField: 'max_completion_tokens' as const, embeddings: { compact: true }, completes }
     const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
     return compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
       { baseUrl, own },

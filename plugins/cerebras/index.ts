@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'Cerebras',
     baseUrl: 'https://api.cerebras.ai/v1',
     keyVariable: 'CEREBRAS_API_KEY',
+    operations: ['generate'],
     options: {
       reasoningField: 'reasoning',
       limitField: 'max_completion_tokens',

@@ -12,5 +12,6 @@ export default definePlugin(
     },
     keyVariable: 'CLOUDFLARE_API_KEY',
     modelsPath: false,
+    operations: ['embed'],
   }),
 )

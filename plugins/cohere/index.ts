@@ -9,7 +9,7 @@ export default definePlugin(
     baseUrl: 'https://api.cohere.com',
     baseUrlVariable: { name: 'CO_API_URL' },
     keyVariable: 'COHERE_API_KEY',
-    models: ['command-*', 'c4ai-*', 'rerank-v*'],
+    models: ['command-*', 'c4ai-*', 'embed-*', 'rerank-v*'],
     defaultModel: 'command-a-03-2025',
     generic: [rerank],
   }),

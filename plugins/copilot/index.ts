@@ -7,5 +7,6 @@ export default definePlugin(
     title: 'GitHub Copilot',
     baseUrl: 'https://api.githubcopilot.com',
     keyVariable: 'GITHUB_COPILOT_TOKEN',
+    operations: [],
   }),
 )

@@ -11,6 +11,7 @@ export default definePlugin(
     },
     keyVariable: 'DATABRICKS_TOKEN',
     modelsPath: false,
+    operations: ['generate', 'embed'],
     options: { refuses: ['stream_options'] },
   }),
 )

@@ -7,6 +7,6 @@ export default definePlugin(
     title: 'DeepInfra',
     baseUrl: 'https://api.deepinfra.com/v1/openai',
     keyVariable: 'DEEPINFRA_API_KEY',
-    media: ['generateImages', 'synthesize'],
+    operations: ['generate', 'embed', 'generateImages', 'synthesize', 'transcribe'],
   }),
 )

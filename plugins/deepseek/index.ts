@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'DeepSeek',
     baseUrl: 'https://api.deepseek.com',
     keyVariable: 'DEEPSEEK_API_KEY',
+    operations: [],
     options: { reasoningField: 'reasoning_content' },
   }),
 )

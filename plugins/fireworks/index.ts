@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'Fireworks AI',
     baseUrl: 'https://api.fireworks.ai/inference/v1',
     keyVariable: 'FIREWORKS_API_KEY',
+    operations: ['generate', 'embed'],
     options: { reasoningField: 'reasoning_content' },
   }),
 )

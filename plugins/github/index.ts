@@ -9,5 +9,6 @@ export default definePlugin(
     baseUrl: 'https://models.github.ai/inference',
     keyVariable: 'GITHUB_TOKEN',
     modelsPath: false,
+    operations: ['embed'],
   }),
 )

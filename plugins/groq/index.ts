@@ -7,7 +7,7 @@ export default definePlugin(
     title: 'Groq',
     baseUrl: 'https://api.groq.com/openai/v1',
     keyVariable: 'GROQ_API_KEY',
-    media: ['synthesize'],
+    operations: ['synthesize', 'transcribe'],
     options: {
       reasoningField: 'reasoning',
       limitField: 'max_completion_tokens',

@@ -7,5 +7,6 @@ export default definePlugin(
     title: 'Hugging Face',
     baseUrl: 'https://router.huggingface.co/v1',
     keyVariable: 'HF_TOKEN',
+    operations: [],
   }),
 )

@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'http://127.0.0.1:8080/v1',
     baseUrlVariable: { name: 'LLAMACPP_BASE_URL', enables: true },
     keyVariable: 'LLAMACPP_API_KEY',
+    operations: ['generate', 'embed'],
     options: { reasoningField: 'reasoning_content' },
   }),
 )

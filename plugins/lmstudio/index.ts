@@ -9,6 +9,7 @@ export default definePlugin(
     baseUrlVariable: { name: 'LMSTUDIO_BASE_URL', enables: true },
     keyVariable: 'LMSTUDIO_API_KEY',
     // Images are taken as bytes alone.
+    operations: ['generate', 'embed'],
     options: { linked: [] },
   }),
 )

@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'MiniMax',
     baseUrl: 'https://api.minimax.io/v1',
     keyVariable: 'MINIMAX_API_KEY',
+    operations: [],
     options: { limitField: 'max_completion_tokens' },
   }),
 )

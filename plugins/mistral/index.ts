@@ -20,6 +20,7 @@ export default definePlugin(
       'open-mi*',
     ],
     defaultModel: 'mistral-small-latest',
+    operations: ['embed', 'transcribe'],
     options: {
       limitField: 'max_tokens',
       // Usage comes with every stream, and asking for it is an error.

@@ -9,6 +9,7 @@ export default definePlugin(
     baseUrl: 'https://api.moonshot.ai/v1',
     keyVariable: 'MOONSHOT_API_KEY',
     // Images are taken as bytes alone.
+    operations: [],
     options: { reasoningField: 'reasoning_content', linked: [] },
   }),
 )

@@ -7,5 +7,7 @@ export default definePlugin(
     title: 'NVIDIA',
     baseUrl: 'https://integrate.api.nvidia.com/v1',
     keyVariable: 'NVIDIA_API_KEY',
+    operations: ['generate', 'embed'],
+    options: { embeddings: { purpose: { field: 'input_type', words: { query: 'query', document: 'passage' } } } },
   }),
 )

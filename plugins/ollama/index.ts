@@ -16,8 +16,9 @@ const native = compatible(ollamaClient, vendor)
 const openai = compatible(openaiClient, {
   ...vendor,
   chatPath: '/v1/chat/completions',
+  operations: ['generate', 'embed'],
   // Images are taken as bytes alone.
-  options: { reasoningField: 'reasoning', linked: [] },
+  options: { reasoningField: 'reasoning', linked: [], embeddings: { tokens: false } },
 })
 
 const settings = z.strictObject({
@@ -29,9 +30,11 @@ const settings = z.strictObject({
   options: z.record(z.string(), z.unknown()).default({}).describe("Overrides of the format's options."),
 })
 
-/** A local or remote Ollama, by its own chat unless `api: openai` is set. */
+/** A local or remote Ollama: raw completions and embeddings in OpenAI's format, chats in its own unless `api: openai` is set. */
 export default definePlugin<z.infer<typeof settings>>({
   manifest: { ...native.manifest, settings },
-  create: ({ baseUrl, own: { api, ...own } }, host) =>
-    (api === 'openai' ? openai : native).create({ baseUrl, own }, host),
+  async create({ baseUrl, own: { api, ...own } }, host) {
+    const compatibly = await openai.create({ baseUrl, own }, host)
+    return api === 'openai' ? compatibly : { ...compatibly, ...(await native.create({ baseUrl, own }, host)) }
+  },
 })

@@ -24,10 +24,12 @@ const vendor = {
   defaultModel: 'gpt-4o',
   generic: [moderations],
 }
+/** The models that complete text; any other is asked in a chat. */
+const completes = ['gpt-3.5-turbo-instruct*', 'davinci-002', 'babbage-002']
 const chat = compatible(openaiClient, {
   ...vendor,
   media: ['generateImages', 'synthesize'],
-  options: { limitField: 'max_completion_tokens', embeddings: { compact: true } },
+  options: { limitField: 'max_completion_tokens', embeddings: { compact: true }, completes },
 })
 const responses = compatible(responsesClient, vendor)
 

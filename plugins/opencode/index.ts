@@ -25,7 +25,7 @@ const { count: _gemini, ...gemini } = geminiClient
 
 /** Zen's endpoint for each format; each wants the key where the format's own vendor does. */
 const plugins = {
-  chat: compatible(openaiClient, { ...vendor, chatPath: '/v1/chat/completions' }),
+  chat: compatible(openaiClient, { ...vendor, chatPath: '/v1/chat/completions', operations: [] }),
   responses: compatible(responsesClient, { ...vendor, chatPath: '/v1/responses' }),
   messages: compatible(messages, {
     ...vendor,
@@ -34,6 +34,7 @@ const plugins = {
   }),
   gemini: compatible(gemini, {
     ...vendor,
+    operations: [],
     options: { vendor: gemini.defaults.vendor, apiVersion: 'v1' },
     authorization: (secret) => ({ 'x-goog-api-key': secret }),
   }),

@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'OpenRouter',
     baseUrl: 'https://openrouter.ai/api/v1',
     keyVariable: 'OPENROUTER_API_KEY',
+    operations: ['generate', 'embed'],
     options: { reasoningField: 'reasoning', linked: ['image', 'file'] },
   }),
 )

@@ -8,5 +8,6 @@ export default definePlugin(
     baseUrl: 'https://api.perplexity.ai',
     keyVariable: 'PERPLEXITY_API_KEY',
     modelsPath: false,
+    operations: [],
   }),
 )

@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'http://127.0.0.1:30000/v1',
     baseUrlVariable: { name: 'SGLANG_BASE_URL', enables: true },
     keyVariable: 'SGLANG_API_KEY',
+    operations: ['generate', 'embed'],
     options: { reasoningField: 'reasoning_content' },
   }),
 )

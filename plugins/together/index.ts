@@ -7,5 +7,6 @@ export default definePlugin(
     title: 'Together AI',
     baseUrl: 'https://api.together.xyz/v1',
     keyVariable: 'TOGETHER_API_KEY',
+    operations: ['generate', 'embed', 'transcribe'],
   }),
 )

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anthropicClient, byModel, definePlugin, geminiClient, upstreamProvider } from '#provider'
+import { anthropicClient, byModel, definePlugin, embedPredict, geminiClient, upstreamProvider } from '#provider'
 import { claudeOnVertex } from './claude.ts'
 import { tokenSource } from './token.ts'
 
@@ -63,7 +63,7 @@ export default definePlugin<z.infer<typeof settings>>({
     }
     const gemini = upstreamProvider({
       ...upstream,
-      dialect: geminiClient,
+      dialect: { ...geminiClient, operations: { ...geminiClient.operations, embed: embedPredict } },
       options: {
         ...geminiClient.defaults,
         apiVersion: own.api_version,

@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'http://127.0.0.1:8000/v1',
     baseUrlVariable: { name: 'VLLM_BASE_URL', enables: true },
     keyVariable: 'VLLM_API_KEY',
+    operations: ['generate', 'embed', 'transcribe'],
     options: { reasoningField: 'reasoning' },
   }),
 )

@@ -8,7 +8,7 @@ export default definePlugin(
     catalog: 'x-ai',
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
-    media: ['generateImages'],
+    operations: ['generateImages'],
     options: { limitField: 'max_completion_tokens', imageRefuses: ['size', 'quality', 'style'] },
   }),
 )

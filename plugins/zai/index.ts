@@ -7,6 +7,7 @@ export default definePlugin(
     title: 'Z.AI',
     baseUrl: 'https://api.z.ai/api/paas/v4',
     keyVariable: 'ZHIPU_API_KEY',
+    operations: ['embed'],
     options: { reasoningField: 'reasoning_content' },
   }),
 )
