@@ -36,7 +36,8 @@ const anyVersion = '2024-10-21'
  */
 export function providerOf(wireCase: WireCase, plugins: LoadedPlugins): VendorProvider {
   const other = endpointOf(wireCase)
-  if (other?.provider !== undefined) return other.provider(wireCase)
+  const own = other?.provider?.(wireCase)
+  if (own !== undefined) return own
   const format = formatOf(wireCase) ?? countFormatOf(wireCase) ?? 'completions'
   const [asked = '', query = ''] = (wireCase.request?.path ?? '').split('?')
   const path = asked.replace(/^\/+/, '/')

@@ -26,7 +26,7 @@ export interface Endpoint {
   /** What follows a provider's base URL, where the plugin is found as it is for chat completions. */
   readonly below?: string
   /** The provider to ask, where that is another. */
-  readonly provider?: (wireCase: WireCase) => VendorProvider
+  readonly provider?: (wireCase: WireCase) => VendorProvider | undefined
   /** Asks the recorded question in the vendor's own format, or a plain one; absent where no client of ours speaks it. */
   readonly own?: (line: Line, wireCase: WireCase) => Promise<HttpAnswer>
   /** How an answer in the vendor's own format differs from the recorded one; by default as JSON, or as the values of a stream. */

@@ -47,6 +47,44 @@ export function waysFor(said: Endpoint['said']): Way[] {
         return { answer, said: vectorsIn(parseOrText(answer.text)) }
       },
     },
+    ...plainWays(texts),
+  ]
+}
+
+/** Those of the dialects that write plain numbers. */
+function plainWays(texts: (wireCase: WireCase) => string[]): Way[] {
+  return [
+    {
+      check: 'scaigrid',
+      label: '',
+      async ask(line, wireCase) {
+        const answer = await post(line, '/v1/inference/embed', { model: modelName(line), input: texts(wireCase) })
+        return { answer, said: vectorsIn(asMap(parseOrText(answer.text))?.['data']) }
+      },
+    },
+    {
+      check: 'platform',
+      label: '',
+      async ask(line, wireCase) {
+        const body = { model: line.model, providerId: line.provider, input: texts(wireCase) }
+        const answer = await post(line, '/api/v1/inference/embed', body)
+        const { embeddings, usage } = asMap(asMap(parseOrText(answer.text))?.['data']) ?? {}
+        const input = asMap(usage)?.['inputTokens'] as number
+        return { answer, said: { vectors: asList(embeddings).map(floatsOf), input } }
+      },
+    },
+    {
+      check: 'cross',
+      label: 'gemini',
+      async ask(line, wireCase) {
+        const model = modelName(line).split('/').map(encodeURIComponent).join('/')
+        const requests = texts(wireCase).map((text) => ({ content: { parts: [{ text }] } }))
+        const answer = await post(line, `/v1beta/models/${model}:batchEmbedContents`, { requests })
+        const { embeddings, usageMetadata } = asMap(parseOrText(answer.text)) ?? {}
+        const input = asMap(usageMetadata)?.['promptTokenCount'] as number
+        return { answer, said: { vectors: asList(embeddings).map((one) => floatsOf(asMap(one)?.['values'])), input } }
+      },
+    },
   ]
 }
 

@@ -2,14 +2,19 @@ import type { WireCase } from '../case.ts'
 import { countFormatOf, formatOf } from '../format.ts'
 import type { Endpoint } from './contract.ts'
 import { cohereRerank, openaiModerations } from './generic.ts'
+import { openaiCompletions } from './completions.ts'
 import { openaiEmbeddings } from './embeddings.ts'
 import { imagenPredict, openaiImages } from './images.ts'
 import { openaiSpeech } from './speech.ts'
 import { transcriptionEndpoint, translationEndpoint } from './transcription.ts'
+import { cohereEmbeddings, geminiEmbeddings } from './vendors-embeddings.ts'
 
 /** The endpoints beside chats whose recordings are checked. */
 const endpoints: readonly Endpoint[] = [
+  openaiCompletions,
   openaiEmbeddings,
+  geminiEmbeddings,
+  cohereEmbeddings,
   openaiImages,
   imagenPredict,
   openaiSpeech,
