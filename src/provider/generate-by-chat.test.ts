@@ -50,7 +50,7 @@ async function read(provider: Provider, ...texts: string[]) {
 const lacking: Provider = {
   ...chatting,
   // As a remote provider answers whose server does not know the method.
-  async *generate() {
+  generate() {
     throw fail('unsupported_operation', 'not implemented')
   },
 }
@@ -86,7 +86,7 @@ describe('a completion', () => {
     }
     const failing: Provider = {
       ...counting,
-      async *generate() {
+      generate() {
         throw fail('rate_limited', 'later')
       },
     }
