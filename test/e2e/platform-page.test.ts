@@ -33,6 +33,13 @@ const imageCommand = `curl -X POST http://localhost:3000/api/v1/inference/images
 "size": "1024x1024"
 }'`
 
+const embedCommand = `curl -X POST http://localhost:3000/api/v1/inference/embed \\
+-H "Content-Type: application/json" \\
+-d '{
+"model": "text-embedding-3-small",
+"input": "The quick brown fox"
+}'`
+
 const registerCommand = `curl -X POST http://localhost:3000/api/v1/inference/providers \\
 -H "Content-Type: application/json" \\
 -d '{
@@ -81,7 +88,7 @@ function recording(name: string): WireCase {
 describe('the page, answered by the simulator', () => {
   let gateway: FaultyGateway
   beforeAll(async () => {
-    const models = ['claude-sonnet-4-20250514', 'gpt-4o', 'gpt-image-1']
+    const models = ['claude-sonnet-4-20250514', 'gpt-4o', 'gpt-image-1', 'text-embedding-3-small']
     const aliases = Object.fromEntries(models.map((model) => [model, ['simulator/echo']]))
     gateway = await openOnPagePort({ config: { aliases } })
   })
@@ -109,6 +116,18 @@ describe('the page, answered by the simulator', () => {
     expect([success, data]).toMatchObject([true, { model: 'gpt-image-1', images: [{ mediaType: 'image/png' }] }])
     const file = Buffer.from(image?.data ?? '', 'base64')
     expect([file.readUInt32BE(16), file.readUInt32BE(20)]).toEqual([1024, 1024])
+  })
+
+  test('the embed command', async () => {
+    expect(JSON.parse(await run(embedCommand, gateway))).toEqual({
+      success: true,
+      data: {
+        embeddings: [expect.any(Array)],
+        model: 'text-embedding-3-small',
+        usage: { inputTokens: 4 },
+        requestId: expect.any(String),
+      },
+    })
   })
 
   test('the stream command', async () => {

@@ -27,6 +27,8 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
     '/v1/messages',
     ':generateContent',
     '/v1/responses',
+    '/v1/completions',
+    '/v1/embeddings',
     '/api/v1/inference/chat',
     '/v1/inference/chat',
     '/v5/inference',
@@ -43,12 +45,13 @@ test('the README shows a call for every dialect, for the contract as JSON and fo
 })
 
 /** What an answer must say: of a management call that it went well, of any other that the simulator gave it. */
-const expected = (code: string): RegExp =>
-  /inference\/(providers|usage)/.test(code)
+const expected = (code: string): RegExp => {
+  if (code.includes('/embeddings')) return /"data":\[.*"embedding":\[-?0\.\d+,/
+  if (code.includes('-o hello.wav')) return /^audio\/wav$/m
+  return /inference\/(providers|usage)/.test(code)
     ? /"success":true,"data":.*"(local|totalRequests":[1-9])/
-    : code.includes('-o hello.wav')
-      ? /^audio\/wav$/m
-      : /simulated|lorem/i
+    : /simulated|lorem/i
+}
 
 test.each(calls)(
   'the call of the README answers: %s',
