@@ -5,13 +5,17 @@ import { modelList, modelObject } from './types.ts'
 
 function encodeModel({ id, contextTokens, maxOutputTokens, operations }: Model): object {
   const chats = operations.length === 0 || operations.includes('chat')
+  const embeds = operations.includes('embed')
   return {
     name: `models/${id}`,
     version: '',
     displayName: id,
     ...(contextTokens > 0n && { inputTokenLimit: Number(contextTokens) }),
     ...(maxOutputTokens > 0n && { outputTokenLimit: Number(maxOutputTokens) }),
-    supportedGenerationMethods: chats ? ['generateContent', 'streamGenerateContent', 'countTokens'] : [],
+    supportedGenerationMethods: [
+      ...(chats ? ['generateContent', 'streamGenerateContent', 'countTokens'] : []),
+      ...(embeds ? ['embedContent', 'batchEmbedContents'] : []),
+    ],
   }
 }
 

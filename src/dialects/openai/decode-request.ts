@@ -177,14 +177,24 @@ function decodeSampling(wire: ChatCompletionRequest, request: ChatRequest, untra
   if (wire.logprobs != null) request.logprobs = wire.logprobs
   if (wire.top_logprobs != null) request.topLogprobs = wire.top_logprobs
   if (wire.stop != null) request.stop = typeof wire.stop === 'string' ? [wire.stop] : [...wire.stop]
-  for (const [token, bias] of Object.entries(wire.logit_bias ?? {})) {
-    // The one name whose value a schema of zod does not check, and that no map can have.
-    if (token === '__proto__') untranslated.push(`logit_bias.${token}`)
-    else request.logitBias[token] = bias
-  }
+  request.logitBias = decodeBiases(wire.logit_bias, untranslated)
   if (wire.seed == null) return
   if (Number.isSafeInteger(wire.seed)) request.seed = BigInt(wire.seed)
   else untranslated.push('seed')
+}
+
+/** Reads biases by token. */
+export function decodeBiases(
+  wire: ChatCompletionRequest['logit_bias'],
+  untranslated: string[],
+): Record<string, number> {
+  const biases: Record<string, number> = {}
+  for (const [token, bias] of Object.entries(wire ?? {})) {
+    // The one name whose value a schema of zod does not check, and that no map can have.
+    if (token === '__proto__') untranslated.push(`logit_bias.${token}`)
+    else biases[token] = bias
+  }
+  return biases
 }
 
 function decodeOptions(wire: ChatCompletionRequest, request: ChatRequest, untranslated: string[]): void {

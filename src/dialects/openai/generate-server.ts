@@ -13,6 +13,7 @@ import { writeData } from '../sse.ts'
 import { inputKinds } from '../text-input.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { decodeBiases } from './decode-request.ts'
 import { errorObject } from './errors.ts'
 import { completion, completionRequest, type CompletionRequest } from './generate-types.ts'
 import { encodeUsage } from './usage.ts'
@@ -59,7 +60,7 @@ function samplingOf(wire: CompletionRequest, untranslated: string[]) {
     ...(wire.suffix != null && { suffix: wire.suffix }),
     ...(wire.presence_penalty != null && { presencePenalty: wire.presence_penalty }),
     ...(wire.frequency_penalty != null && { frequencyPenalty: wire.frequency_penalty }),
-    ...(wire.logit_bias != null && { logitBias: { ...wire.logit_bias } }),
+    logitBias: decodeBiases(wire.logit_bias, untranslated),
     ...(wire.user != null && { user: wire.user }),
   }
 }
