@@ -264,7 +264,7 @@ describe('an error', () => {
     expect([text.status, text.json]).toEqual([415, failed('unsupported_media_type')])
     const get = await getJson(url, bearer(key))
     expect([get.status, get.json]).toEqual([405, failed('method_not_allowed')])
-    for (const path of ['embed', 'generate', 'nothing']) {
+    for (const path of ['images/edits', 'nothing']) {
       const other = await getJson(`${gateway.url}/v1/inference/${path}`, bearer(key), 'POST')
       expect([other.status, other.json]).toEqual([404, failed('not_found')])
       expect(other.headers['x-scaigrid-request-id']).toBeTruthy()
