@@ -54,6 +54,29 @@ describe('a minted key', () => {
 })
 
 describe('the table of keys', () => {
+  test('tells what a key may do now, for what goes on without its owner', () => {
+    const clock = { now: noon }
+    const table = tableAt(clock, [rule('configured', 'secret')])
+    const stored = row('ab'.repeat(32), { expires: noon + minute })
+    const load = (keys: readonly KeyRow[]): void =>
+      table.load({ keys: [...keys], accounts: [], everHadKeys: true, at: clock.now }, true)
+    load([stored])
+    expect(table.principalOf('configured')).toBe(table.authenticate('secret'))
+    expect(table.principalOf(stored.id)).toMatchObject({ keyId: stored.id, accounts: ['acme'], models: ['gpt-*'] })
+    load([{ ...stored, permissions: [] }])
+    expect(table.principalOf(stored.id).permissions.size).toBe(0)
+    expect(reasonOf(() => table.principalOf(''))).toBe('unauthenticated')
+    clock.now = noon + minute
+    expect(reasonOf(() => table.principalOf(stored.id))).toBe('unauthenticated')
+    load([])
+    expect(reasonOf(() => table.principalOf(stored.id))).toBe('unauthenticated')
+    table.unreachable()
+    expect(reasonOf(() => table.principalOf(stored.id))).toBe('store_unavailable')
+    const open = tableAt(clock)
+    open.load({ keys: [], accounts: [], everHadKeys: false, at: noon }, true)
+    expect(open.principalOf('')).toBe(open.authenticate(undefined))
+  })
+
   test('lets in a stored key, with what it may', () => {
     const { token, sha256 } = mintKey()
     const table = tableAt({ now: noon })
