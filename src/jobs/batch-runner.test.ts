@@ -81,7 +81,10 @@ function answered(line: ClaimedLine, went: string[] = [], httpStatus = 200): Tri
     usage: { ...requestRow().usage, inputTokens: 10 },
   })
   const body = JSON.stringify({ asked: JSON.parse(line.body) as unknown }, undefined, 2)
-  return { outcome: { httpStatus, requestId: row.id, body }, ledger: held(row, went) }
+  return {
+    outcome: { httpStatus, requestId: row.id, body, dropped: line.customId === 'b' ? ['body.x'] : [] },
+    ledger: held(row, went),
+  }
 }
 
 function start(run: (line: ClaimedLine, signal: AbortSignal) => Promise<Tried>, change: Partial<BatchSettings> = {}) {
@@ -156,7 +159,7 @@ test('asks every line once, and writes results in their order, what failed besid
     ['a', 'b', 'd'].map((one, index) => ({
       id: `batch_req_${batches}_${[1, 2, 4][index]}`,
       custom_id: one,
-      response: { status_code: 200, body: { asked: { id: one } } },
+      response: { status_code: 200, body: { asked: { id: one } }, ...(one === 'b' && { dropped: ['body.x'] }) },
       error: null,
     })),
   )

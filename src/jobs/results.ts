@@ -1,4 +1,4 @@
-import type { BatchStore, LineRow } from '../store/contract.ts'
+import type { BatchStore, LineAnswer, LineRow } from '../store/contract.ts'
 
 /** Rows read at a time: each holds a whole answer. */
 const rowsAtOnce = 50
@@ -23,12 +23,15 @@ export async function* resultLines(
 
 function resultLine(batchId: string, { line, customId, answer, problem }: LineRow): string {
   const id = `${batchId.replace(/^batch_/, 'batch_req_')}_${line}`
-  const response =
-    answer === undefined
-      ? 'null'
-      : `{"status_code":${answer.httpStatus},"request_id":${JSON.stringify(answer.requestId)},"body":${oneLine(answer.body)}}`
+  const response = answer === undefined ? 'null' : responseOf(answer)
   const error = answer === undefined ? JSON.stringify(problem ?? lost) : 'null'
   return `{"id":${JSON.stringify(id)},"custom_id":${JSON.stringify(customId)},"response":${response},"error":${error}}\n`
+}
+
+/** What OpenAI's files have, and what the provider could not carry, where there is anything. */
+function responseOf({ httpStatus, requestId, body, dropped }: LineAnswer): string {
+  const beside = dropped.length === 0 ? '' : `,"dropped":${JSON.stringify(dropped)}`
+  return `{"status_code":${httpStatus},"request_id":${JSON.stringify(requestId)},"body":${oneLine(body)}${beside}}`
 }
 
 const lost = { code: 'internal', message: 'what came of the line is not known' }

@@ -76,6 +76,7 @@ class LineCall {
   readonly #held: HeldLedger | undefined
   #principal: Principal | undefined
   #leaveSlot: (() => void) | undefined
+  #dropped: readonly string[] = []
 
   constructor(line: ClaimedLine, route: LineRoute, parts: LineRunnerParts, slots: ProviderSlots, signal: AbortSignal) {
     this.#line = line
@@ -117,7 +118,7 @@ class LineCall {
 
   async #call<Name extends OperationName>(ask: AskOf<Name>, principal: Principal): Promise<string> {
     if (ask.streaming) throw fail('internal', 'a line is not streamed')
-    const { answer, operation, dropped: _, account: __, ...question } = ask
+    const { answer, operation, dropped = [], account: _, ...question } = ask
     const input: CallInput<Name> = {
       ...question,
       ...this.#ids(),
@@ -131,6 +132,7 @@ class LineCall {
     const leave = this.#cancelWith(call)
     try {
       const opened = await call.open()
+      this.#dropped = [...dropped, ...opened.dropped]
       return textOf(answer.whole(await opened.whole(), opened.served))
     } catch (thrown) {
       call.cancel(asGatewayError(thrown))
@@ -196,7 +198,7 @@ class LineCall {
   }
 
   #answer(httpStatus: number, body: string): LineAnswer {
-    return { httpStatus, requestId: this.#id, body }
+    return { httpStatus, requestId: this.#id, body, dropped: this.#dropped }
   }
 }
 

@@ -117,6 +117,8 @@ export interface LineAnswer {
   readonly requestId: string
   /** JSON text. */
   readonly body: string
+  /** Paths of the request that the provider could not carry. */
+  readonly dropped: readonly string[]
 }
 
 /** What came of a line, and the row of its call. */

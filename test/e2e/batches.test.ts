@@ -46,7 +46,7 @@ const questions = {
   '/v1/messages': { model: 'simulator/echo', max_tokens: 50, messages: saying('anthropic') },
   '/v1beta/models/simulator%2Fecho:generateContent': { contents: [{ role: 'user', parts: [{ text: 'gemini' }] }] },
   '/api/v1/inference/chat': { model: 'simulator/echo', messages: saying('platform') },
-  '/v1/inference/chat': { model: 'simulator/echo', messages: saying('scaigrid') },
+  '/v1/inference/chat': { model: 'simulator/echo', messages: saying('scaigrid'), unheard_of: 1 },
   '/v5/inference': { model: 'simulator/echo', args: { messages: saying('sgp') } },
 } as const
 
@@ -62,7 +62,12 @@ async function ended(id: string): Promise<Batch> {
 
 interface Result {
   readonly custom_id: string
-  readonly response: { readonly status_code: number; readonly request_id: string; readonly body: object } | null
+  readonly response: {
+    readonly status_code: number
+    readonly request_id: string
+    readonly body: object
+    readonly dropped?: string[]
+  } | null
   readonly error: { readonly code: string } | null
 }
 
@@ -96,6 +101,7 @@ test('asks every dialect from an object of a bucket, writes results beside it, a
   const words = ['openai', 'responses', 'anthropic', 'gemini', 'platform', 'scaigrid', 'sgp']
   for (const [index, { response, error }] of results.entries()) {
     expect([response?.status_code, error]).toEqual([200, null])
+    expect(response?.dropped).toEqual(words[index] === 'scaigrid' ? ['unheard_of'] : undefined)
     expect(JSON.stringify(response?.body)).toContain(words[index])
   }
   const [bad] = resultsIn(`/files/out/${batch.id}_error.jsonl`)

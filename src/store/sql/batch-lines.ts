@@ -202,6 +202,7 @@ async function writeOutcome(writing: Writing, { claim, outcome, request }: Compl
       http_status: isAnswer ? outcome.httpStatus : null,
       request_id: isAnswer ? storable(outcome.requestId) : '',
       answer: isAnswer ? storable(outcome.body) : null,
+      dropped: isAnswer ? JSON.stringify(outcome.dropped) : '[]',
       problem_code: isAnswer ? '' : storable(outcome.code),
       problem_message: isAnswer ? '' : storable(outcome.message),
       usage: JSON.stringify(addedUsage(request?.usage)),

@@ -74,18 +74,20 @@ const lineShape = z.object({
   state: z.enum(['pending', 'running', 'done', 'failed']),
   http_status: timeOrNothing,
   usage: jsonText(z.record(z.string(), z.number())),
+  dropped: jsonText(z.array(z.string())),
 })
 
 /** A line, or undefined when it cannot be read, which is told to `skipped`. */
 export function readLine(row: Selectable<BatchLineTable>, skipped: SkippedRow): LineRow | undefined {
   const read = readRow('batch_line', `${row.batch_id} ${row.line}`, lineShape, row, skipped)
   if (read === undefined) return undefined
-  const { line, state, http_status: httpStatus, usage } = read
+  const { line, state, http_status: httpStatus, usage, dropped } = read
   return {
     line,
     state,
     customId: row.custom_id,
-    answer: httpStatus === undefined ? undefined : { httpStatus, requestId: row.request_id, body: row.answer ?? '' },
+    answer:
+      httpStatus === undefined ? undefined : { httpStatus, requestId: row.request_id, body: row.answer ?? '', dropped },
     problem: problemOf(row),
     usage,
   }

@@ -181,6 +181,10 @@ function videos(engine: SqlEngine['name']): readonly string[] {
   ]
 }
 
+function batchLineDropped(engine: SqlEngine['name']): readonly string[] {
+  return [`alter table batch_line add column dropped ${words[engine].text} not null default '[]'`]
+}
+
 /** All of them, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: '001-registry', statements: registry },
@@ -190,4 +194,5 @@ export const migrations: readonly Migration[] = [
   { name: '005-files', statements: files },
   { name: '006-once', statements: once },
   { name: '007-videos', statements: videos },
+  { name: '008-batch-line-dropped', statements: batchLineDropped },
 ]

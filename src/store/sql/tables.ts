@@ -192,6 +192,7 @@ export interface BatchLineTable {
   http_status: WholeOrNull
   request_id: string
   answer: string | null
+  dropped: string
   problem_code: string
   problem_message: string
   usage: string

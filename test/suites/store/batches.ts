@@ -62,7 +62,7 @@ function completed({ batchId, line, fence }: ClaimedLine, fields: Partial<Comple
   })
   return {
     claim: { batchId, line, fence },
-    outcome: { httpStatus: 200, requestId: request.id, body: `{"line":${line}}` },
+    outcome: { httpStatus: 200, requestId: request.id, body: `{"line":${line}}`, dropped: ['a "b"'] },
     request,
     content: undefined,
     ...fields,
@@ -128,7 +128,7 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       if (one === undefined || three === undefined) throw new Error('no claims')
       expect(await store.batches.complete([one], start + 5)).toEqual([true])
       expect(await store.batches.batch(batch.id, 'all')).toMatchObject({ status: 'in_progress', completed: 1 })
-      const refused = { ...three, outcome: { httpStatus: 400, requestId: 'r', body: '{"error":{}}' } }
+      const refused = { ...three, outcome: { httpStatus: 400, requestId: 'r', body: '{"error":{}}', dropped: [] } }
       expect(await store.batches.complete([refused], start + 6)).toEqual([true])
       const row = await store.batches.batch(batch.id, 'all')
       expect(row).toMatchObject({ status: 'finalizing', total: 3, completed: 1, failed: 2, finalizing: start + 6 })
