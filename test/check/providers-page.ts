@@ -38,12 +38,13 @@ export async function providersPage(): Promise<string> {
   const vendors = await Promise.all(folders.toSorted().map(vendorIn))
   vendors.sort((one, other) => one.plugin.manifest.type.localeCompare(other.plugin.manifest.type, 'en'))
   const asking = vendors.filter(({ ways }) => ways.length > 0)
-  const others = vendors.filter(({ ways }) => ways.length === 0)
+  const known = vendors.filter(({ plugin, ways }) => ways.length > 0 || plugin.manifest.baseUrl !== undefined)
+  const others = vendors.filter((vendor) => !known.includes(vendor))
   const cases = readCases(fileURLToPath(new URL('../wire/cases/', import.meta.url)))
   const proofs = await Promise.all(
     asking.flatMap(({ folder, ways }) => ways.map((way) => proofOf(way, casesOf(folder, way.format, folders, cases)))),
   )
-  const rows = await Promise.all(asking.map(({ folder, ways }) => besideRow(folder, ways, folders, cases)))
+  const rows = await Promise.all(known.map((vendor) => besideRow(vendor.folder, waysBeside(vendor), folders, cases)))
   const owned = new Set([...proofs.flatMap((proof) => proof.cases), ...rows.flatMap((row) => row.cases)])
   const recorded = new Set(proofs.filter((proof) => proof.cases.length > 0).map(({ way }) => way.plugin))
   return `# Providers
@@ -54,7 +55,7 @@ A provider starts by itself when its key variable is set, and the variable of it
 are asked for as \`type/model\`. The base URL variable, or \`base_url\` in the configuration, leads elsewhere. Where there are prices,
 the column says what [the catalog](costs.md) calls the vendor.
 
-${table(['type', 'vendor', 'format', 'key variable', 'base URL', 'base URL variable', 'prices'], asking.map(describe))}
+${table(['type', 'vendor', 'format', 'key variable', 'base URL', 'base URL variable', 'prices'], known.map(describe))}
 
 ## What was verified
 
@@ -135,6 +136,12 @@ interface BesideRow {
   /** The recordings that its numbers count. */
   readonly cases: readonly WireCase[]
   readonly isEmpty: boolean
+}
+
+/** The ways in which it is asked; a vendor that does not chat is asked in one all the same. */
+function waysBeside({ plugin, ways }: Vendor): readonly Way[] {
+  if (ways.length > 0) return ways
+  return [{ plugin, format: '', settings: plugin.manifest.settings.parse({}), prefix: '' }]
 }
 
 async function besideRow(

@@ -8,7 +8,7 @@ import type { CallContext, Provider } from '#provider'
 import type { WireCase } from '../wire/case.ts'
 import { isChecked } from '../wire/endpoints/index.ts'
 import { egressTo, jsonAnswer } from './exchange.ts'
-import { endpointAt, open, surroundingsOf, type Way } from './ways.ts'
+import { open, surroundingsOf, type Way } from './ways.ts'
 
 /** Something that a vendor may have beside chats. */
 export interface Beside {
@@ -73,25 +73,30 @@ export const besides: readonly Beside[] = [
 /** How a plugin asks for something: in the vendor's own way, in a chat, or not at all. Found by asking. */
 export type Asked = 'own' | 'chat' | undefined
 
-/** How something beside chats is asked for in this way. */
+/** Names of models that vendors have who serve some of them otherwise than others. */
+const served = ['model', 'gpt-3.5-turbo-instruct']
+
+/** How something beside chats is asked for in this way, of any model. The gateway has raw text of the others in a chat. */
 export async function askedBeside(beside: Beside, way: Way): Promise<Asked> {
-  let url: string | undefined
-  const egress = egressTo(async (request) => {
-    url ??= request.url
+  let isAsked = false
+  const egress = egressTo(async () => {
+    isAsked = true
     return jsonAnswer(404, '{}')
   })
   const provider = await open(way, egress)
   const signal = AbortSignal.timeout(5000)
   const context: CallContext = { ...surroundingsOf(egress), signal, streaming: false, requestId: 'r' }
-  try {
-    const answer = beside.ask(provider, `${way.prefix}model`, context)
-    if (answer !== undefined && Symbol.asyncIterator in answer) for await (const _event of answer);
-    else await answer
-  } catch {
-    // Nobody answered, and nobody was to: what was asked is all that counts.
+  for (const model of served) {
+    try {
+      const answer = beside.ask(provider, way.prefix + model, context)
+      if (answer !== undefined && Symbol.asyncIterator in answer) for await (const _event of answer);
+      else await answer
+    } catch {
+      // Nobody answered, and nobody was to: what was asked is all that counts.
+    }
+    if (isAsked) return 'own'
   }
-  if (url === undefined) return undefined
-  return beside.name === 'raw text' && endpointAt(url) !== undefined ? 'chat' : 'own'
+  return beside.name === 'raw text' && provider.chat !== undefined ? 'chat' : undefined
 }
 
 /** Whether a recording is of this, and checked. */

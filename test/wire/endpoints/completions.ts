@@ -109,7 +109,6 @@ const ways: readonly Way[] = [
 
 /** `POST /v1/completions`. */
 export const openaiCompletions: Endpoint = {
-  operation: 'generate',
   path: /(?<!\/chat)\/completions\/?$/,
   isAnswer: ({ sse = '', body }) =>
     [body, ...streamValues(sse).map(({ value }) => value)].some(

@@ -1,4 +1,3 @@
-import type { OperationName } from '../../../src/dialects/operation.ts'
 import type { CaseResponse, WireCase } from '../case.ts'
 import type { HttpAnswer } from '../checks/http.ts'
 import type { CheckName, Line } from '../checks/probe.ts'
@@ -20,8 +19,6 @@ export type Told = { readonly answer: HttpAnswer; readonly said: unknown } | { r
  * recordings are then part of every run, each with a provider of its own.
  */
 export interface Endpoint {
-  /** What is asked there. */
-  readonly operation: OperationName
   /** The end of its path, without the query. */
   readonly path: RegExp
   /** Whether an answer is one of this endpoint, where no path was recorded. */

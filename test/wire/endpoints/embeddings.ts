@@ -153,7 +153,6 @@ function plainly(body: JsonMap): JsonMap {
 
 /** `POST /v1/embeddings`, of OpenAI and of vendors compatible with it. */
 export const openaiEmbeddings: Endpoint = {
-  operation: 'embed',
   path: /\/embeddings\/?$/,
   isAnswer: ({ body }) => asMap(asList(asMap(body)?.['data'])[0])?.['object'] === 'embedding',
   below: '/embeddings',

@@ -32,7 +32,6 @@ function generic(operation: string, given: Pick<Endpoint, 'path' | 'below' | 'pr
     return difference === undefined ? [] : [difference]
   }
   return {
-    operation: 'infer',
     ...given,
     unlike(wireCase, answer) {
       const expected = { object: 'generic_inference', response: wireCase.response.body }

@@ -81,7 +81,6 @@ function arrived(line: Line, { request }: WireCase): readonly string[] {
 
 /** `POST /v1/images/generations`, of OpenAI and of vendors compatible with it. */
 export const openaiImages: Endpoint = {
-  operation: 'generate_images',
   path: /\/images\/generations\/?$/,
   below: '/images/generations',
   own: (line, { request }) =>
@@ -104,7 +103,6 @@ function plainly(body: JsonMap | undefined): object {
 
 /** `POST …/models/imagen-…:predict`, of Vertex AI and of the Gemini API. No client speaks it to us. */
 export const imagenPredict: Endpoint = {
-  operation: 'generate_images',
   path: /\/models\/imagen[^/]*:predict$/,
   arrived: () => [],
   translated(line, { request }) {

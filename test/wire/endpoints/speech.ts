@@ -37,7 +37,6 @@ async function spoken(line: Line, body: object): Promise<string> {
 
 /** `POST /v1/audio/speech`, of OpenAI and of vendors compatible with it. */
 export const openaiSpeech: Endpoint = {
-  operation: 'synthesize',
   path: /\/audio\/speech\/?$/,
   below: '/audio/speech',
   own: (line, { request }) => ask(line, '/v1/audio/speech', asMap(request?.body) ?? {}),

@@ -197,7 +197,6 @@ function ways(translate: boolean): Way[] {
 
 function endpoint(name: string, translate: boolean): Endpoint {
   return {
-    operation: 'transcribe',
     path: new RegExp(`/audio/${name}/?$`),
     below: `/audio/${name}`,
     own(line, wireCase) {

@@ -32,7 +32,6 @@ function inGemini({ request }: WireCase, { model }: Line): object {
 
 /** `:embedContent`, of Google's Gemini API. */
 export const geminiEmbeddings: Endpoint = {
-  operation: 'embed',
   path: /\/models\/[^/]+:embedContent$/,
   provider: () => ({ type: 'gemini', settings: {}, basePath: '', shows: 'x-goog-api-key' }),
   own(line, { request }) {
@@ -67,7 +66,6 @@ const saidByCohere = ({ response }: WireCase): Vectors => {
 
 /** `POST /v2/embed`, of Cohere, whose format no client speaks. */
 export const cohereEmbeddings: Endpoint = {
-  operation: 'embed',
   path: /\/v2\/embed$/,
   provider: () => ({ type: 'cohere', settings: {}, basePath: '', shows: 'bearer' }),
   arrived: () => [],
