@@ -15,7 +15,7 @@ const { prompt, n, size, quality, style, background, moderation, user, ...wide }
 /** Body of `POST /api/v1/inference/images`. */
 const imagesRequest = z.looseObject({
   model: z.string().max(512).nullish().describe("default: the provider's"),
-  providerId: z.string().nullish().describe('id or name of a provider'),
+  providerId: z.string().max(256).nullish().describe('id or name of a provider'),
   prompt,
   n,
   size,

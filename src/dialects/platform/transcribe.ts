@@ -16,7 +16,7 @@ const text = z.string().nullish()
 /** Body of `POST /api/v1/inference/transcribe`, and its form, which has a `file` instead of `audio`. */
 const transcribeRequest = z.looseObject({
   model: z.string().max(512).nullish().describe("default: the provider's"),
-  providerId: z.string().nullish().describe('id or name of a provider'),
+  providerId: z.string().max(256).nullish().describe('id or name of a provider'),
   audio: text.describe('the recording as base64; in a form it is the file `file`'),
   file: z.string().meta({ format: 'binary' }).nullish(),
   fileName: text,

@@ -22,7 +22,9 @@ const bare = { query: '', headers: {} }
 
 function target(dialect: ServerDialect): Target<Ask> {
   const bodies = bodiesOf(dialect.name)
-  const routes = [...dialect.chat, ...(dialect.counts ?? []), ...(dialect.operations ?? [])]
+  // What is taken as a form alone has no JSON body.
+  const operations = (dialect.operations ?? []).filter(({ form }) => form?.alone !== true)
+  const routes = [...dialect.chat, ...(dialect.counts ?? []), ...operations]
   const known = routes.map(({ request }) => JSON.stringify(toJSONSchema(request, { unrepresentable: 'any' })))
   const dictionary = dictionaryOf([...bodies, ...known], 600)
   return {
