@@ -91,6 +91,27 @@ describe('a model', () => {
     })
   })
 
+  test('that continues texts takes a prompt, and a stream of it ends with usage', async () => {
+    const own = {
+      id: 'c',
+      object: 'text_completion',
+      choices: [{ index: 0, text: ' upon', finish_reason: 'stop' }],
+      x: 1,
+    }
+    gateway.upstream.answer('gpt-3.5-turbo-instruct', status(200, own))
+    const args = { prompt: 'Once', max_tokens: 2 }
+    expect(await asked('up/gpt-3.5-turbo-instruct', args)).toEqual(own)
+    const [sent] = gateway.upstream.received('gpt-3.5-turbo-instruct')
+    expect(JSON.parse(sent?.body ?? '')).toEqual({ ...args, model: 'gpt-3.5-turbo-instruct' })
+    const text = '[simulated] You said: Once'
+    expect(await asked('simulator/echo', { prompt: 'Once' })).toMatchObject({ choices: [{ text }] })
+    const chunks = (await streamed('simulator/echo', { prompt: 'Once' })) as { choices: { text: string }[] }[]
+    expect(chunks.flatMap(({ choices }) => choices.map((choice) => choice.text)).join('')).toBe(text)
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 5 } })
+    const unwanted = await streamed('simulator/echo', { prompt: 'Once', stream_options: { include_usage: false } })
+    expect(JSON.stringify(unwanted)).not.toContain('usage')
+  })
+
   test('for images takes a prompt', async () => {
     const images = { created: 1, data: [{ b64_json: 'iVBORw0KGgo=' }] }
     gateway.upstream.answer('dall-e-3', status(200, images))
