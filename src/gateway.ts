@@ -4,15 +4,18 @@ import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
 import { filesOf } from './config/files.ts'
 import { batchesOf } from './config/batch-work.ts'
+import { videoSettings } from './config/videos.ts'
 import type { Config, Environment } from './config/load.ts'
 import { declaredProviders, workshopOf } from './config/providers.ts'
 import type { Pricing, Principal } from './core/contract.ts'
 import { createCore } from './core/core.ts'
 import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
+import { contentOf } from './files/open.ts'
 import { fileOperations } from './files/operations.ts'
 import { Once } from './idempotency/once.ts'
 import { sweepAnswers } from './idempotency/sweep.ts'
+import { Videos } from './jobs/videos.ts'
 import { createFirstKey } from './keys/first.ts'
 import { keyOperations } from './keys/operations.ts'
 import { KeyTable } from './keys/table.ts'
@@ -150,7 +153,18 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     // A collector that is gone, or refuses, is no reason not to stop well.
     await traces.close().catch((err: unknown) => log.warn({ err }, 'the last traces could not be sent'))
   })
-  const core = createCore({
+  const videos = new Videos({
+    store: store.videos,
+    vault: files.vault,
+    open: async (id, scope) => contentOf(await files.vault.open(id, scope)),
+    registry: providers,
+    egress,
+    pricing,
+    keepsRows: ledger !== undefined,
+    settings: videoSettings(config.videos),
+    log,
+  })
+  const calls = createCore({
     keys,
     surface: (principal) => ({
       registry: registryOperations(registry, principal),
@@ -158,6 +172,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       usage: usageOperations(usage, principal),
       batches: batches.operations(principal),
       files: fileOperations(files, principal),
+      videos: videos.operations(principal),
     }),
     registry: providers,
     egress,
@@ -190,6 +205,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     log,
   })
   opened.defer(sweepAnswers(store.idempotency, log))
+  const core = videos.within(calls)
   const health = new Health(Object.values(services))
   const open = new OpenCalls()
   const stopping = new AbortController()
@@ -245,6 +261,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   }).catch((error: unknown) => Promise.reject(explainListen(error, config.server)))
   health.serving()
   batches.start(core)
+  videos.start()
   const names = providers.current.providers.map(({ record }) => record.name)
   log.info({ host: port.host, port: port.port, providers: names }, 'listening')
 
@@ -260,7 +277,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       stopping.abort(reason)
     }, graceMs)
     health.stop()
-    await Promise.all([port.drain(graceMs + lastWordsMs), batches.stop(stopping.signal)])
+    await Promise.all([port.drain(graceMs + lastWordsMs), batches.stop(stopping.signal), videos.stop()])
     clearTimeout(lastCall)
     await rest.close()
     await parts.disposeAsync()

@@ -20,7 +20,7 @@ const vendor = {
   baseUrl: 'https://api.openai.com/v1',
   baseUrlVariable: { name: 'OPENAI_BASE_URL' },
   keyVariable: 'OPENAI_API_KEY',
-  models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1', 'omni-moderation*'],
+  models: ['gpt-*', 'text-embedding-3*', 'gpt-image-1', 'dall-e-3', 'whisper-1', 'omni-moderation*', 'sora-*'],
   defaultModel: 'gpt-4o',
   generic: [moderations],
 }
@@ -28,7 +28,7 @@ const vendor = {
 const completes = ['gpt-3.5-turbo-instruct*', 'davinci-002', 'babbage-002']
 const chat = compatible(openaiClient, {
   ...vendor,
-  media: ['generateImages', 'synthesize'],
+  media: ['generateImages', 'synthesize', 'video'],
   options: { limitField: 'max_completion_tokens', embeddings: { compact: true }, completes },
 })
 const responses = compatible(responsesClient, vendor)

@@ -28,6 +28,7 @@ import { pace } from './pace.ts'
 import { synthesize } from './speech.ts'
 import { lorem, tokensOf } from './tokens.ts'
 import { transcriptOf } from './transcript.ts'
+import { createVideo, downloadVideo, getVideo } from './video.ts'
 
 /** Answers without any network, deterministically, and says so; see README.md for its models. For tests, demos and drills. */
 export default definePlugin({
@@ -40,7 +41,19 @@ export default definePlugin({
     builtIn: true,
     defaultModel: 'echo',
   },
-  create: () => ({ chat, countTokens, embed, generateImages, transcribe, synthesize, infer, listModels }),
+  create: () => ({
+    chat,
+    countTokens,
+    embed,
+    generateImages,
+    transcribe,
+    synthesize,
+    createVideo,
+    getVideo,
+    downloadVideo,
+    infer,
+    listModels,
+  }),
 })
 
 type Batch = readonly ChatEvent[]

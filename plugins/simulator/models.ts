@@ -49,6 +49,8 @@ export const modelPatterns: readonly string[] = [
   'error-after-*',
   'hang',
   'hang-after-*',
+  'video',
+  'video?*',
 ]
 
 /** Reads a model name. Throws `model_not_found` with what there is, and `invalid_request` for a parameter it does not take. */

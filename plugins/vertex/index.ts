@@ -36,6 +36,9 @@ const settings = z.strictObject({
 })
 
 /** Vertex AI: Google's Gemini, and Anthropic's Claude, with tokens of a service account or an API key in env_var. */
+/** Vertex asks after its operations in another way than the Gemini API. */
+const { video: _video, ...media } = geminiClient.operations ?? {}
+
 export default definePlugin<z.infer<typeof settings>>({
   manifest: {
     type: 'vertex',
@@ -63,7 +66,7 @@ export default definePlugin<z.infer<typeof settings>>({
     }
     const gemini = upstreamProvider({
       ...upstream,
-      dialect: { ...geminiClient, operations: { ...geminiClient.operations, embed: embedPredict } },
+      dialect: { ...geminiClient, operations: { ...media, embed: embedPredict } },
       options: {
         ...geminiClient.defaults,
         apiVersion: own.api_version,

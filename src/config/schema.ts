@@ -6,6 +6,7 @@ import { isAllowedVariable } from '../registry/variables.ts'
 import { aliasesSchema } from './aliases.ts'
 import { duration } from './duration.ts'
 import { batchesSchema } from './batches.ts'
+import { videosSchema } from './videos.ts'
 import { mediaSchema } from './media.ts'
 import { section, text, wholeNumber } from './section.ts'
 
@@ -267,6 +268,7 @@ export const configSchema = section({
       'Files: what is uploaded, what batches read and write, media that are served by URL, and what requests name by URL.',
     ),
   batches: batchesSchema.prefault({}).describe('Batches: how much is worked on at once, and for how long.'),
+  videos: videosSchema.prefault({}).describe('Videos: how the jobs of providers are followed.'),
   secrets: secretsSchema.prefault({}).describe('What may be read as a secret.'),
 }).superRefine((config, context) => {
   for (const [index, provider] of config.providers.entries()) {

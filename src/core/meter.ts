@@ -239,7 +239,8 @@ export class Meter<Name extends OperationName> {
   }
 
   #cost(): Cost | undefined {
-    if (this.#target === undefined || this.#firstEventAt === undefined) return nothing
+    if (this.#target === undefined || this.#firstEventAt === undefined || this.#operation.paidLater === true)
+      return nothing
     if (this.#operation.wordless === true && this.#untold.output) return undefined
     return this.#metering.pricing?.cost(vendorOf(this.#target), this.#target.model, this.usage(), this.#startedAt)
   }

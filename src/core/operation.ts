@@ -48,6 +48,8 @@ export interface Operation<Name extends OperationName> {
   readonly verb: string
   /** True where a first event may take as long as the whole call: nothing is seen of the work before it is done. */
   readonly slow: boolean
+  /** True where what the call began is paid by a row of its own, once it is there: the call itself costs nothing. */
+  readonly paidLater?: boolean
   /** True where the answer is no text, whose tokens its length would tell: what one costs whose usage is not told is then not known. */
   readonly wordless?: boolean
   /** Whether the provider has it at all. */

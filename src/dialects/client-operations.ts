@@ -87,6 +87,10 @@ export interface VideoDialect<Options> extends WholeDialect<'create_video', Opti
   /** How the upstream is asked how far a video is. */
   encodeGet(id: string, options: Options): Pick<EncodedCall, 'path' | 'headers'>
   decodeGet(answer: UpstreamAnswer, id: string, options: Options): Video
+  /** Path below the base URL of the bytes of a video; where its first file leads, when absent. */
+  contentPath?(id: string, options: Options): string
+  /** How the upstream is asked to end a video; absent where it cannot be. */
+  encodeCancel?(id: string, options: Options): Pick<EncodedCall, 'path'> & { readonly method: 'POST' | 'DELETE' }
 }
 
 /** What an upstream can be asked beside chats, each absent where its format has no such question. */

@@ -122,6 +122,8 @@ export interface Route {
   readonly response: ZodType
   /** Where the answer is a `FileContent`, whose bytes are sent as they are; `response` is their schema. */
   readonly sends?: 'file'
+  /** Content types of files that it sends, for documentation, where they are known. */
+  readonly produces?: readonly string[]
   /** HTTP status of a good answer, where it is not 200. */
   readonly status?: number
   /** True where a request that names an idempotency key is answered once: a repeat gets the same answer, and makes nothing. */

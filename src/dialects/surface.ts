@@ -34,6 +34,7 @@ import type {
   RequestRecord,
   TailRequestsRequest,
 } from '#gen/switchyard/v1/usage_pb.ts'
+import type { ListVideosRequest, ListVideosResponse, Video } from '#gen/switchyard/v1/video_pb.ts'
 
 /*
  * What the edge may ask of the gateway beside calls to models, in the contract's own messages, so that the RPC services and the
@@ -126,6 +127,20 @@ export interface FileOperations {
   remove(id: string): Promise<string>
 }
 
+/** Videos of the caller's accounts; what is another's is `not_found`. */
+export interface VideoOperations {
+  /** How far it is, as the provider says now. A video that is completed has one file, named by its id: `files.link` leads to it. */
+  get(id: string): Promise<Video>
+  /** Newest first; behind the video of the id `after`, where that is not empty. */
+  list(request: Pick<ListVideosRequest, 'limit' | 'cursor'> & { readonly after?: string }): Promise<ListVideosResponse>
+  /** Ends one that is still being made; one that has ended stays as it is. */
+  cancel(id: string): Promise<Video>
+  /** Gives the id of what is gone. Throws `conflict` for one that is still being made. */
+  remove(id: string): Promise<string>
+  /** Throws `conflict` for one that is not completed. */
+  content(id: string): Promise<FileContent>
+}
+
 /** Everything of that, bound to one caller. */
 export interface Surface {
   readonly registry: RegistryOperations
@@ -133,4 +148,5 @@ export interface Surface {
   readonly usage: UsageOperations
   readonly batches: BatchOperations
   readonly files: FileOperations
+  readonly videos: VideoOperations
 }

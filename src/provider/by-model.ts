@@ -21,6 +21,11 @@ export function byModel(choose: (model: string) => Provider, lists?: Provider): 
       choose(request.model).synthesize?.(request, context) ?? unsupported(request.model),
     createVideo: (request, context) =>
       choose(request.model).createVideo?.(request, context) ?? unsupported(request.model),
+    getVideo: (request, context) => choose(request.model).getVideo?.(request, context) ?? unsupported(request.model),
+    cancelVideo: (request, context) =>
+      choose(request.model).cancelVideo?.(request, context) ?? unsupported(request.model),
+    downloadVideo: (request, context) =>
+      choose(request.model).downloadVideo?.(request, context) ?? unsupported(request.model),
     infer: (request, context) => choose(request.model).infer?.(request, context) ?? unsupported(request.model),
     ...(lists?.listModels !== undefined && { listModels: lists.listModels.bind(lists) }),
   }

@@ -30,10 +30,10 @@ export interface Vendor<Options> {
   readonly chatPath?: string
   /** False for a vendor that has no chats, and no list of models either. */
   readonly chats?: boolean
-  /** What the vendor has beside chats; everything that the format has unless said otherwise, but for images and speech. */
+  /** What the vendor has beside chats; everything that the format has unless said otherwise, but for images, speech and videos. */
   readonly operations?: readonly (keyof ClientOperations<Options>)[]
-  /** Which of images and speech, which few vendors have, this one has beside the rest. */
-  readonly media?: readonly ('generateImages' | 'synthesize')[]
+  /** Which of images, speech and videos, which few vendors have, this one has beside the rest. */
+  readonly media?: readonly ('generateImages' | 'synthesize' | 'video')[]
   /** Where the vendor has those, given the format's own path and the model, where they are not beside the chat. */
   readonly operationPath?: (path: string, model: string) => string
   /** Path of the list of models below the base URL, where it is neither the format's own nor beside the chat; false where there is none. */
@@ -75,7 +75,7 @@ function limited<Options>(
   { operations, media = [] }: Pick<Vendor<Options>, 'operations' | 'media'>,
 ): ClientDialect<Options> {
   if (dialect.operations === undefined) return dialect
-  const { generateImages: _images, synthesize: _speech, ...usual } = dialect.operations
+  const { generateImages: _images, synthesize: _speech, video: _video, ...usual } = dialect.operations
   const offered: readonly string[] = operations ?? [...Object.keys(usual), ...media]
   const kept = Object.entries(dialect.operations).filter(([name]) => offered.includes(name))
   return { ...dialect, operations: Object.fromEntries(kept) }

@@ -12,7 +12,14 @@ import type { GenerateImagesRequest, GenerateImagesResponseSchema } from '#gen/s
 import type { InferEventSchema, InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { GenerateEventSchema, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
-import type { CreateVideoRequest, GetVideoRequest, VideoSchema } from '#gen/switchyard/v1/video_pb.ts'
+import type {
+  CancelVideoRequest,
+  CreateVideoRequest,
+  DownloadVideoRequest,
+  DownloadVideoResponseSchema,
+  GetVideoRequest,
+  VideoSchema,
+} from '#gen/switchyard/v1/video_pb.ts'
 import type { Egress } from './egress.ts'
 import type { MediaReader } from './media.ts'
 import type { MediaPublisher } from './media-link.ts'
@@ -41,6 +48,9 @@ export type TranscribeInit = MessageInitShape<typeof TranscribeResponseSchema>
 
 /** A video as far as it is made; its `id` is the provider's own. */
 export type VideoInit = MessageInitShape<typeof VideoSchema>
+
+/** Bytes of a video; the first of them say what they are. */
+export type DownloadVideoInit = MessageInitShape<typeof DownloadVideoResponseSchema>
 
 /** What a provider counts. */
 export type CountTokensInit = MessageInitShape<typeof CountTokensResponseSchema>
@@ -110,6 +120,10 @@ export interface Provider {
   /** Begins a video. The gateway asks on with `getVideo`, by the id given here. */
   createVideo?(request: CreateVideoRequest, context: CallContext): Promise<VideoInit>
   getVideo?(request: GetVideoRequest, context: CallContext): Promise<VideoInit>
+  /** Ends a video that is still being made. What it was by then may be given. */
+  cancelVideo?(request: CancelVideoRequest, context: CallContext): Promise<VideoInit>
+  /** The bytes of a video that is completed. Without it they are where its first file leads. */
+  downloadVideo?(request: DownloadVideoRequest, context: CallContext): AsyncIterable<DownloadVideoInit>
   infer?(request: InferRequest, context: CallContext): AsyncIterable<InferEventInit | readonly InferEventInit[]>
   listModels?(context: CallContext): AsyncIterable<ModelInit>
   close?(): Promise<void>

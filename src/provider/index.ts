@@ -1,6 +1,8 @@
 /** Everything a plugin may use. Plugins import this as `#provider` and nothing else of the gateway. */
 export { FinishReason, Role, ToolChoice_Mode } from '#gen/switchyard/v1/chat_pb.ts'
 export type { SynthesizeRequest, TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
+export { JobStatus } from '#gen/switchyard/v1/video_pb.ts'
+export type { CreateVideoRequest, DownloadVideoRequest, GetVideoRequest } from '#gen/switchyard/v1/video_pb.ts'
 export type { ChatEvent, ChatRequest, Message, Part } from '#gen/switchyard/v1/chat_pb.ts'
 export type { EmbedRequest } from '#gen/switchyard/v1/embedding_pb.ts'
 export type { InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
@@ -25,6 +27,8 @@ export { completeEvents } from './complete.ts'
 export { definePlugin } from './contract.ts'
 export type {
   CallContext,
+  DownloadVideoInit,
+  VideoInit,
   ChatEventInit,
   Credential,
   EmbedInit,

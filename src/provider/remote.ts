@@ -7,6 +7,7 @@ import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
 import { type Usage, UsageSchema } from '#gen/switchyard/v1/usage_pb.ts'
+import type { DownloadVideoRequest, DownloadVideoResponse } from '#gen/switchyard/v1/video_pb.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
 import { spell } from '../model/collect.ts'
@@ -55,6 +56,8 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
     synthesize: (request, context) => events(client.synthesize, forOtherSide(request), own(context)),
     createVideo: (request, context) => answerOf(client.createVideo, forOtherSide(request), own(context)),
     getVideo: (request, context) => answerOf(client.getVideo, request, own(context)),
+    cancelVideo: (request, context) => answerOf(client.cancelVideo, request, own(context)),
+    downloadVideo: (request, context) => download(client, request, own(context)),
     infer: (request, context) => infer(client, forOtherSide(request), own(context)),
     listModels: (context) => listModels(client, own(context)),
     close: async () => sessionManager.close(),
@@ -131,6 +134,26 @@ async function* events<
       if (item.event.case === 'started') hideKey(item.event.value as { upstreamRequestId: string }, context)
       if (item.event.case === 'usage') admitUntold(item.event.value as Usage)
       yield item
+    }
+    call.end()
+  } catch (thrown) {
+    call.end()
+    throw asThrown(thrown, context, begun)
+  }
+}
+
+/** The bytes of a video. Leaving the iteration cancels the call. */
+async function* download(
+  client: InferenceClient,
+  request: DownloadVideoRequest,
+  context: CallContext,
+): AsyncGenerator<DownloadVideoResponse, void, void> {
+  using call = cancellable(context.signal)
+  let begun = false
+  try {
+    for await (const piece of client.downloadVideo(request, { ...callOptions(context), signal: call.signal })) {
+      begun = true
+      yield piece
     }
     call.end()
   } catch (thrown) {

@@ -4,6 +4,7 @@ import { SynthesizeEventSchema } from '#gen/switchyard/v1/audio_pb.ts'
 import { InferEventSchema } from '#gen/switchyard/v1/infer_pb.ts'
 import type { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { GenerateEventSchema } from '#gen/switchyard/v1/text_pb.ts'
+import { DownloadVideoResponseSchema } from '#gen/switchyard/v1/video_pb.ts'
 import { GenerateFold } from '../model/generated.ts'
 import { InferFold } from '../model/inferred.ts'
 import { completeSteps } from './complete.ts'
@@ -27,6 +28,9 @@ export function otherMethods(provider: Provider, serving: Serving): Partial<Serv
   if (provider.transcribe) methods.transcribe = once(provider.transcribe.bind(provider))
   if (provider.createVideo) methods.createVideo = once(provider.createVideo.bind(provider))
   if (provider.getVideo) methods.getVideo = once(provider.getVideo.bind(provider))
+  if (provider.cancelVideo) methods.cancelVideo = once(provider.cancelVideo.bind(provider))
+  if (provider.downloadVideo)
+    methods.downloadVideo = events(DownloadVideoResponseSchema, provider.downloadVideo.bind(provider), true)
   if (provider.synthesize) methods.synthesize = events(SynthesizeEventSchema, provider.synthesize.bind(provider), true)
   if (provider.generate) {
     const generate = provider.generate.bind(provider)

@@ -1,6 +1,7 @@
 import type { ClientDialect } from '../dialects/contract.ts'
 import { fail, type GatewayError } from '../error/index.ts'
-import { concealId } from './conceal.ts'
+import type { UpstreamAnswer } from '../dialects/client-operations.ts'
+import { conceal, concealId, secretsOf } from './conceal.ts'
 import type { CallContext, Credential } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import type { GenericEndpoint } from './generic-endpoint.ts'
@@ -29,7 +30,7 @@ export interface Upstream<Options> {
 
 /** A request that is about to leave, as those who sign it see it. */
 export interface Outgoing {
-  readonly method: 'POST' | 'GET'
+  readonly method: 'POST' | 'GET' | 'DELETE'
   readonly url: string
   /** Empty where it is no text, as of a form: nobody signs that. */
   readonly body: string
@@ -97,4 +98,22 @@ export async function failureOf<Options>(
 ): Promise<GatewayError> {
   const text = await response.text(1024 * 1024).catch(() => '')
   return dialect.decodeError({ status: response.status, header: (name) => response.header(name), text })
+}
+
+/** Throws what an answer that is no success means. */
+export async function requireSuccess<Options>(
+  { dialect }: Upstream<Options>,
+  response: UpstreamResponse,
+  { credential }: CallContext,
+): Promise<void> {
+  if (response.status >= 200 && response.status <= 299) return
+  throw conceal(secretsOf([credential]), await failureOf(dialect, response))
+}
+
+/** Characters of a whole answer: two thousand long vectors, or ten large images. */
+const largestAnswer = 128 * 1024 * 1024
+
+/** A whole answer. Throws `provider_error` for one that is too large. */
+export async function answerOf(response: UpstreamResponse): Promise<UpstreamAnswer> {
+  return { text: await response.text(largestAnswer), contentType: response.header('content-type') ?? '' }
 }

@@ -1,12 +1,5 @@
 import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
-import type {
-  EncodedCall,
-  SpeechDialect,
-  TextDialect,
-  UpstreamAnswer,
-  VideoDialect,
-  WholeDialect,
-} from '../dialects/client-operations.ts'
+import type { EncodedCall, SpeechDialect, TextDialect, WholeDialect } from '../dialects/client-operations.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
 import { problemOf, upstreamError } from '../dialects/upstream.ts'
 import { fail, GatewayError } from '../error/index.ts'
@@ -15,8 +8,9 @@ import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { readAnswer } from './upstream-answer.ts'
-import { failureOf, idOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+import { answerOf, idOf, post, refuseDropped, requireSuccess, type Upstream } from './upstream-http.ts'
 import { infer } from './upstream-infer.ts'
+import { cancelVideo, downloadVideo, getVideo } from './upstream-video.ts'
 
 /** What an upstream can be asked beside chats, as its format knows it. */
 export function otherOperations<Options>(upstream: Upstream<Options>): Provider {
@@ -33,6 +27,10 @@ export function otherOperations<Options>(upstream: Upstream<Options>): Provider 
     ...(video && {
       createVideo: (request, context) => whole<'create_video', Options>(upstream, video, request, context),
       getVideo: ({ id }, context) => getVideo(upstream, video, id, context),
+      ...(video.encodeCancel !== undefined && {
+        cancelVideo: ({ id }, context) => cancelVideo(upstream, video, id, context),
+      }),
+      downloadVideo: ({ id }, context) => downloadVideo(upstream, video, id, context),
     }),
     ...(generic !== undefined && { infer: (request, context) => infer(upstream, generic, request, context) }),
   }
@@ -107,22 +105,6 @@ async function ask<Options>(
   return response
 }
 
-async function requireSuccess<Options>(
-  { dialect }: Upstream<Options>,
-  response: UpstreamResponse,
-  { credential }: CallContext,
-): Promise<void> {
-  if (response.status >= 200 && response.status <= 299) return
-  throw conceal(secretsOf([credential]), await failureOf(dialect, response))
-}
-
-/** Characters of a whole answer: two thousand long vectors, or ten large images. */
-const largestAnswer = 128 * 1024 * 1024
-
-async function answerOf(response: UpstreamResponse): Promise<UpstreamAnswer> {
-  return { text: await response.text(largestAnswer), contentType: response.header('content-type') ?? '' }
-}
-
 function fault(message: string): never {
   throw fail('provider_error', message)
 }
@@ -167,22 +149,4 @@ async function errorInstead(response: UpstreamResponse): Promise<GatewayError> {
   } catch {
     return fail('provider_error', "the provider's answer is no sound")
   }
-}
-
-/** Asks how far a video is. */
-async function getVideo<Options>(
-  upstream: Upstream<Options>,
-  dialect: VideoDialect<Options>,
-  id: string,
-  context: CallContext,
-): Promise<Operations['create_video']['response']> {
-  const { path, headers } = dialect.encodeGet(id, upstream.options)
-  const response = await send(
-    upstream,
-    { method: 'GET', path: upstream.operationPath?.(path, '') ?? path, body: '' },
-    { accept: 'application/json', ...headers },
-    context,
-  )
-  await requireSuccess(upstream, response, context)
-  return dialect.decodeGet(await answerOf(response), id, upstream.options)
 }

@@ -90,7 +90,8 @@ const eventStream: Json = {
 function routeOperation(dialect: ServerDialect, route: Route, components: Components): Operation {
   const id = operationId(dialect, route.method, route.path)
   const response = named(components, `${id}.response`, route.response, 'output')
-  const content = { [route.sends === 'file' ? 'application/octet-stream' : 'application/json']: { schema: response } }
+  const types = route.sends === 'file' ? (route.produces ?? ['application/octet-stream']) : ['application/json']
+  const content = Object.fromEntries(types.map((type) => [type, { schema: response }]))
   const request = route.request === undefined ? undefined : named(components, `${id}.request`, route.request, 'input')
   return {
     path: templated(route.path),

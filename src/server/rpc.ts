@@ -21,6 +21,7 @@ import { fileService } from './rpc-files.ts'
 import { keyService } from './rpc-keys.ts'
 import { usageService } from './rpc-usage.ts'
 import { registryService } from './rpc-registry.ts'
+import { videoMethods } from './rpc-videos.ts'
 import { exchange, type ExchangeOptions, unknownMethod } from './rpc-exchange.ts'
 import { shownError } from './rpc-explain.ts'
 import { edgeInterceptor } from './rpc-interceptor.ts'
@@ -159,6 +160,8 @@ function inference(options: RpcOptions): Offered<'InferenceService'> {
       return answerWhole(edge, 'transcribe', request, context)
     },
     synthesize: (request, context) => answerEvents(edge, 'synthesize', request, context),
+    createVideo: (request, context) => answerWhole(edge, 'create_video', request, context),
+    ...videoMethods(core),
     infer: (request, context) => answerWhole(edge, 'infer', request, context),
     streamInfer: (request, context) => answerEvents(edge, 'infer', request, context),
   }

@@ -83,12 +83,12 @@ export type VideoEnd =
 /** Videos. What takes a fence resolves with false, and has changed nothing, where another has taken over or the video has ended. */
 export interface VideoStore {
   create(video: NewVideo): Promise<void>
-  /** A provider has taken it on. `not_found` when it has ended since. */
-  taken(id: string, by: VideoMaker, now: VideoProgress): Promise<VideoRow>
+  /** A provider has taken it on, and may have said what it will be. `not_found` when it has ended since. */
+  taken(id: string, by: VideoMaker, now: VideoProgress & Partial<Pick<NewVideo, 'size' | 'seconds'>>): Promise<VideoRow>
   /** `not_found`, also for another account's. */
   video(id: string, scope: AccountScope): Promise<VideoRow>
-  /** Newest first. */
-  videos(scope: AccountScope, page: PageRequest): Promise<Page<VideoRow>>
+  /** Newest first; behind the video of the id `after`, which is `invalid_request` when it is not there. */
+  videos(scope: AccountScope, page: PageRequest & { readonly after?: string }): Promise<Page<VideoRow>>
   /** Takes videos that are due and that nobody has, the longest waiting first; only the one of that id, if it is one of them. */
   claim(owner: string, now: number, leaseMs: number, most: number, id?: string): Promise<readonly ClaimedVideo[]>
   /** Keeps videos on lease until then: for as long as their bytes take. */

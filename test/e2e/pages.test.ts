@@ -111,7 +111,13 @@ describe('the OpenAPI document', () => {
   /** The path, leading to something that is there: a file may have been removed since it was last asked for. */
   const real = async (path: string): Promise<string> => {
     const isBatch = /\/batch(?:es)?\/\{id\}/.test(path)
-    const id = path.startsWith('/v1/files/{id}') ? await made(upload()) : isBatch ? batchId : values['id']
+    const id = path.startsWith('/v1/files/{id}')
+      ? await made(upload())
+      : path.startsWith('/v1/videos/')
+        ? await video()
+        : isBatch
+          ? batchId
+          : values['id']
     return path.replaceAll(/\{(\w+)\}/g, (_match, name: string) => (name === 'id' ? id : values[name]) ?? name)
   }
   const upload = (): RequestInit => {
@@ -123,7 +129,18 @@ describe('the OpenAPI document', () => {
   /** The id of what a request makes. */
   const made = async (request: RequestInit, path = '/v1/files'): Promise<string> =>
     ((await (await fetch(url + path, request)).json()) as { readonly id: string }).id
+  /** The id of a video that is there: it may have been removed since it was last asked for. */
+  const video = async (): Promise<string> => {
+    const id = await made(send('POST', body('/v1/videos')), '/v1/videos')
+    const status = async (): Promise<string> => {
+      const answer = await fetch(`${url}/v1/videos/${id}`, { headers: key })
+      return ((await answer.json()) as { readonly status: string }).status
+    }
+    await expect.poll(status, { timeout: 10_000 }).toBe('completed')
+    return id
+  }
   const body = (path: string): object => {
+    if (/\/videos(?:\/generations)?$/.test(path)) return { model: 'simulator/echo', prompt: 'A square' }
     if (path.startsWith('/v5')) return { model: 'simulator/echo', args: { messages: saying('Hello') } }
     if (path.startsWith('/v1/responses')) return { model: 'simulator/echo', input: 'Hello' }
     if (path.endsWith(':embedContent')) return inGemini('Hello')
@@ -201,7 +218,7 @@ describe('the OpenAPI document', () => {
       const type = answer.headers.get('content-type')?.split(';')[0] ?? ''
       const schema = schemaOf((content['application/json'] ?? content[type])?.schema ?? {})
       expect([path, answer.status, Object.keys(content).includes(type)]).toEqual([path, Number(good), true])
-      if (type.startsWith('audio/')) {
+      if (/^(?:audio|video)\//.test(type)) {
         expect([path, (await answer.arrayBuffer()).byteLength > 100]).toEqual([path, true])
         continue
       }

@@ -93,6 +93,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       get files(): never {
         return noStore()
       },
+      get videos(): never {
+        return noStore()
+      },
     }),
     registry,
     retries: { perTarget: 0, budget: 0.2, maxRetryAfterMs: 1000 },

@@ -178,6 +178,11 @@ export const surfaces: readonly Surface[] = [builds, jobs].flatMap((table) =>
 
 /** Places that name a URL which the gateway never reads for a client, and why. */
 const neverRead: readonly (readonly [RegExp, string])[] = [
+  [/[eE]mbedContents? .*\.fileUri$/, 'vectors are made of texts alone: a file is refused'],
+  [
+    /\.input_reference\.image_url$|CreateVideo \.firstFrame\.url$/,
+    'sent on to providers that read it themselves, and refused for others',
+  ],
   [/\.baseUrl$/, 'where a provider is: the word of an operator, or of one who may register providers'],
   [/\.annotations\[\]\.url$/, 'what a model quoted'],
   [/ \.prediction[.[]/, 'what an answer is expected to repeat: words'],

@@ -109,7 +109,8 @@ const questions: Readonly<Record<string, () => Question[] | Promise<Question[]>>
   'POST /files application/json': () => asked('/files', form({ purpose: 'batch' }, new File(['{}'], 'lines.jsonl'))),
   'GET /files/{file_id} application/json': () => [{ path: `/files/${file}` }],
   'DELETE /files/{file_id} application/json': async () => [{ path: `/files/${await lines()}` }],
-  'POST /videos application/json': () => asked('/videos', { model, prompt: 'A square' }),
+  'POST /videos application/json': () =>
+    asked('/videos', { model, prompt: 'A square', size: '1280x720', seconds: '4' }),
   'GET /videos application/json': () => [{ path: '/videos' }],
   'GET /videos/{video_id} application/json': async () => [{ path: `/videos/${await video()}` }],
   'DELETE /videos/{video_id} application/json': async () => [{ path: `/videos/${await finished(await video())}` }],
@@ -146,7 +147,7 @@ async function lines(): Promise<string> {
 }
 
 /** The id of a video that is begun. */
-const video = (): Promise<string> => made('/videos', { model, prompt: 'A square' })
+const video = (): Promise<string> => made('/videos', { model, prompt: 'A square', size: '720x1280', seconds: '4' })
 
 /** The id, once that video is made. */
 async function finished(id: string): Promise<string> {

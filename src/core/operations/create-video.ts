@@ -6,11 +6,11 @@ export const createVideo = wholeOperation({
   name: 'create_video',
   verb: 'make videos',
   slow: true,
+  paidLater: true,
   wordless: true,
   request: CreateVideoRequestSchema,
   response: VideoSchema,
   offeredBy: (provider) => provider.createVideo !== undefined,
   ask: (provider, request, context) => provider.createVideo?.(request, context),
-  lengthOf: ({ prompt }) => prompt.length,
-  units: ({ seconds }) => (seconds === undefined ? {} : { videoSeconds: seconds }),
+  lengthOf: () => 0,
 })

@@ -3,6 +3,7 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { OperationName, Operations } from '../../dialects/operation.ts'
 import { rawOf } from '../../dialects/scalars.ts'
 import { fail } from '../../error/index.ts'
+import { usage } from '../../model/usage.ts'
 import type { CallContext, Provider } from '../../provider/contract.ts'
 import { messagesContent } from '../content.ts'
 import type { End, Operation } from '../operation.ts'
@@ -25,6 +26,7 @@ interface Whole<Name extends WholeName> {
   readonly name: Name
   readonly verb: string
   readonly slow: boolean
+  readonly paidLater?: boolean
   readonly wordless?: boolean
   readonly request: DescMessage
   readonly response: DescMessage
@@ -52,6 +54,7 @@ export function wholeOperation<Name extends WholeName>(given: Whole<Name>): Oper
     name: given.name,
     verb: given.verb,
     slow: given.slow,
+    paidLater: given.paidLater === true,
     wordless: given.wordless === true,
     offeredBy: given.offeredBy,
     ask: (provider, request, context) => once(given.ask(provider, request, context)),
@@ -64,6 +67,7 @@ export function wholeOperation<Name extends WholeName>(given: Whole<Name>): Oper
       const answer = answered(batch)
       if (answer === undefined) return
       tally.complete = true
+      if (given.paidLater === true) answer.usage ??= usage({})
       tally.usage = answer.usage
       const units = given.units?.(request, answer)
       if (tally.usage === undefined || units === undefined) return

@@ -1,3 +1,4 @@
+import { video } from './video-client.ts'
 import { fail } from '../../error/index.ts'
 import { tokenCount } from '../../model/usage.ts'
 import type { ClientDialect } from '../contract.ts'
@@ -39,7 +40,7 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
     },
   },
 
-  operations: { embed, generateImages: images, synthesize: speech },
+  operations: { embed, generateImages: images, synthesize: speech, video },
 
   models,
 

@@ -2,6 +2,7 @@ import type { ClientDialect } from '../contract.ts'
 import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { embed } from './embed-client.ts'
+import { video } from './video-client.ts'
 import { type CompatibleOptions, encodeRequest } from './encode-request.ts'
 import { images } from './image-client.ts'
 import { carries, inlineMedia } from './inline-media.ts'
@@ -34,7 +35,7 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     return new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor: options.vendor })
   },
 
-  operations: { generate, embed, generateImages: images, transcribe: transcription, synthesize: speech },
+  operations: { generate, embed, generateImages: images, transcribe: transcription, synthesize: speech, video },
 
   models,
 

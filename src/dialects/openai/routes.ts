@@ -4,6 +4,7 @@ import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import { batchRoutes } from './batches.ts'
 import { files } from './files.ts'
+import { videoRoutes } from './video-server.ts'
 import { modelList, modelObject } from './types.ts'
 
 function encodeModel(model: Model): object {
@@ -40,6 +41,7 @@ export const routes: readonly Route[] = [
   },
   ...batchRoutes,
   ...files,
+  ...videoRoutes,
 ]
 
 /** Parts of OpenAI's API that are not served here. */
@@ -58,5 +60,7 @@ export const absent: readonly string[] = [
   '/v1/evals',
   '/v1/containers',
   '/v1/conversations',
-  '/v1/videos',
+  '/v1/videos/characters',
+  '/v1/videos/edits',
+  '/v1/videos/extensions',
 ]

@@ -8,6 +8,7 @@ import { imageRoute } from './image-server.ts'
 import { absent, routes } from './routes.ts'
 import { speechRoute } from './speech-server.ts'
 import { transcriptions } from './transcriptions.ts'
+import { videoCalls } from './video-server.ts'
 import { chatCompletion, chatCompletionRequest } from './types.ts'
 
 const chat: ChatRoute = {
@@ -27,7 +28,7 @@ export const openaiServer: ServerDialect = {
   base: '/v1',
   passThrough: true,
   chat: [chat],
-  operations: [completions, embeddings, imageRoute, speechRoute, ...transcriptions],
+  operations: [completions, embeddings, imageRoute, speechRoute, ...transcriptions, ...videoCalls],
   routes,
   absent,
   error: errorAnswer,

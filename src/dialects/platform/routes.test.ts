@@ -58,6 +58,9 @@ const surface: Surface = {
   get keys(): never {
     return notAsked()
   },
+  get videos(): never {
+    return notAsked()
+  },
   get batches(): never {
     return notAsked()
   },

@@ -70,6 +70,9 @@ function asked(run: (surface: Surface) => unknown) {
     get files() {
       return unasked()
     },
+    get videos() {
+      return unasked()
+    },
   }
   return { seen, answer: Promise.resolve(run(surface)) }
 }

@@ -5,7 +5,7 @@ import type { AccountScope, ClaimedVideo, VideoRow, VideoStore } from '../contra
 import { videoStatuses } from '../videos-contract.ts'
 import { appendIn, transactLedger } from './append.ts'
 import { after, type Condition, every, inScope } from './conditions.ts'
-import { decodeCursor, pageOf } from './cursor.ts'
+import { decodeCursor, pageOf, type Place } from './cursor.ts'
 import type { Sql } from './engine.ts'
 import { transact, translated } from './faults.ts'
 import { nameText, readRow, wholeNumber } from './read.ts'
@@ -32,6 +32,17 @@ export function sqlVideos(store: Sql): VideoStore {
 
   const find = async (db: Kysely<Tables>, id: string, scope: AccountScope): Promise<VideoRow> =>
     found(store, await db.selectFrom('video').selectAll().where(visible(id, scope)).executeTakeFirst())
+
+  /** Where a listing goes on that begins behind a video. */
+  const placeOf = async (id: string, scope: AccountScope): Promise<Place> => {
+    const row = await engine.reader
+      .selectFrom('video')
+      .select(['created', 'id'])
+      .where(visible(id, scope))
+      .executeTakeFirst()
+    if (row === undefined) throw fail('invalid_request', 'there is no video to begin behind', { param: 'after' })
+    return { time: row.created, id: row.id }
+  }
 
   const methods = {
     async create(video) {
@@ -61,10 +72,20 @@ export function sqlVideos(store: Sql): VideoStore {
       )
     },
 
-    async taken(id, { provider, vendor, model, upstreamId }, { status, progress, due }) {
+    async taken(id, { provider, vendor, model, upstreamId }, { status, progress, due, size, seconds }) {
       const row = await engine.writer
         .updateTable('video')
-        .set({ provider, vendor, model, upstream_id: upstreamId, status, progress, due: Math.trunc(due) })
+        .set({
+          provider,
+          vendor,
+          model,
+          upstream_id: upstreamId,
+          status,
+          progress,
+          due: Math.trunc(due),
+          ...(size !== undefined && { size }),
+          ...(seconds !== undefined && { seconds }),
+        })
         .where('id', '=', id)
         .where(open)
         .returningAll()
@@ -75,12 +96,11 @@ export function sqlVideos(store: Sql): VideoStore {
     video: (id, scope) => find(engine.reader, id, scope),
 
     async videos(scope, page) {
+      const from = page.after === undefined ? decodeCursor(page.cursor) : await placeOf(page.after, scope)
       const rows = await engine.reader
         .selectFrom('video')
         .selectAll()
-        .where(
-          every([inScope(engine, scope, 'account_id'), after(decodeCursor(page.cursor), 'created', 'newest first')]),
-        )
+        .where(every([inScope(engine, scope, 'account_id'), after(from, 'created', 'newest first')]))
         .orderBy('created', 'desc')
         .orderBy('id', 'desc')
         .limit(page.limit + 1)

@@ -47,6 +47,9 @@ export function videosSuite({ fresh }: Bed): void {
       expect(await videos.claim('me', now, 1000, 10)).toEqual([])
       const taken = { ...newVideo, ...maker, status: 'queued', progress: 0, ...unended }
       expect(await videos.taken('video_1', maker, queued)).toEqual(taken)
+      await videos.create({ ...newVideo, id: 'video_3', accountId: 'third', size: '', seconds: 0 })
+      const told = { size: '2x1', seconds: 8 }
+      expect(await videos.taken('video_3', maker, { ...queued, ...told })).toMatchObject(told)
       expect(await videos.video('video_1', ['acme'])).toEqual(taken)
       for (const wrong of [videos.video('video_1', ['other']), videos.video('video_2', 'all')])
         expect(await reasonOf(wrong)).toBe('not_found')
@@ -59,6 +62,9 @@ export function videosSuite({ fresh }: Bed): void {
       const { rows, nextCursor } = await videos.videos(['acme'], { limit: 1, cursor: page.nextCursor })
       expect([rows.map(({ id }) => id), nextCursor]).toEqual([['video_1'], undefined])
       expect((await videos.videos(['other'], { limit: 5 })).rows).toEqual([])
+      const behind = (id: string, scope: string) => videos.videos([scope], { limit: 5, after: id })
+      expect((await behind('video_2', 'acme')).rows.map(({ id }) => id)).toEqual(['video_1'])
+      expect(await reasonOf(behind('video_2', 'other'))).toBe('invalid_request')
     })
 
     test('are on lease of one at a time, and who was overtaken changes nothing', async () => {

@@ -18,14 +18,14 @@ import type { ListModelsRequestSchema, ListModelsResponseSchema } from "./regist
 import { file_switchyard_v1_registry } from "./registry_pb.ts";
 import type { GenerateEventSchema, GenerateRequestSchema, GenerateResponseSchema } from "./text_pb.ts";
 import { file_switchyard_v1_text } from "./text_pb.ts";
-import type { CreateVideoRequestSchema, GetVideoRequestSchema, VideoSchema } from "./video_pb.ts";
+import type { CancelVideoRequestSchema, CreateVideoRequestSchema, DeleteVideoRequestSchema, DeleteVideoResponseSchema, DownloadVideoRequestSchema, DownloadVideoResponseSchema, GetVideoRequestSchema, ListVideosRequestSchema, ListVideosResponseSchema, VideoSchema } from "./video_pb.ts";
 import { file_switchyard_v1_video } from "./video_pb.ts";
 
 /**
  * Describes the file switchyard/v1/inference.proto.
  */
 export const file_switchyard_v1_inference: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zd2l0Y2h5YXJkL3YxL2luZmVyZW5jZS5wcm90bxINc3dpdGNoeWFyZC52MTLICAoQSW5mZXJlbmNlU2VydmljZRJWCgpMaXN0TW9kZWxzEiAuc3dpdGNoeWFyZC52MS5MaXN0TW9kZWxzUmVxdWVzdBohLnN3aXRjaHlhcmQudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIgOQAgESPwoEQ2hhdBIaLnN3aXRjaHlhcmQudjEuQ2hhdFJlcXVlc3QaGy5zd2l0Y2h5YXJkLnYxLkNoYXRSZXNwb25zZRJECgpTdHJlYW1DaGF0Ehouc3dpdGNoeWFyZC52MS5DaGF0UmVxdWVzdBoYLnN3aXRjaHlhcmQudjEuQ2hhdEV2ZW50MAESUgoLQ291bnRUb2tlbnMSGi5zd2l0Y2h5YXJkLnYxLkNoYXRSZXF1ZXN0GiIuc3dpdGNoeWFyZC52MS5Db3VudFRva2Vuc1Jlc3BvbnNlIgOQAgESSwoIR2VuZXJhdGUSHi5zd2l0Y2h5YXJkLnYxLkdlbmVyYXRlUmVxdWVzdBofLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVSZXNwb25zZRJQCg5TdHJlYW1HZW5lcmF0ZRIeLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVSZXF1ZXN0Ghwuc3dpdGNoeWFyZC52MS5HZW5lcmF0ZUV2ZW50MAESQgoFRW1iZWQSGy5zd2l0Y2h5YXJkLnYxLkVtYmVkUmVxdWVzdBocLnN3aXRjaHlhcmQudjEuRW1iZWRSZXNwb25zZRJdCg5HZW5lcmF0ZUltYWdlcxIkLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVJbWFnZXNSZXF1ZXN0GiUuc3dpdGNoeWFyZC52MS5HZW5lcmF0ZUltYWdlc1Jlc3BvbnNlElEKClRyYW5zY3JpYmUSIC5zd2l0Y2h5YXJkLnYxLlRyYW5zY3JpYmVSZXF1ZXN0GiEuc3dpdGNoeWFyZC52MS5UcmFuc2NyaWJlUmVzcG9uc2USUAoKU3ludGhlc2l6ZRIgLnN3aXRjaHlhcmQudjEuU3ludGhlc2l6ZVJlcXVlc3QaHi5zd2l0Y2h5YXJkLnYxLlN5bnRoZXNpemVFdmVudDABEkYKC0NyZWF0ZVZpZGVvEiEuc3dpdGNoeWFyZC52MS5DcmVhdGVWaWRlb1JlcXVlc3QaFC5zd2l0Y2h5YXJkLnYxLlZpZGVvEkUKCEdldFZpZGVvEh4uc3dpdGNoeWFyZC52MS5HZXRWaWRlb1JlcXVlc3QaFC5zd2l0Y2h5YXJkLnYxLlZpZGVvIgOQAgESQgoFSW5mZXISGy5zd2l0Y2h5YXJkLnYxLkluZmVyUmVxdWVzdBocLnN3aXRjaHlhcmQudjEuSW5mZXJSZXNwb25zZRJHCgtTdHJlYW1JbmZlchIbLnN3aXRjaHlhcmQudjEuSW5mZXJSZXF1ZXN0Ghkuc3dpdGNoeWFyZC52MS5JbmZlckV2ZW50MAFiBnByb3RvMw", [file_switchyard_v1_audio, file_switchyard_v1_chat, file_switchyard_v1_embedding, file_switchyard_v1_image, file_switchyard_v1_infer, file_switchyard_v1_registry, file_switchyard_v1_text, file_switchyard_v1_video]);
+  fileDesc("Ch1zd2l0Y2h5YXJkL3YxL2luZmVyZW5jZS5wcm90bxINc3dpdGNoeWFyZC52MTKcCwoQSW5mZXJlbmNlU2VydmljZRJWCgpMaXN0TW9kZWxzEiAuc3dpdGNoeWFyZC52MS5MaXN0TW9kZWxzUmVxdWVzdBohLnN3aXRjaHlhcmQudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIgOQAgESPwoEQ2hhdBIaLnN3aXRjaHlhcmQudjEuQ2hhdFJlcXVlc3QaGy5zd2l0Y2h5YXJkLnYxLkNoYXRSZXNwb25zZRJECgpTdHJlYW1DaGF0Ehouc3dpdGNoeWFyZC52MS5DaGF0UmVxdWVzdBoYLnN3aXRjaHlhcmQudjEuQ2hhdEV2ZW50MAESUgoLQ291bnRUb2tlbnMSGi5zd2l0Y2h5YXJkLnYxLkNoYXRSZXF1ZXN0GiIuc3dpdGNoeWFyZC52MS5Db3VudFRva2Vuc1Jlc3BvbnNlIgOQAgESSwoIR2VuZXJhdGUSHi5zd2l0Y2h5YXJkLnYxLkdlbmVyYXRlUmVxdWVzdBofLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVSZXNwb25zZRJQCg5TdHJlYW1HZW5lcmF0ZRIeLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVSZXF1ZXN0Ghwuc3dpdGNoeWFyZC52MS5HZW5lcmF0ZUV2ZW50MAESQgoFRW1iZWQSGy5zd2l0Y2h5YXJkLnYxLkVtYmVkUmVxdWVzdBocLnN3aXRjaHlhcmQudjEuRW1iZWRSZXNwb25zZRJdCg5HZW5lcmF0ZUltYWdlcxIkLnN3aXRjaHlhcmQudjEuR2VuZXJhdGVJbWFnZXNSZXF1ZXN0GiUuc3dpdGNoeWFyZC52MS5HZW5lcmF0ZUltYWdlc1Jlc3BvbnNlElEKClRyYW5zY3JpYmUSIC5zd2l0Y2h5YXJkLnYxLlRyYW5zY3JpYmVSZXF1ZXN0GiEuc3dpdGNoeWFyZC52MS5UcmFuc2NyaWJlUmVzcG9uc2USUAoKU3ludGhlc2l6ZRIgLnN3aXRjaHlhcmQudjEuU3ludGhlc2l6ZVJlcXVlc3QaHi5zd2l0Y2h5YXJkLnYxLlN5bnRoZXNpemVFdmVudDABEkYKC0NyZWF0ZVZpZGVvEiEuc3dpdGNoeWFyZC52MS5DcmVhdGVWaWRlb1JlcXVlc3QaFC5zd2l0Y2h5YXJkLnYxLlZpZGVvEkUKCEdldFZpZGVvEh4uc3dpdGNoeWFyZC52MS5HZXRWaWRlb1JlcXVlc3QaFC5zd2l0Y2h5YXJkLnYxLlZpZGVvIgOQAgESRgoLQ2FuY2VsVmlkZW8SIS5zd2l0Y2h5YXJkLnYxLkNhbmNlbFZpZGVvUmVxdWVzdBoULnN3aXRjaHlhcmQudjEuVmlkZW8SXAoNRG93bmxvYWRWaWRlbxIjLnN3aXRjaHlhcmQudjEuRG93bmxvYWRWaWRlb1JlcXVlc3QaJC5zd2l0Y2h5YXJkLnYxLkRvd25sb2FkVmlkZW9SZXNwb25zZTABElYKCkxpc3RWaWRlb3MSIC5zd2l0Y2h5YXJkLnYxLkxpc3RWaWRlb3NSZXF1ZXN0GiEuc3dpdGNoeWFyZC52MS5MaXN0VmlkZW9zUmVzcG9uc2UiA5ACARJUCgtEZWxldGVWaWRlbxIhLnN3aXRjaHlhcmQudjEuRGVsZXRlVmlkZW9SZXF1ZXN0GiIuc3dpdGNoeWFyZC52MS5EZWxldGVWaWRlb1Jlc3BvbnNlEkIKBUluZmVyEhsuc3dpdGNoeWFyZC52MS5JbmZlclJlcXVlc3QaHC5zd2l0Y2h5YXJkLnYxLkluZmVyUmVzcG9uc2USRwoLU3RyZWFtSW5mZXISGy5zd2l0Y2h5YXJkLnYxLkluZmVyUmVxdWVzdBoZLnN3aXRjaHlhcmQudjEuSW5mZXJFdmVudDABYgZwcm90bzM", [file_switchyard_v1_audio, file_switchyard_v1_chat, file_switchyard_v1_embedding, file_switchyard_v1_image, file_switchyard_v1_infer, file_switchyard_v1_registry, file_switchyard_v1_text, file_switchyard_v1_video]);
 
 /**
  * What the gateway serves, and what a provider implements. A method that a provider does not have answers UNIMPLEMENTED.
@@ -136,6 +136,46 @@ export const InferenceService: GenService<{
     methodKind: "unary";
     input: typeof GetVideoRequestSchema;
     output: typeof VideoSchema;
+  },
+  /**
+   * Ends it, where it is still being made.
+   *
+   * @generated from rpc switchyard.v1.InferenceService.CancelVideo
+   */
+  cancelVideo: {
+    methodKind: "unary";
+    input: typeof CancelVideoRequestSchema;
+    output: typeof VideoSchema;
+  },
+  /**
+   * The bytes of one that is completed.
+   *
+   * @generated from rpc switchyard.v1.InferenceService.DownloadVideo
+   */
+  downloadVideo: {
+    methodKind: "server_streaming";
+    input: typeof DownloadVideoRequestSchema;
+    output: typeof DownloadVideoResponseSchema;
+  },
+  /**
+   * Served by the gateway only.
+   *
+   * @generated from rpc switchyard.v1.InferenceService.ListVideos
+   */
+  listVideos: {
+    methodKind: "unary";
+    input: typeof ListVideosRequestSchema;
+    output: typeof ListVideosResponseSchema;
+  },
+  /**
+   * Forgets one that has ended, and its bytes. Served by the gateway only.
+   *
+   * @generated from rpc switchyard.v1.InferenceService.DeleteVideo
+   */
+  deleteVideo: {
+    methodKind: "unary";
+    input: typeof DeleteVideoRequestSchema;
+    output: typeof DeleteVideoResponseSchema;
   },
   /**
    * @generated from rpc switchyard.v1.InferenceService.Infer

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file switchyard/v1/video.proto.
  */
 export const file_switchyard_v1_video: GenFile = /*@__PURE__*/
-  fileDesc("Chlzd2l0Y2h5YXJkL3YxL3ZpZGVvLnByb3RvEg1zd2l0Y2h5YXJkLnYxIrUCChJDcmVhdGVWaWRlb1JlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEhcKBnByb21wdBgDIAEoCUIHukgEcgIQARIRCgRzaXplGAQgASgJSACIAQESFAoHc2Vjb25kcxgFIAEoAUgBiAEBEi4KC2ZpcnN0X2ZyYW1lGAYgASgLMhQuc3dpdGNoeWFyZC52MS5JbWFnZUgCiAEBEhEKBHVzZXIYByABKAlIA4gBARIOCgZzdHJpY3QYCCABKAgSJQoGc291cmNlGAkgASgLMhUuc3dpdGNoeWFyZC52MS5Tb3VyY2VCBwoFX3NpemVCCgoIX3NlY29uZHNCDgoMX2ZpcnN0X2ZyYW1lQgcKBV91c2VyIiYKD0dldFZpZGVvUmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASLjAgoFVmlkZW8SCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSKAoGc3RhdHVzGAMgASgOMhguc3dpdGNoeWFyZC52MS5Kb2JTdGF0dXMSEAoIcHJvZ3Jlc3MYBCABKA0SKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY29tcGxldGVkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVmaWxlcxgHIAMoCzIYLnN3aXRjaHlhcmQudjEuVmlkZW9GaWxlEhQKDGVycm9yX3JlYXNvbhgIIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAkgASgJEiMKBXVzYWdlGAogASgLMhQuc3dpdGNoeWFyZC52MS5Vc2FnZRIPCgdkcm9wcGVkGAsgAygJEhsKE3Vwc3RyZWFtX3JlcXVlc3RfaWQYDCABKAkiLAoJVmlkZW9GaWxlEgsKA3VybBgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJKqUBCglKb2JTdGF0dXMSGgoWSk9CX1NUQVRVU19VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFUVVNfUVVFVUVEEAESGgoWSk9CX1NUQVRVU19JTl9QUk9HUkVTUxACEhgKFEpPQl9TVEFUVVNfQ09NUExFVEVEEAMSFQoRSk9CX1NUQVRVU19GQUlMRUQQBBIYChRKT0JfU1RBVFVTX0NBTkNFTExFRBAFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_switchyard_v1_chat, file_switchyard_v1_usage]);
+  fileDesc("Chlzd2l0Y2h5YXJkL3YxL3ZpZGVvLnByb3RvEg1zd2l0Y2h5YXJkLnYxIrUCChJDcmVhdGVWaWRlb1JlcXVlc3QSGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAQSGgoIcHJvdmlkZXIYAiABKAlCCLpIBXIDGIACEhcKBnByb21wdBgDIAEoCUIHukgEcgIQARIRCgRzaXplGAQgASgJSACIAQESFAoHc2Vjb25kcxgFIAEoAUgBiAEBEi4KC2ZpcnN0X2ZyYW1lGAYgASgLMhQuc3dpdGNoeWFyZC52MS5JbWFnZUgCiAEBEhEKBHVzZXIYByABKAlIA4gBARIOCgZzdHJpY3QYCCABKAgSJQoGc291cmNlGAkgASgLMhUuc3dpdGNoeWFyZC52MS5Tb3VyY2VCBwoFX3NpemVCCgoIX3NlY29uZHNCDgoMX2ZpcnN0X2ZyYW1lQgcKBV91c2VyIj8KD0dldFZpZGVvUmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQARIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAQiQgoSQ2FuY2VsVmlkZW9SZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhABEhcKBW1vZGVsGAIgASgJQgi6SAVyAxiABCJEChREb3dubG9hZFZpZGVvUmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQARIXCgVtb2RlbBgCIAEoCUIIukgFcgMYgAQiOQoVRG93bmxvYWRWaWRlb1Jlc3BvbnNlEgwKBGRhdGEYASABKAwSEgoKbWVkaWFfdHlwZRgCIAEoCSI8ChFMaXN0VmlkZW9zUmVxdWVzdBIXCgVsaW1pdBgBIAEoDUIIukgFKgMY6AcSDgoGY3Vyc29yGAIgASgJIk8KEkxpc3RWaWRlb3NSZXNwb25zZRIkCgZ2aWRlb3MYASADKAsyFC5zd2l0Y2h5YXJkLnYxLlZpZGVvEhMKC25leHRfY3Vyc29yGAIgASgJIikKEkRlbGV0ZVZpZGVvUmVxdWVzdBITCgJpZBgBIAEoCUIHukgEcgIQASIhChNEZWxldGVWaWRlb1Jlc3BvbnNlEgoKAmlkGAEgASgJIq8DCgVWaWRlbxIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIoCgZzdGF0dXMYAyABKA4yGC5zd2l0Y2h5YXJkLnYxLkpvYlN0YXR1cxIQCghwcm9ncmVzcxgEIAEoDRIrCgdjcmVhdGVkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgljb21wbGV0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBWZpbGVzGAcgAygLMhguc3dpdGNoeWFyZC52MS5WaWRlb0ZpbGUSFAoMZXJyb3JfcmVhc29uGAggASgJEhUKDWVycm9yX21lc3NhZ2UYCSABKAkSIwoFdXNhZ2UYCiABKAsyFC5zd2l0Y2h5YXJkLnYxLlVzYWdlEg8KB2Ryb3BwZWQYCyADKAkSGwoTdXBzdHJlYW1fcmVxdWVzdF9pZBgMIAEoCRIPCgdzZWNvbmRzGA0gASgBEgwKBHNpemUYDiABKAkSKwoHZXhwaXJlcxgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoJVmlkZW9GaWxlEgsKA3VybBgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJKqUBCglKb2JTdGF0dXMSGgoWSk9CX1NUQVRVU19VTlNQRUNJRklFRBAAEhUKEUpPQl9TVEFUVVNfUVVFVUVEEAESGgoWSk9CX1NUQVRVU19JTl9QUk9HUkVTUxACEhgKFEpPQl9TVEFUVVNfQ09NUExFVEVEEAMSFQoRSk9CX1NUQVRVU19GQUlMRUQQBBIYChRKT0JfU1RBVFVTX0NBTkNFTExFRBAFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_switchyard_v1_chat, file_switchyard_v1_usage]);
 
 /**
  * A video from a description: a long-running job.
@@ -86,6 +86,13 @@ export type GetVideoRequest = Message<"switchyard.v1.GetVideoRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * The model that makes it, said to a provider behind the gateway; clients leave it out.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
 };
 
 /**
@@ -94,6 +101,158 @@ export type GetVideoRequest = Message<"switchyard.v1.GetVideoRequest"> & {
  */
 export const GetVideoRequestSchema: GenMessage<GetVideoRequest> = /*@__PURE__*/
   messageDesc(file_switchyard_v1_video, 1);
+
+/**
+ * @generated from message switchyard.v1.CancelVideoRequest
+ */
+export type CancelVideoRequest = Message<"switchyard.v1.CancelVideoRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * As in GetVideoRequest.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message switchyard.v1.CancelVideoRequest.
+ * Use `create(CancelVideoRequestSchema)` to create a new message.
+ */
+export const CancelVideoRequestSchema: GenMessage<CancelVideoRequest> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 2);
+
+/**
+ * @generated from message switchyard.v1.DownloadVideoRequest
+ */
+export type DownloadVideoRequest = Message<"switchyard.v1.DownloadVideoRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * As in GetVideoRequest.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message switchyard.v1.DownloadVideoRequest.
+ * Use `create(DownloadVideoRequestSchema)` to create a new message.
+ */
+export const DownloadVideoRequestSchema: GenMessage<DownloadVideoRequest> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 3);
+
+/**
+ * @generated from message switchyard.v1.DownloadVideoResponse
+ */
+export type DownloadVideoResponse = Message<"switchyard.v1.DownloadVideoResponse"> & {
+  /**
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * Said in the first message.
+   *
+   * @generated from field: string media_type = 2;
+   */
+  mediaType: string;
+};
+
+/**
+ * Describes the message switchyard.v1.DownloadVideoResponse.
+ * Use `create(DownloadVideoResponseSchema)` to create a new message.
+ */
+export const DownloadVideoResponseSchema: GenMessage<DownloadVideoResponse> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 4);
+
+/**
+ * @generated from message switchyard.v1.ListVideosRequest
+ */
+export type ListVideosRequest = Message<"switchyard.v1.ListVideosRequest"> & {
+  /**
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message switchyard.v1.ListVideosRequest.
+ * Use `create(ListVideosRequestSchema)` to create a new message.
+ */
+export const ListVideosRequestSchema: GenMessage<ListVideosRequest> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 5);
+
+/**
+ * @generated from message switchyard.v1.ListVideosResponse
+ */
+export type ListVideosResponse = Message<"switchyard.v1.ListVideosResponse"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated switchyard.v1.Video videos = 1;
+   */
+  videos: Video[];
+
+  /**
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+};
+
+/**
+ * Describes the message switchyard.v1.ListVideosResponse.
+ * Use `create(ListVideosResponseSchema)` to create a new message.
+ */
+export const ListVideosResponseSchema: GenMessage<ListVideosResponse> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 6);
+
+/**
+ * @generated from message switchyard.v1.DeleteVideoRequest
+ */
+export type DeleteVideoRequest = Message<"switchyard.v1.DeleteVideoRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message switchyard.v1.DeleteVideoRequest.
+ * Use `create(DeleteVideoRequestSchema)` to create a new message.
+ */
+export const DeleteVideoRequestSchema: GenMessage<DeleteVideoRequest> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 7);
+
+/**
+ * @generated from message switchyard.v1.DeleteVideoResponse
+ */
+export type DeleteVideoResponse = Message<"switchyard.v1.DeleteVideoResponse"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message switchyard.v1.DeleteVideoResponse.
+ * Use `create(DeleteVideoResponseSchema)` to create a new message.
+ */
+export const DeleteVideoResponseSchema: GenMessage<DeleteVideoResponse> = /*@__PURE__*/
+  messageDesc(file_switchyard_v1_video, 8);
 
 /**
  * @generated from message switchyard.v1.Video
@@ -162,6 +321,27 @@ export type Video = Message<"switchyard.v1.Video"> & {
    * @generated from field: string upstream_request_id = 12;
    */
   upstreamRequestId: string;
+
+  /**
+   * As made, or as asked for; zero when neither is known.
+   *
+   * @generated from field: double seconds = 13;
+   */
+  seconds: number;
+
+  /**
+   * Width and height, such as "1280x720"; empty when not known.
+   *
+   * @generated from field: string size = 14;
+   */
+  size: string;
+
+  /**
+   * Until when its bytes are kept.
+   *
+   * @generated from field: google.protobuf.Timestamp expires = 15;
+   */
+  expires?: Timestamp | undefined;
 };
 
 /**
@@ -169,7 +349,7 @@ export type Video = Message<"switchyard.v1.Video"> & {
  * Use `create(VideoSchema)` to create a new message.
  */
 export const VideoSchema: GenMessage<Video> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_video, 2);
+  messageDesc(file_switchyard_v1_video, 9);
 
 /**
  * @generated from message switchyard.v1.VideoFile
@@ -191,7 +371,7 @@ export type VideoFile = Message<"switchyard.v1.VideoFile"> & {
  * Use `create(VideoFileSchema)` to create a new message.
  */
 export const VideoFileSchema: GenMessage<VideoFile> = /*@__PURE__*/
-  messageDesc(file_switchyard_v1_video, 3);
+  messageDesc(file_switchyard_v1_video, 10);
 
 /**
  * @generated from enum switchyard.v1.JobStatus
