@@ -241,7 +241,9 @@ function everyTokenPrice(): string[] {
 }
 
 function catalogCounts({ inputTokens, outputTokens }: Usage): { inputTokens: number; outputTokens: number } {
-  const whole = (value: number): number => (value > 0 ? Math.min(Math.trunc(value), 0xffff_ffff) : 0)
+  // An infinite count is none.
+  const whole = (value: number): number =>
+    value > 0 && Number.isFinite(value) ? Math.min(Math.trunc(value), 0xffff_ffff) : 0
   return { inputTokens: whole(inputTokens), outputTokens: whole(outputTokens) }
 }
 

@@ -86,6 +86,7 @@ describe('what is read', () => {
         max_lines: 50_000,
         max_bytes: 209_715_200,
       },
+      videos: { poll: 2000, lease: 60_000, deadline: 3_600_000, at_once: 8, days: 7 },
       secrets: { allowed_env: [], allowed_files: ['/run/secrets/*'] },
     })
   })

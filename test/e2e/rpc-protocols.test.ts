@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ChatRequest, ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
+import { KeyService } from '#gen/switchyard/v1/key_pb.ts'
 import { RegistryService } from '#gen/switchyard/v1/registry_pb.ts'
 import { type Edge, startEdge } from './rpc-edge.ts'
 import { script } from './rpc-script.ts'
@@ -123,9 +124,10 @@ describe.each(Object.keys(transports))('%s', (name) => {
   })
 
   test('says that a method is not available in this version', async () => {
-    const error = await errorOf(client().createVideo({ model: 'm', prompt: 'a cat' }))
+    const keys = createClient(KeyService, transport())
+    const error = await errorOf(keys.getBudget({ accountId: 'default' }))
     expect(error.code).toBe(Code.Unimplemented)
-    expect(error.rawMessage).toContain('switchyard.v1.InferenceService/CreateVideo is not available in this version')
+    expect(error.rawMessage).toContain('switchyard.v1.KeyService/GetBudget is not available in this version')
   })
 
   test('reads providers', async () => {
