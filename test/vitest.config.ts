@@ -22,7 +22,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'fuzz', include: [fuzzing], maxConcurrency: 6, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'fuzz', include: [fuzzing], maxConcurrency: 8, sequence: { groupOrder: 1 } } },
     ],
   },
 })

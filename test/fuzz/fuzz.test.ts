@@ -13,7 +13,7 @@ const seconds = Number(process.env['FUZZ_SECONDS'] ?? (process.env['CI'] === 'tr
  */
 const seedOf = (name: string): number => (seeds as Readonly<Record<string, number>>)[name] ?? 1
 
-/** Each decoder has a process of its own. Six at a time share the processors, so that all of them take three times as long as one. */
+/** Each decoder has a process of its own. Eight at a time share the processors, so that all of them take twice as long as one. */
 describe.concurrent('fuzzing', () => {
   test.each(targetNames)(
     'finds no input for which %s breaks a promise',
