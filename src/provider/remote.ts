@@ -7,7 +7,6 @@ import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
 import { type Usage, UsageSchema } from '#gen/switchyard/v1/usage_pb.ts'
-import type { DownloadVideoRequest, DownloadVideoResponse } from '#gen/switchyard/v1/video_pb.ts'
 import { scrub } from '../dialects/scrub.ts'
 import { fail, fromConnectError, GatewayError } from '../error/index.ts'
 import { spell } from '../model/collect.ts'
@@ -57,7 +56,7 @@ export function remoteProvider(address: string, options: RemoteOptions = {}): Pr
     createVideo: (request, context) => answerOf(client.createVideo, forOtherSide(request), own(context)),
     getVideo: (request, context) => answerOf(client.getVideo, request, own(context)),
     cancelVideo: (request, context) => answerOf(client.cancelVideo, request, own(context)),
-    downloadVideo: (request, context) => download(client, request, own(context)),
+    downloadVideo: (request, context) => streamed(client.downloadVideo, request, own(context)),
     infer: (request, context) => infer(client, forOtherSide(request), own(context)),
     listModels: (context) => listModels(client, own(context)),
     close: async () => sessionManager.close(),
@@ -117,7 +116,7 @@ async function answerOf<Request, Answer extends object>(
   }
 }
 
-/** The events of a method that streams them. Leaving the iteration cancels the call. */
+/** The events of a method that streams an answer. */
 async function* events<
   Request,
   Event extends { readonly event: { readonly case: string | undefined; readonly value?: unknown } },
@@ -126,34 +125,25 @@ async function* events<
   request: Request,
   context: CallContext,
 ): AsyncGenerator<Event, void, void> {
+  for await (const item of streamed(method, request, context)) {
+    if (item.event.case === 'started') hideKey(item.event.value as { upstreamRequestId: string }, context)
+    if (item.event.case === 'usage') admitUntold(item.event.value as Usage)
+    yield item
+  }
+}
+
+/** What a method streams. Leaving the iteration cancels the call. */
+async function* streamed<Request, Item>(
+  method: (request: Request, options: CallOptions) => AsyncIterable<Item>,
+  request: Request,
+  context: CallContext,
+): AsyncGenerator<Item, void, void> {
   using call = cancellable(context.signal)
   let begun = false
   try {
     for await (const item of method(request, { ...callOptions(context), signal: call.signal })) {
       begun = true
-      if (item.event.case === 'started') hideKey(item.event.value as { upstreamRequestId: string }, context)
-      if (item.event.case === 'usage') admitUntold(item.event.value as Usage)
       yield item
-    }
-    call.end()
-  } catch (thrown) {
-    call.end()
-    throw asThrown(thrown, context, begun)
-  }
-}
-
-/** The bytes of a video. Leaving the iteration cancels the call. */
-async function* download(
-  client: InferenceClient,
-  request: DownloadVideoRequest,
-  context: CallContext,
-): AsyncGenerator<DownloadVideoResponse, void, void> {
-  using call = cancellable(context.signal)
-  let begun = false
-  try {
-    for await (const piece of client.downloadVideo(request, { ...callOptions(context), signal: call.signal })) {
-      begun = true
-      yield piece
     }
     call.end()
   } catch (thrown) {
