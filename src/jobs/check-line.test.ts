@@ -26,6 +26,7 @@ test.each([
   ['no id', '{"method":"POST","url":"/v1/x","body":{}}', 'invalid_line', ''],
   ['an empty id', '{"custom_id":"","method":"POST","url":"/v1/x","body":{}}', 'invalid_line', ''],
   ['an id with NUL', '{"custom_id":"a\\u0000b","method":"POST","url":"/v1/x","body":{}}', 'invalid_line', 'a\uFFFDb'],
+  ['a path with NUL', '{"custom_id":"a","method":"POST","url":"/v1/\\u0000","body":{}}', 'invalid_line', 'a'],
   ['an endless id', `{"custom_id":"${'x'.repeat(600)}","method":"POST"}`, 'invalid_line', 'x'.repeat(512)],
   ['a body that is text', '{"custom_id":"a","method":"POST","url":"/v1/x","body":"{}"}', 'invalid_line', 'a'],
   ['a body that is a list', '{"custom_id":"a","method":"POST","url":"/v1/x","body":[]}', 'invalid_line', 'a'],

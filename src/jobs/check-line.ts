@@ -9,14 +9,13 @@ import type { TextLine } from './read-lines.ts'
 /** Most characters of a `custom_id`. */
 const longestId = 512
 
+/** No text of a store holds the character NUL. */
+const withoutNul = /^[^\0]*$/
+
 const shape = z.looseObject({
-  custom_id: z
-    .string()
-    .min(1)
-    .max(longestId)
-    .regex(/^[^\0]*$/),
+  custom_id: z.string().min(1).max(longestId).regex(withoutNul),
   method: z.string(),
-  url: z.string().max(2048),
+  url: z.string().max(2048).regex(withoutNul),
   body: z.record(z.string(), z.unknown()),
 })
 
