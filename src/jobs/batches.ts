@@ -43,7 +43,7 @@ export class Batches {
   }
 
   /** Begins to work on batches, with calls through the core; not at all where that is left to other processes. */
-  start(core: Pick<Core, 'call' | 'refuse' | 'operationsOf'>): void {
+  start(core: Pick<Core, 'call' | 'refuse' | 'operationsOf' | 'surface'>): void {
     const { principalOf, hold, settings, ...parts } = this.#parts
     if (settings.lines === 0) return
     const { perProvider } = settings

@@ -12,7 +12,7 @@ import { ProviderSlots } from './provider-slots.ts'
 
 /** What lines are run with. */
 export interface LineRunnerParts {
-  readonly core: Pick<Core, 'call' | 'refuse' | 'operationsOf'>
+  readonly core: Pick<Core, 'call' | 'refuse' | 'operationsOf' | 'surface'>
   readonly routes: LineRoutes
   /** What a key may do now. Throws `unauthenticated` for one that may nothing any more, `store_unavailable` where that cannot be known. */
   readonly principalOf: (keyId: string) => Principal
@@ -133,7 +133,9 @@ class LineCall {
     try {
       const opened = await call.open()
       this.#dropped = [...dropped, ...opened.dropped]
-      return textOf(answer.whole(await opened.whole(), opened.served))
+      const given = await opened.whole()
+      const { files } = this.#parts.core.surface(principal)
+      return textOf(answer.whole((await answer.prepare?.(given, files)) ?? given, opened.served))
     } catch (thrown) {
       call.cancel(asGatewayError(thrown))
       throw thrown

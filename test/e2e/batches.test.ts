@@ -176,6 +176,18 @@ test('OpenAI’s SDK uploads a file, makes a batch of it, and reads its results'
   await expect(openaiSdk(gateway, 'another-key').files.content(done.output_file_id ?? '')).rejects.toThrow('404')
 })
 
+test('a line that wants links to its images gets links', async () => {
+  const url = '/v1/images/generations'
+  const body = { model: 'simulator/echo', prompt: 'a line', size: '64x64', response_format: 'url' }
+  objects.set('/files/in/images', Buffer.from(line('image', url, body)))
+  const { id } = await rpc.createBatch({ input: 's3://files/in/images', outputPrefix: 's3://files/out' })
+  await ended(id)
+  const [result] = resultsIn(`/files/out/${id}_output.jsonl`)
+  const answer = result?.response?.body as { readonly data: readonly { readonly url: string }[] } | undefined
+  const file = await fetch(new URL(answer?.data[0]?.url ?? '', gateway.url))
+  expect([file.status, file.headers.get('content-type')]).toEqual([200, 'image/png'])
+})
+
 test('the scaigrid API makes, finds, lists and cancels batches', async () => {
   const url = `${gateway.url}/v1/inference/batch`
   objects.set('/files/grid.jsonl', Buffer.from(line('a', '/v1/inference/chat', questions['/v1/inference/chat'])))
