@@ -7,10 +7,12 @@ import {
   VideoSchema,
 } from '#gen/switchyard/v1/video_pb.ts'
 import type { LoadedProvider, Pricing } from '../core/contract.ts'
+import { Watch } from '../core/deadline.ts'
 import type { LiveRegistry } from '../core/live.ts'
+import { scrub } from '../dialects/scrub.ts'
 import { asGatewayError, fail } from '../error/index.ts'
 import { usage } from '../model/usage.ts'
-import { isBeingMade } from '../model/video.ts'
+import { isBeingMade, toldProgress, toldSeconds } from '../model/video.ts'
 import type { CallContext, Logger } from '../provider/contract.ts'
 import type { Egress } from '../provider/egress.ts'
 import type { ClaimedVideo, RequestRow, VideoEnd, VideoRow, VideoStore } from '../store/contract.ts'
@@ -110,14 +112,27 @@ async function endOf(
   }
   if (isBeingMade(state)) {
     const status = state.status === JobStatus.IN_PROGRESS ? 'in_progress' : 'queued'
-    const progress = Math.min(100, state.progress)
+    const progress = toldProgress(state)
     await parts.store.report(video.id, fence, { status, progress, due: nextLook(video, now, pollMs) })
     return undefined
   }
-  if (state.status !== JobStatus.COMPLETED)
-    return failed(state.errorReason || 'provider_error', state.errorMessage || 'the provider could not make the video')
-  const file = await keepBytes(video, fence, parts, loaded, signal)
-  return { status: 'completed', fileId: file, seconds: state.seconds || video.seconds }
+  if (state.status !== JobStatus.COMPLETED) return refused(state, loaded)
+  try {
+    const fileId = await keepBytes(video, fence, parts, loaded, signal)
+    return { status: 'completed', fileId, seconds: toldSeconds(state) || video.seconds }
+  } catch (thrown) {
+    // It would be as large the next time.
+    if (asGatewayError(thrown).reason !== 'payload_too_large') throw thrown
+    return failed('payload_too_large', 'the video is larger than a file may be here')
+  }
+}
+
+/** Why a provider made no video, in its own words, with its keys and whatever else nobody should see taken out. */
+function refused({ errorReason, errorMessage }: Video, { credentials }: LoadedProvider): VideoEnd {
+  const secrets = credentials.map(({ secret }) => secret.reveal())
+  const isWord = /^[\w.-]{1,64}$/.test(errorReason) && scrub(errorReason, secrets) === errorReason
+  const message = scrub(errorMessage, secrets) || 'the provider could not make the video'
+  return failed(isWord ? errorReason : 'provider_error', message)
 }
 
 /** Keeps the bytes of a video that is there, and gives the id of their file. */
@@ -136,22 +151,30 @@ async function keepBytes(
   const give = AbortSignal.any([signal, stop.signal])
   const asked = create(DownloadVideoRequestSchema, { id: video.upstreamId, model: video.model })
   const pieces = provider.downloadVideo(asked, contextOf(loaded, parts, give))[Symbol.asyncIterator]()
-  // The type of the bytes has to be known before they are kept.
-  const first = await pieces.next()
-  if (first.done === true) throw fail('provider_error', "the provider's video is empty")
-  const mediaType = first.value.mediaType || 'video/mp4'
+  using watch = new Watch((error) => stop.abort(error))
+  const next = async (): ReturnType<typeof pieces.next> => {
+    watch.arm('between_events', settings.leaseMs)
+    try {
+      return await pieces.next()
+    } finally {
+      watch.rest()
+    }
+  }
   const renewal = setInterval(() => {
     store.renew(video.id, fence, Date.now() + settings.leaseMs).then(
       (isOurs) => isOurs || stop.abort(fail('conflict', 'another replica has the video')),
       () => undefined,
     )
   }, settings.leaseMs / 3)
-  async function* bytes(): AsyncGenerator<Uint8Array, void, void> {
-    if (first.value?.data !== undefined) yield first.value.data
-    for (let step = await pieces.next(); step.done !== true; step = await pieces.next())
-      if (step.value.data !== undefined) yield step.value.data
-  }
   try {
+    // The type of the bytes has to be known before they are kept.
+    const first = await next()
+    if (first.done === true) throw fail('provider_error', "the provider's video is empty")
+    const mediaType = first.value.mediaType || 'video/mp4'
+    async function* bytes(): AsyncGenerator<Uint8Array, void, void> {
+      for (let step = first; step.done !== true; step = await next())
+        if (step.value.data !== undefined) yield step.value.data
+    }
     const expires = Number.isFinite(settings.keptMs) ? Date.now() + settings.keptMs : undefined
     const facts = { name: `${video.id}.${extensionOf(mediaType)}`, purpose: 'video', mediaType, expires }
     return (await vault.keep(video.accountId, facts, bytes())).id

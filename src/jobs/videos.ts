@@ -12,8 +12,14 @@ import { scopeOf, selectAccount } from '../core/admit.ts'
 import type { CallInput, Core, ModelCall, OpenedCall, Principal } from '../core/contract.ts'
 import type { FileContent, VideoOperations } from '../dialects/surface.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
-import { videoOf } from '../model/video.ts'
-import { type AccountScope, defaultAccountId, type NewVideo, type VideoRow } from '../store/contract.ts'
+import { toldProgress, toldSeconds, toldSize, videoOf } from '../model/video.ts'
+import {
+  type AccountScope,
+  defaultAccountId,
+  type NewVideo,
+  type VideoMaker,
+  type VideoRow,
+} from '../store/contract.ts'
 import { contextOf, lookAt, nextLook, type VideoPollParts } from './video-poll.ts'
 
 /** What videos are made of. */
@@ -26,6 +32,9 @@ export interface VideosParts extends VideoPollParts {
 const patienceMs = 2000
 
 const defaultLimit = 50
+
+/** Videos whose last look is remembered. */
+const mostLooked = 10_000
 
 /**
  * Videos of this process: calls that begin one, what callers may ask of them, and the looks at providers. A video is in the store
@@ -104,15 +113,22 @@ export class Videos {
   async #work(): Promise<void> {
     const { store, settings, log } = this.#parts
     const { signal } = this.#stopping
+    // One whose bytes take their time does not keep the others waiting.
+    const looks = new Set<Promise<void>>()
     while (!signal.aborted) {
       try {
-        const claimed = await store.claim(this.#owner, Date.now(), settings.leaseMs, settings.most)
-        await Promise.all(claimed.map((one) => lookAt(one, this.#parts, signal)))
+        const free = settings.most - looks.size
+        const claimed = free > 0 ? await store.claim(this.#owner, Date.now(), settings.leaseMs, free) : []
+        for (const one of claimed) {
+          const look = lookAt(one, this.#parts, signal).finally(() => looks.delete(look))
+          looks.add(look)
+        }
       } catch (err) {
         log.warn({ err }, 'the videos cannot be looked for')
       }
       await sleep(settings.pollMs, undefined, { signal, ref: false }).catch(() => undefined)
     }
+    await Promise.all(looks)
   }
 
   /** Asks how far a video is, unless somebody does, or did a moment ago. */
@@ -124,6 +140,8 @@ export class Videos {
     const now = Date.now()
     const { store, settings } = this.#parts
     if (now - (this.#looked.get(video.id) ?? 0) < Math.min(1000, settings.pollMs)) return
+    // What clients never asked for again would stay for ever.
+    if (this.#looked.size >= mostLooked) this.#looked.clear()
     this.#looked.set(video.id, now)
     const [claimed] = await store.claim(this.#owner, now, settings.leaseMs, 1, video.id)
     if (claimed === undefined) return
@@ -132,7 +150,7 @@ export class Videos {
   }
 
   /** Tells the provider that nobody wants a video any more. What comes of it changes nothing. */
-  async #endUpstream(video: VideoRow): Promise<void> {
+  async #endUpstream(video: VideoMaker & Pick<VideoRow, 'id'>): Promise<void> {
     const { registry, settings, log } = this.#parts
     const held = registry.hold()
     try {
@@ -171,12 +189,18 @@ export class Videos {
         try {
           return this.#opened(row.id, await call.open())
         } catch (error) {
-          await store.cancel(row.id, 'all', Date.now()).catch(() => undefined)
-          await store.remove(row.id, 'all').catch(() => undefined)
+          await this.#giveUp(row.id)
           throw error
         }
       },
     }
+  }
+
+  /** Forgets a video that is not to be. */
+  async #giveUp(id: string): Promise<void> {
+    const { store } = this.#parts
+    await store.cancel(id, 'all', Date.now()).catch(() => undefined)
+    await store.remove(id, 'all').catch(() => undefined)
   }
 
   #asked({ principal, account, dialect, request }: CallInput<'create_video'>): NewVideo {
@@ -197,27 +221,45 @@ export class Videos {
 
   #opened(id: string, opened: OpenedCall<'create_video'>): OpenedCall<'create_video'> {
     const { served } = opened
-    const kept = async (given: Video): Promise<Video> => {
-      const { registry, store, settings } = this.#parts
+    const { registry, store, settings } = this.#parts
+    const makerOf = (given: Video): VideoMaker => {
       const held = registry.hold()
       const provider = held.provider(served.provider)
       registry.release(held)
       const vendor = provider?.vendor ?? provider?.record.type ?? ''
-      const maker = { provider: served.provider, vendor, model: served.model, upstreamId: given.id }
+      return { provider: served.provider, vendor, model: served.model, upstreamId: given.id }
+    }
+    /** Nobody would follow a video that could not be written down: its provider need not make it. */
+    const unlessLost = async (kept: () => Promise<Video>): Promise<Video> => {
+      try {
+        return await kept()
+      } catch (error) {
+        const [first] = opened.first
+        if (first !== undefined) void this.#endUpstream({ id, ...makerOf(first) })
+        // One that its client has cancelled by now is not lost.
+        const ended = await store.video(id, 'all').catch(() => undefined)
+        if (ended?.status === 'cancelled' && asGatewayError(error).reason === 'not_found') return this.#message(ended)
+        await this.#giveUp(id)
+        throw error
+      }
+    }
+    const keep = async (given: Video): Promise<Video> => {
       const now = Date.now()
-      const row = await store.taken(id, maker, {
+      const [size, seconds] = [toldSize(given), toldSeconds(given)]
+      const row = await store.taken(id, makerOf(given), {
         status: given.status === JobStatus.IN_PROGRESS ? 'in_progress' : 'queued',
-        progress: Math.min(100, given.progress),
+        progress: toldProgress(given),
         due: nextLook({ created: now }, now, settings.pollMs),
-        ...(given.size !== '' && { size: given.size.slice(0, 32) }),
-        ...(given.seconds > 0 && { seconds: given.seconds }),
+        ...(size !== '' && { size }),
+        ...(seconds > 0 && { seconds }),
       })
       return { ...this.#message(row), dropped: given.dropped }
     }
     async function* events(): OpenedCall<'create_video'>['events'] {
-      for await (const batch of opened.events) yield await Promise.all(batch.map(kept))
+      for await (const batch of opened.events)
+        yield await Promise.all(batch.map((given) => unlessLost(() => keep(given))))
     }
-    return { ...opened, events: events(), whole: async () => kept(await opened.whole()) }
+    return { ...opened, events: events(), whole: () => unlessLost(async () => keep(await opened.whole())) }
   }
 }
 

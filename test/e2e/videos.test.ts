@@ -21,24 +21,44 @@ interface Upstream {
   looks: number
   failure: object | undefined
   gone: boolean
+  /** What it says of its job beside, at first and later; and what becomes of the bytes. */
+  made: object
+  lie: object
+  bytes: 'there' | 'stalled' | 'too many'
+  /** What has to happen before it takes a job on. */
+  hold: Promise<void> | undefined
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString()
 }
 
-const upstream: Upstream = { asked: [], looks: 1, failure: undefined, gone: false }
+const upstream: Upstream = {
+  asked: [],
+  looks: 1,
+  failure: undefined,
+  gone: false,
+  made: {},
+  lie: {},
+  bytes: 'there',
+  hold: undefined,
+}
 const server = createServer((request, response) => {
   const path = request.url ?? ''
   const { headers, method = '' } = request
   const key = headers.authorization ?? String(headers['x-goog-api-key'] ?? '')
-  void bodyOf(request).then((body) => {
+  void bodyOf(request).then(async (body) => {
     upstream.asked.push({ method, path, key, body })
+    if (method === 'POST') await upstream.hold
     const json = (value: object, status = 200): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     }
     const isDone = upstream.looks <= 0
     if (upstream.gone) return json({ error: { message: 'no such job', code: 404 } }, 404)
+    if (path === '/v1/videos/video_up/content' && upstream.bytes === 'stalled')
+      return response.writeHead(200, { 'content-type': 'video/mp4' }).write('the first of them')
+    if (path === '/v1/videos/video_up/content' && upstream.bytes === 'too many')
+      return response.writeHead(200, { 'content-type': 'video/mp4' }).end(Buffer.alloc(mostBytes + 1))
     if (path === '/v1/videos/video_up/content')
       return response.writeHead(200, { 'content-type': 'video/mp4' }).end('\0\0\0\x18ftypmp42 of OpenAI')
     if (path.startsWith('/v1/videos')) {
@@ -46,7 +66,13 @@ const server = createServer((request, response) => {
       const job = { id: 'video_up', object: 'video', model: 'sora-2', progress: isDone ? 100 : 40, seconds: '4' }
       const failed = upstream.failure !== undefined && isDone
       const status = method === 'POST' ? 'queued' : failed ? 'failed' : isDone ? 'completed' : 'in_progress'
-      return json({ ...job, status, size: '1280x720', error: failed ? upstream.failure : null })
+      return json({
+        ...job,
+        status,
+        size: '1280x720',
+        error: failed ? upstream.failure : null,
+        ...(method === 'POST' ? upstream.made : upstream.lie),
+      })
     }
     const name = 'models/veo-3/operations/op-1'
     if (path === '/v1beta/models/veo-3:predictLongRunning') return json({ name })
@@ -68,17 +94,20 @@ const { port } = server.address() as AddressInfo
 afterAll(() => void server.close())
 
 const key = 'the-key-of-videos'
+const upstreamKey = 'canary4of7videos'
+const mostBytes = 1_000_000
 const rule = { permissions: ['models:use', 'requests:read', 'usage:read'], accounts: ['acme'] }
 const gateway = await sharedGateway({
   config: {
     keys: [keyEntry('k', key, rule), keyEntry('other', 'another-key', { ...rule, accounts: ['other'] })],
-    videos: { poll: '20ms' },
+    media: { max_file_bytes: mostBytes },
+    videos: { poll: '20ms', lease: '1s' },
   },
   providers: () => [
     { name: 'sora', type: 'openai', base_url: `http://127.0.0.1:${port}/v1`, env_var: 'SORA_API_KEY' },
     { name: 'google', type: 'gemini', base_url: `http://127.0.0.1:${port}`, env_var: 'VEO_API_KEY' },
   ],
-  env: { SORA_API_KEY: 'sk-sora', VEO_API_KEY: 'k-veo' },
+  env: { SORA_API_KEY: upstreamKey, VEO_API_KEY: 'k-veo' },
 })
 const client = openaiSdk(gateway, key)
 const rpc = createClient(
@@ -90,8 +119,16 @@ const rpc = createClient(
   }),
 )
 
-function begin({ looks = 1, failure, gone = false }: Partial<Omit<Upstream, 'asked'>> = {}): void {
-  Object.assign(upstream, { looks, failure, gone })
+function begin({
+  looks = 1,
+  failure,
+  gone = false,
+  made = {},
+  lie = {},
+  bytes = 'there',
+  hold,
+}: Partial<Omit<Upstream, 'asked'>> = {}): void {
+  Object.assign(upstream, { looks, failure, gone, made, lie, bytes, hold })
   upstream.asked.length = 0
 }
 
@@ -194,7 +231,7 @@ describe("OpenAI's own API", () => {
     const begun = await client.videos.create(asked as never)
     expect(begun).toMatchObject({ object: 'video', status: 'queued', progress: 40 })
     const [sent] = upstream.asked
-    expect(sent).toMatchObject({ method: 'POST', path: '/v1/videos', key: 'Bearer sk-sora' })
+    expect(sent).toMatchObject({ method: 'POST', path: '/v1/videos', key: `Bearer ${upstreamKey}` })
     expect(JSON.parse(sent?.body ?? '')).toEqual({
       model: 'sora-2',
       prompt: 'a dog',
@@ -224,10 +261,71 @@ describe("OpenAI's own API", () => {
     expect(await ended(forgotten.id)).toMatchObject({ status: 'failed', error: { code: 'not_found' } })
   })
 
+  test('shows nobody a key that the upstream quotes, nor a reason that is no word', async () => {
+    begin({ looks: 0, failure: { code: `for ${upstreamKey}`, message: `your key ${upstreamKey} has no credit` } })
+    const { error } = await ended((await generate({ model: 'sora/sora-2', prompt: 'x' })).id)
+    expect(error).toEqual({ code: 'provider_error', message: 'your key [credential] has no credit' })
+  })
+
+  test('keeps a video whose upstream says of it what cannot be', async () => {
+    const lie = { seconds: '1e999', size: 'a\0b', progress: -7.5 }
+    begin({ looks: 0, made: lie, lie })
+    const { id } = await generate({ model: 'sora/sora-2', prompt: 'x', seconds: 4, size: '1280x720' })
+    expect(await ended(id)).toMatchObject({ status: 'completed' })
+    expect(await client.videos.retrieve(id)).toMatchObject({ seconds: '4', size: '1280x720' })
+  })
+
+  test.each(['', 'a\0b', '\u{d800}', 'x'.repeat(5000)])('is no answer where it names no video, case %#', async (id) => {
+    begin({ made: { id } })
+    const { status } = await askJson(
+      `${gateway.url}/v1/videos/generations`,
+      { model: 'sora/sora-2', prompt: 'x' },
+      bearer(key),
+    )
+    expect(status).toBe(502)
+  })
+
+  test('fails once for bytes that are too many', async () => {
+    begin({ looks: 0, bytes: 'too many' })
+    const { id } = await generate({ model: 'sora/sora-2', prompt: 'x' })
+    expect(await ended(id)).toMatchObject({ status: 'failed', error: { code: 'payload_too_large' } })
+    expect(upstream.asked.filter(({ path }) => path.endsWith('/content'))).toHaveLength(1)
+  })
+
+  test('is asked again for bytes that stall, and keeps no other video waiting', async () => {
+    begin({ looks: 0, bytes: 'stalled' })
+    const stalled = await generate({ model: 'sora/sora-2', prompt: 'x' })
+    const tries = (): number => upstream.asked.filter(({ path }) => path.endsWith('/content')).length
+    await expect.poll(tries, { timeout: 10_000, interval: 25 }).toBeGreaterThan(0)
+    const { id } = await generate({ model: 'simulator/video', prompt: 'x' })
+    // Nobody asks for either: a list leads to no look.
+    const listed = async (): Promise<unknown> => {
+      const { data } = (await getJson(`${gateway.url}/v1/videos`, bearer(key))).json as { data: Generation[] }
+      return data.find((one) => one.id === id)?.status
+    }
+    await expect.poll(listed, { timeout: 10_000, interval: 25 }).toBe('completed')
+    await expect.poll(tries, { timeout: 10_000, interval: 25 }).toBeGreaterThan(1)
+    upstream.bytes = 'there'
+    expect(await ended(stalled.id)).toMatchObject({ status: 'completed' })
+  })
+
   test('ends a video at the upstream that its client cancels', async () => {
     begin({ looks: 99 })
     const { id } = await generate({ model: 'sora/sora-2', prompt: 'x' })
     await askJson(`${at(id)}/cancel`, {}, bearer(key))
+    await expect.poll(() => upstream.asked.some(({ method }) => method === 'DELETE')).toBe(true)
+  })
+
+  test('ends a video at the upstream that was cancelled before the upstream had taken it on', async () => {
+    const held = Promise.withResolvers<void>()
+    begin({ looks: 99, hold: held.promise })
+    const answered = generate({ model: 'sora/sora-2', prompt: 'x' })
+    await expect.poll(() => upstream.asked.length).toBe(1)
+    const [newest] = (await client.videos.list({ limit: 1 })).data
+    const { json } = await askJson(`${at(newest?.id ?? '')}/cancel`, {}, bearer(key))
+    expect(json).toMatchObject({ status: 'cancelled' })
+    held.resolve()
+    expect(await answered).toMatchObject({ id: newest?.id, status: 'cancelled' })
     await expect.poll(() => upstream.asked.some(({ method }) => method === 'DELETE')).toBe(true)
   })
 })
