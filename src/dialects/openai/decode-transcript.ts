@@ -12,12 +12,13 @@ import { usageOf } from './usage.ts'
 
 /**
  * Reads what was said, in whichever format the upstream tells it. Throws the error that an upstream hid in a success, and
- * `provider_error` for an object that is no transcript.
+ * `provider_error` for an object that is no transcript, and for a page.
  */
 export function decodeTranscript(
   { text, contentType }: UpstreamAnswer,
   { dropped, passThrough }: Pick<EncodedCall, 'dropped' | 'passThrough'>,
 ): TranscribeResponse {
+  if (contentType.includes('html')) throw noTranscript()
   const read = contentType.includes('json') || /^\s*\{/.test(text) ? readObject(text) : readText(text)
   return {
     $typeName: 'switchyard.v1.TranscribeResponse',
@@ -34,12 +35,16 @@ export function decodeTranscript(
   }
 }
 
+function noTranscript(): Error {
+  return fail('provider_error', "the provider's answer is not a transcript")
+}
+
 type Read = Partial<TranscribeResponse> & Pick<TranscribeResponse, 'text'>
 
 function readObject(body: string): Read {
   const wire = parseObject(body, 'provider_error') as WireTranscript
   if (wire.error != null) throw upstreamError(problemOf(wire))
-  if (typeof wire.text !== 'string') throw fail('provider_error', "the provider's answer is not a transcript")
+  if (typeof wire.text !== 'string') throw noTranscript()
   const segments = objectsOf(wire.segments).map(segmentOf)
   const durationSeconds = Math.max(0, numberOf(wire.duration))
   const spent = usageIn(wire.usage, durationSeconds)

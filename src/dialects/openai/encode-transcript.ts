@@ -18,7 +18,7 @@ export interface TranscriptAsked {
 export function wholeTranscript(asked: TranscriptAsked): WholeAnswer<'transcribe'> {
   return {
     whole(response) {
-      if (response.raw !== '' && response.rawDialect === 'openai') return rawOf(response.raw, asked.format)
+      if (response.rawDialect === 'openai' && isOf(asked.format, response.raw)) return rawOf(response.raw, asked.format)
       return textOf(response, asked) ?? JSON.stringify(transcriptObject(response, asked))
     },
   }
@@ -44,6 +44,11 @@ const contentTypes = {
 
 /** Content types of the formats that are not JSON. */
 export const transcriptContentTypes: readonly string[] = Object.values(contentTypes)
+
+/** Some upstreams answer in their one format, whichever is asked for. */
+function isOf(format: TranscriptFormat, body: string): boolean {
+  return /^\s*\{/.test(body) ? !(format in contentTypes) : format in contentTypes && body !== ''
+}
 
 function rawOf(body: string, format: TranscriptFormat): string | Payload {
   return format === 'text' || format === 'srt' || format === 'vtt' ? { body, contentType: contentTypes[format] } : body

@@ -247,6 +247,22 @@ describe('reads', () => {
     expect(() => read(body)).toThrow(expect.objectContaining({ reason }))
   })
 
+  test('a page as an error', () => {
+    expect(() => read('<html>', 'text/html')).toThrow(expect.objectContaining({ reason: 'provider_error' }))
+  })
+
+  test.each([
+    ['json', 'Only words\n', '{"text":"Only words"}'],
+    ['srt', '{"text":"Hi","duration":1}', '1\n00:00:00,000 --> 00:00:01,000\nHi\n\n'],
+    ['json', '{"text":"Hi","more":1}', '{"text":"Hi","more":1}'],
+    ['vtt', 'WEBVTT\n\nNOTE as it came\n', 'WEBVTT\n\nNOTE as it came\n'],
+  ] as const)('for a client of %s, as it came only where it is of that format: %j', (format, body, written) => {
+    const contentType = body.startsWith('{') ? 'application/json' : 'text/plain'
+    const transcript = decodeTranscript({ text: body, contentType }, { dropped: [], passThrough: true })
+    const whole = wholeTranscript({ format, translate: false, seconds: undefined }).whole(transcript, served)
+    expect(typeof whole === 'string' ? whole : whole.body).toBe(written)
+  })
+
   test('anything as a transcript that can be written in every format, or as an error', () => {
     const odd = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(-1, 1e300, 2 ** 53, '7', null))
     const timed = fc.record({ id: odd, start: odd, end: odd, text: odd, speaker: odd, word: odd }, { requiredKeys: [] })
