@@ -196,6 +196,24 @@ describe('a binary request', () => {
     },
   )
 
+  test.each([
+    ['Generate', { prompts: [{ text: 'x' }] }, 'temperature'],
+    ['Generate', { prompts: [{ text: 'x' }] }, 'topP'],
+    ['Generate', { prompts: [{ text: 'x' }] }, 'presencePenalty'],
+    ['Generate', { prompts: [{ text: 'x' }] }, 'frequencyPenalty'],
+    ['Transcribe', { audio: 'UklGRg==' }, 'temperature'],
+    ['CreateVideo', { prompt: 'x' }, 'seconds'],
+  ])(
+    'of %s with a number that is none, or out of range, is an invalid argument: %j %s',
+    async (method, asked, field) => {
+      for (const value of ['NaN', 'Infinity', -3]) {
+        const body = JSON.stringify({ model: 'hello', ...asked, [field]: value })
+        const path = `/switchyard.v1.InferenceService/${method}`
+        expect(await refusal(await post(path, body))).toEqual([400, 'invalid_argument', 'invalid_request'])
+      }
+    },
+  )
+
   test('that is not compressed as it says is an invalid argument', async () => {
     const answer = await post(chat, good, { 'content-encoding': 'gzip' })
     expect(await refusal(answer)).toEqual([400, 'invalid_argument', 'invalid_request'])
