@@ -29,13 +29,19 @@ export function places({ egress, s3, silentMs }: PlacesOptions): Places {
     if (s3?.names.includes(parsed.bucket) === true) return parsed
     throw fail('invalid_request', `${param}: this bucket cannot be used by batches`, { param })
   }
+  const objectOf = (input: string): S3Url => {
+    const found = bucketOf(input, 'input')
+    // What a bucket answers where no object is named is a list of all that is in it.
+    if (found.key === '') throw fail('invalid_request', 'input: must name an object of the bucket', { param: 'input' })
+    return found
+  }
   const requestsOf = (bucket: string): S3Requests => {
     if (s3 === undefined) throw fail('invalid_request', 'there are no buckets that batches can use')
     return new S3Requests({ ...s3.place, bucket, prefix: '' })
   }
   return {
     checkInput(input) {
-      if (input.startsWith('s3://')) bucketOf(input, 'input')
+      if (input.startsWith('s3://')) objectOf(input)
       else if (input.startsWith('https://')) requirePublicUrl(input)
       else
         throw fail('invalid_request', 'the input must be the id of a file, or begin with https:// or s3://', {
@@ -48,7 +54,7 @@ export function places({ egress, s3, silentMs }: PlacesOptions): Places {
     async *read(input, signal) {
       this.checkInput(input)
       if (input.startsWith('s3://')) {
-        const { bucket, key } = bucketOf(input, 'input')
+        const { bucket, key } = objectOf(input)
         yield* requestsOf(bucket).download(key, {})
       } else yield* download(egress, input, silentMs, signal)
     },

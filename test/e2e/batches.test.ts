@@ -223,6 +223,7 @@ describe('is refused, and nothing is asked anywhere,', () => {
     ['another way in', { input_file_id: 'file:///etc/passwd' }, 400],
     ['plain HTTP', { input_file_id: 'http://example.com/in.jsonl' }, 400],
     ['a bucket that is not allowed', { input_file_id: 's3://secrets/in.jsonl' }, 400],
+    ['all of a bucket', { input_file_id: 's3://files/' }, 400],
     ['a way out of a bucket', { input_file_id: 's3://files/../secrets/in.jsonl' }, 400],
     ['a file that is not there', { input_file_id: 'file-none' }, 404],
     ['an endpoint that asks no model', { endpoint: '/v1/models' }, 400],
