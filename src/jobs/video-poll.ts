@@ -181,6 +181,8 @@ async function keepBytes(
   } finally {
     clearInterval(renewal)
     await pieces.return?.()
+    // What only led to the bytes may not have ended.
+    stop.abort()
   }
 }
 

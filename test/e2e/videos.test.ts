@@ -27,6 +27,8 @@ interface Upstream {
   bytes: 'there' | 'stalled' | 'too many'
   /** What has to happen before it takes a job on. */
   hold: Promise<void> | undefined
+  /** Whether the gateway has let go of an answer that only leads on. */
+  left: boolean
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -42,6 +44,7 @@ const upstream: Upstream = {
   lie: {},
   bytes: 'there',
   hold: undefined,
+  left: false,
 }
 const server = createServer((request, response) => {
   const path = request.url ?? ''
@@ -82,7 +85,11 @@ const server = createServer((request, response) => {
       const uri = `http://127.0.0.1:${port}/v1beta/files/f1:download?alt=media`
       return json({ name, done: true, response: { generateVideoResponse: { generatedSamples: [{ video: { uri } }] } } })
     }
-    if (path.startsWith('/v1beta/files/f1')) return response.writeHead(302, { location: '/v1beta/moved' }).end()
+    if (path.startsWith('/v1beta/files/f1')) {
+      response.once('close', () => (upstream.left = true))
+      // The rest of it never comes.
+      return response.writeHead(302, { location: '/v1beta/moved' }).write('moved')
+    }
     if (path === '/v1beta/moved')
       return response.writeHead(200, { 'content-type': 'video/mp4' }).end('\0\0\0\x18ftypmp42 of Google')
     json({ error: { message: 'unknown path' } }, 404)
@@ -127,8 +134,9 @@ function begin({
   lie = {},
   bytes = 'there',
   hold,
+  left = false,
 }: Partial<Omit<Upstream, 'asked'>> = {}): void {
-  Object.assign(upstream, { looks, failure, gone, made, lie, bytes, hold })
+  Object.assign(upstream, { looks, failure, gone, made, lie, bytes, hold, left })
   upstream.asked.length = 0
 }
 
@@ -265,6 +273,14 @@ describe("OpenAI's own API", () => {
     begin({ looks: 0, failure: { code: `for ${upstreamKey}`, message: `your key ${upstreamKey} has no credit` } })
     const { error } = await ended((await generate({ model: 'sora/sora-2', prompt: 'x' })).id)
     expect(error).toEqual({ code: 'provider_error', message: 'your key [credential] has no credit' })
+    begin({
+      looks: 99,
+      lie: { id: '', error: { message: `your key ${upstreamKey} is bad`, type: 'invalid_request_error' } },
+    })
+    const { id } = await generate({ model: 'sora/sora-2', prompt: 'x' })
+    await expect.poll(() => gateway.log(), { timeout: 10_000 }).toContain(`"video":"${id}"`)
+    expect(gateway.log()).not.toContain(upstreamKey)
+    await askJson(`${at(id)}/cancel`, {}, bearer(key))
   })
 
   test('keeps a video whose upstream says of it what cannot be', async () => {
@@ -344,6 +360,7 @@ test("Google's operations are followed, over RPC, and their bytes fetched with t
   const pieces = await Array.fromAsync(rpc.downloadVideo({ id: begun.id }))
   expect(Buffer.concat(pieces.map(({ data }) => data)).toString('latin1')).toBe('\0\0\0\x18ftypmp42 of Google')
   expect(pieces[0]?.mediaType).toBe('video/mp4')
+  await expect.poll(() => upstream.left).toBe(true)
   expect(new Set(upstream.asked.map(({ key: shown }) => shown))).toEqual(new Set(['k-veo']))
   const { videos } = await rpc.listVideos({ limit: 1 })
   expect(videos[0]?.files[0]?.url).toContain('/media/file-')
