@@ -173,3 +173,21 @@ function floats(base64: string): number[] {
   const bytes = Buffer.from(base64, 'base64')
   return Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4))
 }
+
+test('an answer in another order is put into that of the inputs, and one of unclear order is none', async () => {
+  const first = { object: 'embedding', index: 1, embedding: [2, 2] }
+  const answered = async (...data: object[]): Promise<unknown> => {
+    gateway.upstream.answer('mixed', status(200, { object: 'list', data, model: 'mixed' }))
+    const asked = { model: 'small/mixed', input: ['one', 'two'] }
+    return (await askJson(`${gateway.url}/api/v1/inference/embed`, asked)).json
+  }
+  expect(await answered(first, { ...first, index: 0, embedding: [1, 1] })).toMatchObject({
+    data: {
+      embeddings: [
+        [1, 1],
+        [2, 2],
+      ],
+    },
+  })
+  expect(await answered(first, first)).toMatchObject({ error: { code: 'PROVIDER_ERROR' } })
+})

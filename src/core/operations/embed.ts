@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  type Embedding,
   type EmbedRequest,
   EmbedRequestSchema,
   type EmbedResponse,
@@ -23,17 +24,26 @@ export const embed = wholeOperation({
 })
 
 /**
- * An answer that can be relied on: a vector for each input, of the length that was asked for. Throws `provider_error` for more or fewer,
- * and `unsupported_field` where the length was ignored.
+ * An answer that can be relied on: a vector for each input, in the order of the inputs, of the length that was asked for. Throws
+ * `provider_error` for more or fewer and where it is not told which is whose, and `unsupported_field` where the length was ignored.
  */
 function asAsked({ inputs, dimensions }: EmbedRequest, given: EmbedInit): EmbedResponse {
   const answer = create(EmbedResponseSchema, given)
   const { embeddings } = answer
   if (embeddings.length !== inputs.length)
     throw fail('provider_error', `the provider gave ${embeddings.length} vectors for ${inputs.length} inputs`)
+  answer.embeddings = inOrder(embeddings)
   const other = embeddings.find(({ values }) => dimensions !== undefined && values.length !== dimensions)
   if (other === undefined) return answer
   throw fail('unsupported_field', `this model gives vectors of ${other.values.length} dimensions, not ${dimensions}`, {
     param: 'dimensions',
   })
+}
+
+/** Vectors by their inputs. Those that have no places, which reads as the first for all, are in order as they are. */
+function inOrder(embeddings: readonly Embedding[]): Embedding[] {
+  if (embeddings.every(({ index }) => index === 0)) return embeddings.map((one, index) => ({ ...one, index }))
+  const sorted = embeddings.toSorted((one, other) => one.index - other.index)
+  if (sorted.every(({ index }, at) => index === at)) return sorted
+  throw fail('provider_error', 'the provider does not say which vector is of which input')
 }
