@@ -1,16 +1,16 @@
 import type { GatewayError } from '../error/index.ts'
 import type { BatchProblem } from '../store/contract.ts'
 
-/** Why a line was not asked: its batch was cancelled before. */
+/** Why a line has no answer: its batch was cancelled before. */
 export const cancelled: BatchProblem = {
   code: 'batch_cancelled',
-  message: 'the batch was cancelled before this line was asked',
+  message: 'the batch was cancelled before this line was answered',
 }
 
-/** Why a line was not asked: the time of its batch was over before. */
+/** Why a line has no answer: the time of its batch was over before. */
 export const expired: BatchProblem = {
   code: 'batch_expired',
-  message: 'the time of the batch was over before this line was asked',
+  message: 'the time of the batch was over before this line was answered',
 }
 
 /** Why a line is given up: time and again nobody came back who had asked it. */
