@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf'
-import { type EmbedRequest, type EmbedResponse, EmbedResponseSchema } from '#gen/switchyard/v1/embedding_pb.ts'
+import {
+  type Embedding,
+  type EmbedRequest,
+  type EmbedResponse,
+  EmbedResponseSchema,
+} from '#gen/switchyard/v1/embedding_pb.ts'
+import { fail } from '../error/index.ts'
 import { sumOf } from '../model/usage.ts'
 
 // Requests for more vectors than an upstream gives at once.
@@ -25,7 +31,7 @@ export function splitInputs(request: EmbedRequest, most: number): readonly Embed
 /** The answers to the parts of a request as the answer to all of it: vectors in order, usage summed. */
 export function joinEmbeddings(responses: readonly EmbedResponse[]): EmbedResponse {
   const usages = responses.flatMap(({ usage }) => usage ?? [])
-  const vectors = responses.flatMap(({ embeddings }) => embeddings)
+  const vectors = responses.flatMap(({ embeddings }) => inOrder(embeddings))
   return create(EmbedResponseSchema, {
     model: responses[0]?.model ?? '',
     embeddings: vectors.map((one, index) => ({ ...one, index })),
@@ -33,4 +39,15 @@ export function joinEmbeddings(responses: readonly EmbedResponse[]): EmbedRespon
     dropped: [...new Set(responses.flatMap(({ dropped }) => dropped))],
     upstreamRequestId: responses.map(({ upstreamRequestId }) => upstreamRequestId).find((id) => id !== '') ?? '',
   })
+}
+
+/**
+ * Vectors by their inputs. Those that have no places, which reads as the first for all, are in order as they are. Throws
+ * `provider_error` where it is not told which is whose.
+ */
+export function inOrder(embeddings: readonly Embedding[]): Embedding[] {
+  if (embeddings.every(({ index }) => index === 0)) return embeddings.map((one, index) => ({ ...one, index }))
+  const sorted = embeddings.toSorted((one, other) => one.index - other.index)
+  if (sorted.every(({ index }, at) => index === at)) return sorted
+  throw fail('provider_error', 'the provider does not say which vector is of which input')
 }

@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import {
-  type Embedding,
   type EmbedRequest,
   EmbedRequestSchema,
   type EmbedResponse,
   EmbedResponseSchema,
 } from '#gen/switchyard/v1/embedding_pb.ts'
+import { inOrder } from '../../dialects/embed-parts.ts'
 import { fail } from '../../error/index.ts'
 import { promptLength } from '../../model/length.ts'
 import type { EmbedInit } from '../../provider/contract.ts'
@@ -38,12 +38,4 @@ function asAsked({ inputs, dimensions }: EmbedRequest, given: EmbedInit): EmbedR
   throw fail('unsupported_field', `this model gives vectors of ${other.values.length} dimensions, not ${dimensions}`, {
     param: 'dimensions',
   })
-}
-
-/** Vectors by their inputs. Those that have no places, which reads as the first for all, are in order as they are. */
-function inOrder(embeddings: readonly Embedding[]): Embedding[] {
-  if (embeddings.every(({ index }) => index === 0)) return embeddings.map((one, index) => ({ ...one, index }))
-  const sorted = embeddings.toSorted((one, other) => one.index - other.index)
-  if (sorted.every(({ index }, at) => index === at)) return sorted
-  throw fail('provider_error', 'the provider does not say which vector is of which input')
 }
