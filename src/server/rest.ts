@@ -161,7 +161,14 @@ async function serveRoute(
   } catch (thrown) {
     const error = asGatewayError(thrown)
     await turn?.giveBack()
-    core.refuse({ ...ids, dialect: dialect.name, operation: route.summary, principal, arrivedAt, error })
+    core.refuse({
+      ...ids,
+      dialect: dialect.name,
+      operation: `${route.method} ${route.path}`,
+      principal,
+      arrivedAt,
+      error,
+    })
     reply.fail(error)
   }
 }
