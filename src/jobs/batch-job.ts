@@ -23,6 +23,8 @@ const linesAtOnce = 500
 const bytesAtOnce = 8 * 1024 * 1024
 /** How often an input that cannot be had just now is tried, before the batch fails. */
 const inputTries = 5
+/** How often a batch may have been taken over before results that cannot be written elsewhere are left to its own files. */
+const outputTries = 8
 
 /** Another has taken the batch over, or it was cancelled: what is being done with it is nobody's any more. */
 const lost = Symbol('lost')
@@ -176,8 +178,13 @@ async function closeLines({ batch, fence }: BatchJob, { store }: JobParts, signa
 async function writeFiles({ batch, fence }: BatchJob, parts: JobParts, signal: AbortSignal): Promise<void> {
   const { store, files } = parts
   const written: string[] = []
-  const keep = async (state: 'done' | 'failed', name: string): Promise<string> => {
-    const id = await writeFile(batch, parts, state, `${batch.id}_${name}.jsonl`, signal)
+  let problem: BatchProblem | undefined
+  const keep = async (state: 'done' | 'failed', what: string): Promise<string> => {
+    const name = `${batch.id}_${what}.jsonl`
+    const lines = () => until(resultLines(store, batch.id, state), signal)
+    problem ??= await copy({ batch, fence }, parts, name, lines(), signal)
+    const about = { name, purpose: 'batch_output', mediaType: 'application/jsonl' }
+    const { id } = await files.keep(batch.accountId, about, lines())
     written.push(id)
     return id
   }
@@ -186,25 +193,32 @@ async function writeFiles({ batch, fence }: BatchJob, parts: JobParts, signal: A
       outputFileId: batch.completed > 0 ? await keep('done', 'output') : '',
       errorFileId: batch.failed > 0 ? await keep('failed', 'error') : '',
     }
-    must(await store.keepFiles(batch.id, fence, kept))
+    must(await store.keepFiles(batch.id, fence, kept, problem))
   } catch (error) {
     for (const id of written) await files.remove(id, [batch.accountId]).catch(() => undefined)
     throw error
   }
 }
 
-async function writeFile(
-  batch: BatchRow,
-  { store, files, places }: JobParts,
-  state: 'done' | 'failed',
+/** Writes results where the client wants them as well. Gives why it was given up: the batch ends all the same, and has its files. */
+async function copy(
+  { batch, fence }: BatchJob,
+  { places, log }: JobParts,
   name: string,
+  bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-): Promise<string> {
-  const about = { name, purpose: 'batch_output', mediaType: 'application/jsonl' }
-  const lines = () => until(resultLines(store, batch.id, state), signal)
-  if (batch.outputPrefix !== '') await places.write(batch.outputPrefix, name, lines(), signal)
-  const { id } = await files.keep(batch.accountId, about, lines())
-  return id
+): Promise<BatchProblem | undefined> {
+  if (batch.outputPrefix === '') return undefined
+  try {
+    await places.write(batch.outputPrefix, name, bytes, signal)
+    return undefined
+  } catch (thrown) {
+    if (thrown === lost || signal.aborted) throw thrown
+    const error = asGatewayError(thrown)
+    if (mayPass(error) && fence < outputTries) throw error
+    log.error({ err: error, batch: batch.id }, 'the results of a batch cannot be written where they were wanted')
+    return { code: 'output_not_written', message: `the results could not be written below ${batch.outputPrefix}` }
+  }
 }
 
 async function* until(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {

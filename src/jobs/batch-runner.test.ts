@@ -87,11 +87,15 @@ function answered(line: ClaimedLine, went: string[] = [], httpStatus = 200): Tri
   }
 }
 
-function start(run: (line: ClaimedLine, signal: AbortSignal) => Promise<Tried>, change: Partial<BatchSettings> = {}) {
+function start(
+  run: (line: ClaimedLine, signal: AbortSignal) => Promise<Tried>,
+  change: Partial<BatchSettings> = {},
+  places: Places = nowhere,
+) {
   const runner = BatchRunner.start({
     store: store.batches,
     files: vault,
-    places: nowhere,
+    places,
     refusal: (method, url) => (url === '/v1/x' ? undefined : { code: 'invalid_url', message: method }),
     runner: { run },
     settings: { ...settings, ...change },
@@ -192,6 +196,23 @@ test.each([
   const batch = await reached(await submit(input, fields), 'failed')
   expect(batch).toMatchObject({ total: 0, problem: { code }, outputFileId: '', errorFileId: '' })
   expect(asked).toBe(0)
+})
+
+test('ends with its own files when results cannot be written where they were wanted, and says so', async () => {
+  let writes = 0
+  const refusing: Places = {
+    ...nowhere,
+    write: () => {
+      writes += 1
+      return Promise.reject(fail('provider_error', 'the bucket refused'))
+    },
+  }
+  start(async (one) => answered(one), { leaseMs: 30 }, refusing)
+  const batch = await reached(await submit(line('a'), { outputPrefix: 's3://bucket/out' }), 'completed')
+  expect(batch).toMatchObject({ completed: 1, problem: { code: 'output_not_written' } })
+  expect(await resultsOf(batch.outputFileId)).toMatchObject([{ custom_id: 'a' }])
+  expect(writes).toBeGreaterThan(1)
+  expect((await vault.list({ purpose: 'batch_output' }, 'all', { limit: 10 })).rows).toHaveLength(1)
 })
 
 test('tries a line again whose failure may pass, and says at last how it failed', async () => {

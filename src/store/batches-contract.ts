@@ -187,8 +187,8 @@ export interface BatchStore {
     now: number,
     most: number,
   ): Promise<{ readonly closed: number; readonly running: number } | undefined>
-  /** The files are written: they are those of the batch, and need not be written again. */
-  keepFiles(id: string, fence: number, files: BatchFiles): Promise<boolean>
+  /** The files are written: they are those of the batch, and need not be written again. `problem` is what went wrong with that. */
+  keepFiles(id: string, fence: number, files: BatchFiles, problem?: BatchProblem): Promise<boolean>
   /**
    * Forgets what lines after that one asked and were answered, at most so many of them. Resolves with the last of them, or with that one when
    * there are none; with undefined where another has taken over.

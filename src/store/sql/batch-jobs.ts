@@ -139,8 +139,13 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
         return { closed, running: Number(rows[0]?.running ?? 0n) }
       }),
 
-    keepFiles: (id, fence, { outputFileId, errorFileId }) =>
-      change(id, fence, ending, sql`output_file_id = ${outputFileId}, error_file_id = ${errorFileId}`),
+    keepFiles: (id, fence, { outputFileId, errorFileId }, { code, message } = { code: '', message: '' }) =>
+      change(
+        id,
+        fence,
+        ending,
+        sql`output_file_id = ${outputFileId}, error_file_id = ${errorFileId}, problem_code = ${code}, problem_message = ${message}`,
+      ),
 
     clearLines: (id, fence, after, most) =>
       fenced(id, fence, async (writing) => {
