@@ -20,6 +20,7 @@ import {
   type VideoMaker,
   type VideoRow,
 } from '../store/contract.ts'
+import { type Pace, repeat } from '../store/repeat.ts'
 import { contextOf, lookAt, nextLook, type VideoPollParts } from './video-poll.ts'
 
 /** What videos are made of. */
@@ -32,6 +33,9 @@ export interface VideosParts extends VideoPollParts {
 const patienceMs = 2000
 
 const defaultLimit = 50
+
+/** How often videos are forgotten whose bytes are gone: a minute after the start, and every hour. */
+const forgetPace: Pace = [60_000, 3_600_000]
 
 /** Videos whose last look is remembered. */
 const mostLooked = 10_000
@@ -47,6 +51,7 @@ export class Videos {
   /** When this process last asked for a video, for whoever wants to know how far it is. */
   readonly #looked = new Map<string, number>()
   #working: Promise<void> | undefined
+  #endForgetting: (() => Promise<void>) | undefined
 
   constructor(parts: VideosParts) {
     this.#parts = parts
@@ -101,13 +106,18 @@ export class Videos {
 
   /** Begins to look at videos. */
   start(): void {
-    this.#working ??= this.#work()
+    if (this.#working !== undefined) return
+    this.#working = this.#work()
+    const { store, settings, log } = this.#parts
+    if (!Number.isFinite(settings.keptMs)) return
+    const forget = (): Promise<void> => store.forget(Date.now() - settings.keptMs)
+    this.#endForgetting = repeat(forget, (err) => log.warn({ err }, 'old videos could not be forgotten'), forgetPace)
   }
 
   /** Resolves when no look is under way any more. */
   async stop(): Promise<void> {
     this.#stopping.abort(fail('shutting_down', 'the gateway is stopping'))
-    await this.#working
+    await Promise.all([this.#working, this.#endForgetting?.()])
   }
 
   async #work(): Promise<void> {

@@ -101,4 +101,6 @@ export interface VideoStore {
   cancel(id: string, scope: AccountScope, now: number): Promise<VideoRow>
   /** Forgets one that has ended, and gives it. `not_found`; `conflict` when it has not. */
   remove(id: string, scope: AccountScope): Promise<VideoRow>
+  /** Forgets those that ended before then. */
+  forget(before: number): Promise<void>
 }

@@ -179,6 +179,13 @@ export function sqlVideos(store: Sql): VideoStore {
       })
     },
 
+    async forget(before) {
+      await engine.writer
+        .deleteFrom('video')
+        .where(sql<boolean>`finished < ${Math.trunc(before)}`)
+        .execute()
+    },
+
     async remove(id, scope) {
       return await transact(engine, async (writing) => {
         const row = await find(writing, id, scope)

@@ -103,8 +103,19 @@ export function videosSuite({ fresh }: Bed): void {
       expect(await videos.end('video_1', fence, done, paid, now + 6)).toBe(false)
       expect(await videos.cancel('video_1', ['acme'], now + 7)).toMatchObject(ended)
       expect(await videos.claim('a', now + 99_000, 1000, 5)).toEqual([])
+      await videos.forget(now + 5)
       expect(await videos.remove('video_1', ['acme'])).toMatchObject({ fileId: 'file-9' })
       expect(await reasonOf(videos.video('video_1', 'all'))).toBe('not_found')
+    })
+
+    test('that ended before a time are forgotten, and no others', async () => {
+      const { videos } = await fresh()
+      for (const id of ['video_1', 'video_2', 'video_3']) await take(videos, { id })
+      await videos.cancel('video_1', 'all', now + 5)
+      await videos.cancel('video_2', 'all', now + 6)
+      await videos.forget(now + 6)
+      const { rows } = await videos.videos('all', { limit: 5 })
+      expect(rows.map(({ id }) => id).toSorted()).toEqual(['video_2', 'video_3'])
     })
 
     test('that are cancelled take nothing in that comes later', async () => {
