@@ -190,6 +190,17 @@ describe('what a call consumed', () => {
     expect(record.usage).toMatchObject({ ...spent, estimated: false })
   })
 
+  test('is taken again when a provider tells it again in the same object', () => {
+    const notes = new Notes()
+    const meter = new Meter(chat, input(), { recorder: notes })
+    const told = usage({ inputTokens: 3, outputTokens: 1 })
+    meter.observe([usageEvent(told)])
+    Object.assign(told, { outputTokens: -5, inputTokens: 4 })
+    meter.observe([textDelta('1234'), end, usageEvent(told)])
+    void meter.settle(undefined)
+    expect(notes.records[0]?.usage).toMatchObject({ inputTokens: 4, outputTokens: 1, estimated: true })
+  })
+
   test('is told again when it was estimated before the end', () => {
     const notes = new Notes()
     const meter = new Meter(chat, input(), { recorder: notes })

@@ -52,7 +52,7 @@ export class Meter<Name extends OperationName> {
   readonly #input: Measured<Name>
   readonly #metering: Metering
   readonly #attempts: AttemptRecord[] = []
-  readonly #tally: Tally = { usage: undefined, written: 0, toldAt: 0, finished: [], complete: false }
+  readonly #tally: Tally = { usage: undefined, written: 0, toldAt: 0, told: false, finished: [], complete: false }
   readonly #startedAt: number
   #account: string
   #target: Target | undefined
@@ -141,9 +141,9 @@ export class Meter<Name extends OperationName> {
       this.#upstreamRequestId = this.#operation.head(batch)?.upstreamRequestId ?? ''
     }
     this.#answer?.add(batch)
-    const known = this.#tally.usage
+    this.#tally.told = false
     this.#operation.observe(batch, this.#tally, this.#input.request)
-    if (this.#tally.usage !== known) this.#take(this.#tally.usage)
+    if (this.#tally.told) this.#take(this.#tally.usage)
   }
 
   /** True once the answer is one that may end. */

@@ -11,10 +11,19 @@ export interface Tally {
   written: number
   /** How much was written when the usage was told. */
   toldAt: number
+  /** The last events told a usage, also where it is the object of an earlier one. */
+  told: boolean
   /** How its choices ended, in the contract's words. */
   readonly finished: string[]
   /** The answer is one that may end here. */
   complete: boolean
+}
+
+/** Notes a usage that an event told. */
+export function tellUsage(tally: Tally, usage: Usage): void {
+  tally.usage = usage
+  tally.toldAt = tally.written
+  tally.told = true
 }
 
 /** The beginning of an answer, as far as every operation has one. */

@@ -5,7 +5,7 @@ import { lengthOf } from '../../model/length.ts'
 import { completeBatch } from '../../provider/complete.ts'
 import { contentOf } from '../content.ts'
 import { HoldBack } from '../hold-back.ts'
-import type { Operation, Tally } from '../operation.ts'
+import { type Operation, type Tally, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
 
 /** One turn of a conversation, whole or as a stream. */
@@ -60,8 +60,7 @@ function observe(batch: readonly ChatEvent[], tally: Tally): void {
         tally.written += event.value.argumentsJson.length + event.value.name.length
         break
       case 'usage':
-        tally.usage = event.value
-        tally.toldAt = tally.written
+        tellUsage(tally, event.value)
         break
       case 'finished':
         tally.finished.push(reasonWord(event.value.reason))

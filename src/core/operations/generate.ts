@@ -12,7 +12,7 @@ import { completeSteps } from '../../provider/complete.ts'
 import { generateWith } from '../../provider/generate-by-chat.ts'
 import { messagesContent } from '../content.ts'
 import { HoldBack } from '../hold-back.ts'
-import type { Operation } from '../operation.ts'
+import { type Operation, tellUsage } from '../operation.ts'
 import { reasonWord } from './chat.ts'
 
 /** A raw completion of one or more prompts, whole or as a stream. */
@@ -32,8 +32,7 @@ export const generate: Operation<'generate'> = {
     for (const { event } of batch) {
       if (event.case === 'textDelta') tally.written += event.value.text.length
       else if (event.case === 'usage') {
-        tally.usage = event.value
-        tally.toldAt = tally.written
+        tellUsage(tally, event.value)
       } else if (event.case === 'finished') {
         tally.finished.push(reasonWord(event.value.reason))
         tally.complete = true

@@ -10,7 +10,7 @@ import { InferFold } from '../../model/inferred.ts'
 import { completeSteps } from '../../provider/complete.ts'
 import { messagesContent } from '../content.ts'
 import { UsageEnd } from '../hold-back.ts'
-import type { Operation } from '../operation.ts'
+import { type Operation, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
 
 /** What the contract has no message for: the model's own arguments, and its own answer, whole or in chunks. */
@@ -29,8 +29,7 @@ export const infer: Operation<'infer'> = {
   observe(batch, tally) {
     for (const { event } of batch) {
       if (event.case === 'usage') {
-        tally.usage = event.value
-        tally.toldAt = tally.written
+        tellUsage(tally, event.value)
       }
       if (event.case !== 'chunk') continue
       tally.complete = true

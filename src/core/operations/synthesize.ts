@@ -4,7 +4,7 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { completeSteps } from '../../provider/complete.ts'
 import { requestContent } from '../content.ts'
 import { UsageEnd } from '../hold-back.ts'
-import type { Operation } from '../operation.ts'
+import { type Operation, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
 
 /** Speech: the sound goes out as it comes, and ends when the call is settled. */
@@ -24,7 +24,7 @@ export const synthesize: Operation<'synthesize'> = {
   observe(batch, tally, { input }) {
     for (const { event } of batch) {
       if (event.case === 'audio') tally.complete ||= event.value.length > 0
-      else if (event.case === 'usage') tally.usage = event.value
+      else if (event.case === 'usage') tellUsage(tally, event.value)
     }
     if (tally.usage?.characters === 0) tally.usage.characters = input.length
   },

@@ -6,7 +6,7 @@ import { fail } from '../../error/index.ts'
 import { usage } from '../../model/usage.ts'
 import type { CallContext, Provider } from '../../provider/contract.ts'
 import { messagesContent } from '../content.ts'
-import type { End, Operation } from '../operation.ts'
+import { type End, type Operation, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
 
 /** What an answer that comes at once has, whatever was asked. */
@@ -68,7 +68,7 @@ export function wholeOperation<Name extends WholeName>(given: Whole<Name>): Oper
       if (answer === undefined) return
       tally.complete = true
       if (given.paidLater === true) answer.usage ??= usage({})
-      tally.usage = answer.usage
+      if (answer.usage !== undefined) tellUsage(tally, answer.usage)
       const units = given.units?.(request, answer)
       if (tally.usage === undefined || units === undefined) return
       for (const [name, count] of Object.entries(units)) {
