@@ -20,7 +20,9 @@ export interface Keyed {
 export function keyedOf(request: NodeRequest, dialect: ServerDialect): Keyed | undefined {
   const header = headerOf(request, keyHeader)
   if (header === undefined) return undefined
-  return { key: readKey(header), print: new Fingerprint([request.method ?? '', request.url ?? '', dialect.name]) }
+  const strict = headerOf(request, 'x-switchyard-strict') === 'true'
+  const asked = [request.method ?? '', request.url ?? '', dialect.name, ...(strict ? ['strict'] : [])]
+  return { key: readKey(header), print: new Fingerprint(asked) }
 }
 
 /**

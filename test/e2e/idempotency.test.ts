@@ -126,6 +126,13 @@ test('the same body at another path is another question', async () => {
   expect((await ask(url + path, { contents: [{ parts: [{ text: 'hello' }] }] }, key)).status).toBe(422)
 })
 
+test('to ask strictly is to ask something else', async () => {
+  const key = newKey()
+  const embed = { model: 'simulator/echo', input: 'hello' }
+  expect((await ask(`${url}/v1/embeddings`, embed, key)).status).toBe(200)
+  expect((await ask(`${url}/v1/embeddings`, embed, { ...key, 'x-switchyard-strict': 'true' })).status).toBe(422)
+})
+
 test('embeddings are given again', async () => {
   const key = newKey()
   const embed = { model: 'simulator/echo', input: 'hello' }
