@@ -6,6 +6,7 @@ import type { EncodedCall, UpstreamAnswer, WholeDialect } from '../client-operat
 import { joinEmbeddings, splitInputs } from '../embed-parts.ts'
 import { purposeWord } from '../purpose.ts'
 import { isObject, listOf, rawOf } from '../scalars.ts'
+import { parseObject } from '../wire-object.ts'
 import { readVector } from '../vectors.ts'
 import type { CohereOptions } from './encode-request.ts'
 
@@ -55,7 +56,7 @@ interface WireEmbeddings {
 }
 
 function decodeEmbed({ text }: UpstreamAnswer, { dropped }: EncodedCall): EmbedResponse {
-  const { embeddings, meta } = parse(text)
+  const { embeddings, meta } = parseObject(text, 'provider_error') as WireEmbeddings
   const billed = meta?.billed_units
   return create(EmbedResponseSchema, {
     embeddings: listOf(embeddings?.float).map((vector, index) => {
@@ -69,16 +70,6 @@ function decodeEmbed({ text }: UpstreamAnswer, { dropped }: EncodedCall): EmbedR
       }),
     dropped: [...dropped],
   })
-}
-
-function parse(text: string): WireEmbeddings {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {
-    // Reported below, like any other text that is not an object.
-  }
-  throw unreadable()
 }
 
 function unreadable(): Error {

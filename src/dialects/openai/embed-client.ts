@@ -8,6 +8,7 @@ import { joinEmbeddings, splitInputs } from '../embed-parts.ts'
 import { replaceModel } from '../json.ts'
 import { type PurposeWords, purposeWord } from '../purpose.ts'
 import { countOf, isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
+import { parseObject } from '../wire-object.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { readVector } from '../vectors.ts'
 import { mostInputs, type WireEmbeddings } from './embed-types.ts'
@@ -114,7 +115,7 @@ function inputOf({ inputs }: EmbedRequest): unknown {
  * base64, and a client that asked for it could not read anything else.
  */
 function decodeEmbed({ text }: UpstreamAnswer, { passThrough, dropped, body }: EncodedCall): EmbedResponse {
-  const wire = parse(text)
+  const wire = parseObject(text, 'provider_error') as WireEmbeddings
   if (wire.error != null) throw upstreamError(problemOf(wire))
   if (!Array.isArray(wire.data)) throw unreadable()
   const vectors = objectsOf<{ index?: unknown; embedding?: unknown }>(wire.data)
@@ -142,16 +143,6 @@ function asksBase64(body: string): boolean {
 function embeddingUsage(wire: Readonly<Record<string, unknown>>): Usage {
   const told = isUntold(wire['prompt_tokens']) ? wire['total_tokens'] : wire['prompt_tokens']
   return usage({ inputTokens: tokenCount(told), inputUnknown: isUntold(told), raw: rawOf(wire) })
-}
-
-function parse(text: string): WireEmbeddings {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {
-    // Reported below, like any other text that is not an object.
-  }
-  throw unreadable()
 }
 
 function unreadable(): Error {

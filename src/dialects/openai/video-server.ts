@@ -243,6 +243,30 @@ async function list({ query }: RequestFacts, { videos }: Surface): Promise<objec
   }
 }
 
+/** What is the same in both spellings, at the path of a video. */
+function bothSpellings(path: string): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: `${path}/content`,
+      summary: 'The bytes of a video, or a range of them',
+      permission: 'models:use',
+      response: videoBytes,
+      sends: 'file',
+      produces: videoTypes,
+      answer: (facts, { videos }) => videos.content(idOf(facts)),
+    },
+    {
+      method: 'DELETE',
+      path,
+      summary: 'Forgets a video, and its bytes',
+      permission: 'models:use',
+      response: deletedVideo,
+      answer: remove,
+    },
+  ]
+}
+
 /** What may be asked of videos that were begun. */
 export const videoRoutes: readonly Route[] = [
   {
@@ -254,16 +278,6 @@ export const videoRoutes: readonly Route[] = [
     answer: async (facts, surface) => generation(await surface.videos.get(idOf(facts)), facts, surface),
   },
   {
-    method: 'GET',
-    path: '/v1/videos/generations/:id/content',
-    summary: 'The bytes of a video, or a range of them',
-    permission: 'models:use',
-    response: videoBytes,
-    sends: 'file',
-    produces: videoTypes,
-    answer: (facts, { videos }) => videos.content(idOf(facts)),
-  },
-  {
     method: 'POST',
     path: '/v1/videos/generations/:id/cancel',
     summary: 'Ends a video that is still being made',
@@ -271,14 +285,7 @@ export const videoRoutes: readonly Route[] = [
     response: videoGeneration,
     answer: async (facts, surface) => generation(await surface.videos.cancel(idOf(facts)), facts, surface),
   },
-  {
-    method: 'DELETE',
-    path: '/v1/videos/generations/:id',
-    summary: 'Forgets a video, and its bytes',
-    permission: 'models:use',
-    response: deletedVideo,
-    answer: remove,
-  },
+  ...bothSpellings('/v1/videos/generations/:id'),
   {
     method: 'GET',
     path: '/v1/videos',
@@ -295,22 +302,5 @@ export const videoRoutes: readonly Route[] = [
     response: videoResource,
     answer: async (facts, { videos }) => encodeResource(await videos.get(idOf(facts))),
   },
-  {
-    method: 'GET',
-    path: '/v1/videos/:id/content',
-    summary: 'The bytes of a video, or a range of them',
-    permission: 'models:use',
-    response: videoBytes,
-    sends: 'file',
-    produces: videoTypes,
-    answer: (facts, { videos }) => videos.content(idOf(facts)),
-  },
-  {
-    method: 'DELETE',
-    path: '/v1/videos/:id',
-    summary: 'Forgets a video, and its bytes',
-    permission: 'models:use',
-    response: deletedVideo,
-    answer: remove,
-  },
+  ...bothSpellings('/v1/videos/:id'),
 ]
