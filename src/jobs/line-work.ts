@@ -108,6 +108,7 @@ export class LineWork {
     else await ledger?.passOn()
   }
 
+  /** Where that is not possible, the lease ends by itself. */
   async #giveBack(claim: LineClaim, from: number, tried: boolean): Promise<void> {
     await this.#parts.store.release(claim, from, tried).catch(() => undefined)
   }

@@ -67,6 +67,7 @@ export async function lookAt(
     if (end === undefined) return
     const row = end.status === 'completed' && parts.keepsRows ? paidRow(video, end.seconds, parts.pricing) : undefined
     const isOurs = await store.end(video.id, fence, end, row, Date.now())
+    // What another has kept as well: these bytes go now, or when their time is over.
     if (!isOurs && end.status === 'completed') await parts.vault.remove(end.fileId, 'all').catch(() => undefined)
   } catch (thrown) {
     const error = asGatewayError(thrown)

@@ -93,6 +93,7 @@ export class Videos {
       },
       remove: async (id) => {
         const row = await store.remove(id, scope)
+        // Bytes that cannot be let go of now go when their time is over.
         if (row.fileId !== '') await this.#parts.vault.remove(row.fileId, scope).catch(() => undefined)
         return row.id
       },
@@ -206,7 +207,7 @@ export class Videos {
     }
   }
 
-  /** Forgets a video that is not to be. */
+  /** Forgets a video that is not to be; one that cannot be forgotten now has failed when its time is over. */
   async #giveUp(id: string): Promise<void> {
     const { store } = this.#parts
     await store.cancel(id, 'all', Date.now()).catch(() => undefined)
