@@ -3,6 +3,7 @@ import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Batch, BatchSchema, BatchStatus } from '#gen/switchyard/v1/batch_pb.ts'
 import { batchStatusOf } from '../dialects/batch-status.ts'
 import { usage } from '../model/usage.ts'
+import { usageTotals } from '../model/usage-totals.ts'
 import type { BatchRow, UsageSums } from '../store/contract.ts'
 
 /** A batch as the contract shows it. */
@@ -21,6 +22,7 @@ export function batchMessage(row: BatchRow): Batch {
     outputFileId: row.outputFileId,
     errorFileId: row.errorFileId,
     usage: usageMessage(row.usage),
+    usageTotals: usageTotals(row.usage),
     created: timestampFromMs(row.created),
     expires: timestampFromMs(row.expires),
     ...time('began', row.began),

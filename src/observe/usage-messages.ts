@@ -7,9 +7,9 @@ import {
   type UsageFilter,
   type UsageRow,
   UsageRowSchema,
-  UsageTotalsSchema,
 } from '#gen/switchyard/v1/usage_pb.ts'
-import type { ContentRow, RequestFilter, RequestRow, UsageGroup, UsageSums } from '../store/contract.ts'
+import { usageTotals } from '../model/usage-totals.ts'
+import type { ContentRow, RequestFilter, RequestRow, UsageGroup } from '../store/contract.ts'
 
 /** A row of the request log as the contract shows it. */
 export function recordMessage(row: RequestRow, content?: ContentRow): RequestRecord {
@@ -63,20 +63,12 @@ export function groupMessage(group: UsageGroup): UsageRow {
     group: [...group.group],
     requests: group.requests,
     errors: group.errors,
-    usage: totals(group.usage),
+    usage: usageTotals(group.usage),
     ...(costNanoUsd !== undefined && { costNanoUsd }),
     unpricedRequests: group.unpricedRequests,
     duration: percentiles(group.duration),
     timeToFirstEvent: percentiles(group.timeToFirstEvent),
   })
-}
-
-/** Seconds are fractions; everything else that is summed is a count. */
-const fractions: ReadonlySet<string> = new Set(['audioSeconds', 'videoSeconds'] satisfies (keyof UsageSums)[])
-
-function totals(sums: UsageSums) {
-  const fields = Object.entries(sums).map(([name, value]) => [name, fractions.has(name) ? value : BigInt(value)])
-  return create(UsageTotalsSchema, Object.fromEntries(fields) as object)
 }
 
 function percentiles(row: UsageGroup['duration']) {

@@ -92,9 +92,9 @@ const endings: Readonly<Partial<Record<BatchStatus, keyof BatchObject>>> = {
 }
 
 function encodeBatch(batch: Batch): BatchObject {
-  const { usage } = batch
-  const input = usage?.inputTokens ?? 0
-  const output = usage?.outputTokens ?? 0
+  const { usageTotals: usage } = batch
+  const input = Number(usage?.inputTokens ?? 0)
+  const output = Number(usage?.outputTokens ?? 0)
   const ending = endings[batch.status]
   return {
     id: batch.id,
@@ -124,9 +124,9 @@ function encodeBatch(batch: Batch): BatchObject {
     },
     usage: {
       input_tokens: input,
-      input_tokens_details: { cached_tokens: usage?.cacheReadTokens ?? 0 },
+      input_tokens_details: { cached_tokens: Number(usage?.cacheReadTokens ?? 0) },
       output_tokens: output,
-      output_tokens_details: { reasoning_tokens: usage?.reasoningTokens ?? 0 },
+      output_tokens_details: { reasoning_tokens: Number(usage?.reasoningTokens ?? 0) },
       total_tokens: input + output,
     },
     ...(Object.keys(batch.metadata).length > 0 && { metadata: batch.metadata }),

@@ -106,9 +106,9 @@ function limitOf(query: URLSearchParams): number {
 }
 
 async function encodeBatch(batch: Batch, facts: RequestFacts, { files }: Surface): Promise<z.infer<typeof batchData>> {
-  const { usage } = batch
-  const input = usage?.inputTokens ?? 0
-  const output = usage?.outputTokens ?? 0
+  const { usageTotals: usage } = batch
+  const input = Number(usage?.inputTokens ?? 0)
+  const output = Number(usage?.outputTokens ?? 0)
   return {
     id: batch.id,
     status: batchStatusWord(batch.status) ?? 'validating',
