@@ -92,8 +92,8 @@ const dayMs = 86_400_000
 
 /**
  * Puts a gateway together and opens its port. This file alone knows every part. Rejects with a one-line message for a bad
- * plugin or provider, for a store that cannot be used, and for a port in use. On an address that is not loopback, a gateway that
- * never had a key makes its first one.
+ * plugin or provider, for a store that cannot be used, and for a port in use. On an address that is not loopback nobody is
+ * let in without a key, and a gateway that never had one makes its first.
  */
 export async function startGateway({ config, env, log, network }: GatewayOptions): Promise<RunningGateway> {
   // What is open already is closed again when something later fails.
@@ -108,11 +108,11 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   const mirror = await Mirror.open({ store, folder: config.data_dir, log })
   metrics.store.watch(() => mirror.fresh)
   const configured = config.keys.map(({ hash, ...rule }) => ({ ...rule, sha256: hash.slice('sha256:'.length) }))
-  const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store })
+  const closed = !isLocal(config.server.host)
+  const keys = new KeyTable(configured, { maxAgeMs: config.store.keys_without_store, closed })
   await mirror.follow(keys)
-  const isOpen = !keys.required && !isLocal(config.server.host)
   const first = { store: store.accounts, refresh: () => mirror.refresh(), log }
-  await using firstKey = isOpen ? await createFirstKey(first) : undefined
+  await using firstKey = closed && keys.keyless ? await createFirstKey(first) : undefined
   const egress = createEgress({ connectTimeoutMs: config.timeouts.connect, ...network })
   opened.defer(() => egress.close())
   const loaded = await loadPlugins({ builtIn: plugins, named: config.plugins, baseDir: process.cwd() })

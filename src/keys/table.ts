@@ -25,6 +25,8 @@ export type KeyState = Pick<Snapshot, 'keys' | 'accounts' | 'everHadKeys' | 'at'
 export interface KeyTableOptions {
   /** Milliseconds after the last good reading in which known keys are still let in. */
   readonly maxAgeMs: number
+  /** Nobody is let in without a key, also as long as there is none. */
+  readonly closed?: boolean
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
@@ -79,8 +81,12 @@ export class KeyTable implements Keys, Follower {
 
   /** Whether nobody is let in without a key. */
   get required(): boolean {
-    // What nobody could read yet may hold keys.
-    return this.#configured.size > 0 || this.#everHadKeys || this.#readAt === undefined
+    return this.#options.closed === true || !this.keyless
+  }
+
+  /** Whether it is known that there never was a key: what nobody could read yet may hold some. */
+  get keyless(): boolean {
+    return this.#configured.size === 0 && !this.#everHadKeys && this.#readAt !== undefined
   }
 
   /** Whether prompts and answers of an account are kept. */
