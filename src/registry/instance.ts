@@ -70,7 +70,22 @@ export function brokenInstance(spec: ProviderSpec, { plugins }: Workshop, error:
   }
   return {
     plugin,
-    provider: { chat: refuse, countTokens: refuse, listModels: refuse },
+    // Every operation, so that none seems to be what the vendor lacks: a video would be given up, and a caller told to ask otherwise.
+    provider: {
+      chat: refuse,
+      countTokens: refuse,
+      generate: refuse,
+      embed: refuse,
+      generateImages: refuse,
+      transcribe: refuse,
+      synthesize: refuse,
+      createVideo: refuse,
+      getVideo: refuse,
+      cancelVideo: refuse,
+      downloadVideo: refuse,
+      infer: refuse,
+      listModels: refuse,
+    } satisfies Required<Omit<Provider, 'close'>>,
     credentials: [],
     baseUrl: spec.baseUrl,
     listed: [],

@@ -102,9 +102,9 @@ const named = ({ current }: Providers, name: string): LoadedProvider =>
 const keysOf = (loaded: LoadedProvider): string[] => loaded.credentials.map(({ secret }) => secret.reveal())
 
 /** What a call of a provider fails with. */
-function callOf({ provider }: LoadedProvider): string {
+function callOf({ provider }: LoadedProvider, operation: 'chat' | 'embed' | 'getVideo' = 'chat'): string {
   try {
-    provider.chat?.({} as never, {} as never)
+    void provider[operation]?.({} as never, {} as never)
     return 'ok'
   } catch (error) {
     const { reason, message, retryable } = error as { reason: string; message: string; retryable: boolean }
@@ -279,6 +279,9 @@ describe('a row that cannot be used harms only itself:', () => {
     await providers.load(stored(rows))
     expect(names(providers)).toEqual(['bad', 'good'])
     expect(callOf(named(providers, 'bad'))).toMatch(told)
+    // What it cannot be asked for now is not what its vendor lacks.
+    expect(callOf(named(providers, 'bad'), 'embed')).toMatch(told)
+    expect(callOf(named(providers, 'bad'), 'getVideo')).toMatch(told)
     expect(callOf(named(providers, 'good'))).toBe('ok')
     expect(named(providers, 'bad').record.problem).toMatch(/^the provider "bad" cannot be used: /)
     expect(providers.current.resolve('acme-9', '').targets[0]?.provider.record.name).toBe('good')
