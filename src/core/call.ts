@@ -37,6 +37,9 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
   /** What the ledger names it by; undefined until a provider may be asked. */
   #intent: number | undefined
   #attempt: Attempt<Name> | undefined
+  #route: Route | undefined
+  /** What was tried last. */
+  #target: Target | undefined
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
   #total: NodeJS.Timeout | undefined
@@ -50,9 +53,14 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
     this.#meter = new Meter(operation, input, shared)
   }
 
+  get asked(): Served | undefined {
+    return this.#route && this.#target && this.#servedBy(this.#route, this.#target)
+  }
+
   async open(): Promise<OpenedCall<Name>> {
     try {
       const route = this.#admit()
+      this.#route = route
       this.#startTotal()
       await this.#begin(route)
       const first = await this.#tryTargets(route.targets)
@@ -131,6 +139,7 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
   async #try(target: Target): Promise<readonly Operations[Name]['event'][]> {
     if (this.#cancelled !== undefined) throw this.#cancelled
     const attempt = new Attempt(this.#operation, target, this.#shared)
+    this.#target = target
     this.#attempt = attempt
     try {
       return await attempt.open(this.#questionFor(target), {
@@ -169,18 +178,21 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
   #opened(route: Route, first: readonly Operations[Name]['event'][]): OpenedCall<Name> {
     const attempt = this.#attempt
     if (attempt === undefined) throw fail('internal', 'the call has no target')
-    const { provider, model } = attempt.target
-    const served: Served = {
-      requestId: this.#input.requestId,
-      provider: provider.record.name,
-      model,
-      alias: route.alias === '' ? model : route.alias,
-      elapsed: () => this.#meter.elapsed(),
-    }
+    const served = this.#servedBy(route, attempt.target)
     const dropped = this.#operation.head(first)?.dropped ?? []
     const events = this.#follow(attempt, first)
     this.#unread = attempt
     return { served, dropped, first, events, whole: () => this.#whole(events) }
+  }
+
+  #servedBy({ alias }: Route, { provider, model }: Target): Served {
+    return {
+      requestId: this.#input.requestId,
+      provider: provider.record.name,
+      model,
+      alias: alias === '' ? model : alias,
+      elapsed: () => this.#meter.elapsed(),
+    }
   }
 
   async #whole(events: AsyncIterable<readonly Operations[Name]['event'][]>): Promise<Operations[Name]['response']> {

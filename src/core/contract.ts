@@ -283,6 +283,8 @@ export interface Cancellable {
 
 /** One call. It is settled exactly once, whatever happens. */
 export interface ModelCall<Name extends OperationName> extends Cancellable {
+  /** Who was asked last, whatever came of it; undefined before anybody is. */
+  readonly asked: Served | undefined
   /** Admits, resolves and tries targets until the first event. Throws a `GatewayError`, and is then settled. */
   open(): Promise<OpenedCall<Name>>
 }

@@ -47,7 +47,7 @@ export interface Operations {
 /** The name of an operation, as the request log has it. */
 export type OperationName = keyof Operations
 
-/** Who answers a call: known once the first event is here. */
+/** Who answers a call: known once the first event is here. Of one that failed, who was asked last. */
 export interface Served {
   readonly requestId: string
   /** The provider's name in this gateway. */

@@ -185,6 +185,9 @@ export class Videos {
 
   #begun(input: CallInput<'create_video'>, call: ModelCall<'create_video'>): ModelCall<'create_video'> {
     return {
+      get asked() {
+        return call.asked
+      },
       cancel: (reason: GatewayError) => call.cancel(reason),
       open: async () => {
         const { store } = this.#parts

@@ -59,6 +59,8 @@ export class Reply {
   readonly #dialect: ServerDialect
   readonly #requestId: string
   readonly #cors: Readonly<Record<string, string>>
+  /** Who was asked, for the head of an error. */
+  asked: Served | undefined
 
   constructor(
     request: NodeRequest,
@@ -142,14 +144,15 @@ export class Reply {
     const unread = this.#unread
     // The port sees the pause, and lets a client that is still sending read the answer before it closes.
     if (unread) this.#request.pause()
-    const headers = this.#headers({
+    const head = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
       ...(!error.retryable && { 'x-should-retry': 'false' }),
       ...(unread && { connection: 'close' }),
       ...more,
-    })
+    }
+    const headers = this.#headers(head, this.asked)
     this.#write(status, headers)
     this.#response.end(body)
   }

@@ -50,6 +50,7 @@ export async function answer<Name extends OperationName>(
   } catch (thrown) {
     // Whatever failed between the provider and the client, the call is over.
     call.cancel(asGatewayError(thrown))
+    reply.asked = call.asked
     throw thrown
   } finally {
     options.open.remove(place)

@@ -225,7 +225,11 @@ describe('an error', () => {
     const answer = await asking({ model: `simulator/${name}`, messages: question, stream: true })
     expect(answer.status).toBe(httpStatus)
     expect(answer.json).toMatchObject(failed(code))
-    expect(answer.headers['x-scaigrid-request-id']).toBe(answer.headers['x-request-id'])
+    expect(answer.headers).toMatchObject({
+      'x-scaigrid-request-id': answer.headers['x-request-id'],
+      'x-scaigrid-model': `simulator/${name}`,
+      'x-scaigrid-backend': `simulator/${name}`,
+    })
     expect(answer.headers['retry-after']).toBe(httpStatus === 429 ? '1' : undefined)
   })
 
@@ -252,6 +256,7 @@ describe('an error', () => {
     expect([none.status, none.json]).toEqual([401, failed('unauthorized')])
     const reader = await askJson(url, body, bearer('sk-reader'))
     expect([reader.status, reader.json]).toEqual([403, failed('forbidden')])
+    expect(reader.headers['x-scaigrid-backend']).toBeUndefined()
     const narrow = await askJson(url, { ...body, model: 'simulator/echo' }, bearer('sk-narrow'))
     expect([narrow.status, narrow.json]).toEqual([403, failed('forbidden', { details: { param: 'model' } })])
     expect((await askJson(url, body, bearer('sk-narrow'))).status).toBe(200)
