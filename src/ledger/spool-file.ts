@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { Changes, LostText, SettledText, SpoolState } from './spool-messages.ts'
+import type { Changes, LostText, Releases, SettledText, SpoolState } from './spool-messages.ts'
 
 const pageBytes = 4096
 
@@ -47,34 +47,35 @@ export class SpoolFile {
   #last: number
   #unfolded = 0
 
-  private constructor(path: string, db: DatabaseSync, maxBytes: number, resumed: boolean) {
+  private constructor(path: string, db: DatabaseSync, maxBytes: number, resumedAfter: number | undefined) {
     this.path = path
     this.#db = db
     db.exec(`PRAGMA max_page_count = ${Math.max(64, Math.floor(maxBytes / pageBytes))}`)
     this.#softLimit = maxBytes - Math.min(mostHeadroom, Math.floor(maxBytes / 4))
-    if (!resumed) inherit(db)
+    if (resumedAfter === undefined) inherit(db)
     this.#statements = prepare(db)
     this.#open = numberOf(db, 'SELECT count(*) AS n FROM intents WHERE number NOT IN (SELECT number FROM settlements)')
     this.#waiting = numberOf(db, 'SELECT count(*) AS n FROM settlements')
     this.#lost = numberOf(db, 'SELECT count(*) AS n FROM lost')
     this.#aside = numberOf(db, 'SELECT count(*) AS n FROM aside')
-    this.#last = numberOf(db, 'SELECT coalesce(max(place), 0) AS n FROM settlements')
+    this.#last = Math.max(resumedAfter ?? 0, numberOf(db, 'SELECT coalesce(max(place), 0) AS n FROM settlements'))
     this.#measure()
   }
 
   /**
    * Opens the first spool of a folder that no other process has open, and makes one where there is none. Intents that are in it
-   * are lost ones from now on, unless the file is opened again by the process that wrote them. A file that is no database any
+   * are lost ones from now on, unless the file is opened again by the process that wrote them: its next settlement comes
+   * after the place it knows. A file that is no database any
    * more is put aside; `damaged` says where, and is empty otherwise. Throws when the folder cannot be written.
    */
-  static open(folder: string, maxBytes: number, resumed = false): { file: SpoolFile; damaged: string } {
+  static open(folder: string, maxBytes: number, resumedAfter?: number): { file: SpoolFile; damaged: string } {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     let damaged = ''
     for (let number = 1; number <= mostSpools; number++) {
       const path = join(folder, number === 1 ? 'spool.db' : `spool-${number}.db`)
       try {
         const db = lock(path) ?? undefined
-        if (db !== undefined) return { file: new SpoolFile(path, db, maxBytes, resumed), damaged }
+        if (db !== undefined) return { file: new SpoolFile(path, db, maxBytes, resumedAfter), damaged }
       } catch (error) {
         if (!isDamaged(error) || damaged !== '') throw error
         damaged = putAside(path)
@@ -112,7 +113,20 @@ export class SpoolFile {
   commit(messages: readonly Changes[], begun: boolean): void {
     const { state } = this
     this.#transaction(() => {
+      // What has been moved was settled before, and makes room for the rest.
+      for (const message of messages) this.#remove(message)
       for (const message of messages) this.#write(message, begun)
+      for (const message of messages) this.#forget(message)
+    }, state)
+    this.#measure()
+  }
+
+  /** Takes away what may go, durably, or throws and has taken away nothing. */
+  release(messages: readonly Releases[]): void {
+    const { state } = this
+    this.#transaction(() => {
+      for (const message of messages) this.#remove(message)
+      for (const message of messages) this.#forget(message)
     }, state)
     this.#measure()
   }
@@ -161,8 +175,8 @@ export class SpoolFile {
     this.#db.close()
   }
 
-  #write({ begun, settled, forgotten, aside, moved }: Changes, intents: boolean): void {
-    const { begin, end, deleteLost } = this.#statements
+  #write({ begun, settled }: Changes, intents: boolean): void {
+    const { begin, deleteLost } = this.#statements
     if (intents) {
       for (const [index, text] of begun.texts.entries()) {
         begin.run(begun.numbers[index] ?? 0, text)
@@ -176,11 +190,13 @@ export class SpoolFile {
       if (number < 0) this.#lost -= Number(deleteLost.run(-number).changes)
       this.#settle(Math.max(0, number), text, settled.contents[index] ?? '')
     }
-    for (const number of forgotten) this.#open -= Number(end.run(number).changes)
-    this.#remove(aside, moved)
   }
 
-  #remove(aside: readonly number[], moved: number): void {
+  #forget({ forgotten }: Releases): void {
+    for (const number of forgotten) this.#open -= Number(this.#statements.end.run(number).changes)
+  }
+
+  #remove({ aside, moved }: Releases): void {
     const { putAside: keep, remove, numbersOf, end } = this.#statements
     for (const place of aside) this.#aside += Number(keep.run(place).changes)
     if (moved === 0) return

@@ -3,8 +3,18 @@
  * beside each other instead of objects in a list, which takes a third of the time to send.
  */
 
-/** What is to be written, in the order it came. Everything of one message is written in one transaction, or not at all. */
-export interface Changes {
+/** What may leave the file. It takes no room, and nobody waits for it: what could not be written is handed over again. */
+export interface Releases {
+  /** Intents whose calls were refused after all. */
+  readonly forgotten: number[]
+  /** Settlements that could not be moved and must not hold up the others. */
+  readonly aside: number[]
+  /** Settlements up to this one have been moved; 0 for none. */
+  moved: number
+}
+
+/** What is to be written, in the order it came. Everything of one message is written in one transaction, or what it releases alone. */
+export interface Changes extends Releases {
   readonly kind: 'changes'
   /** Intents: a number for each, and its text. */
   readonly begun: { readonly numbers: number[]; readonly texts: string[] }
@@ -13,12 +23,6 @@ export interface Changes {
    * the text, and the content to be kept (empty for none).
    */
   readonly settled: { readonly numbers: number[]; readonly texts: string[]; readonly contents: string[] }
-  /** Intents whose calls were refused after all. */
-  readonly forgotten: number[]
-  /** Settlements that could not be moved and must not hold up the others. */
-  readonly aside: number[]
-  /** Settlements up to this one have been moved; 0 for none. */
-  moved: number
 }
 
 /** Asks for the oldest settlements after a place. */
@@ -82,6 +86,8 @@ export interface Done {
   readonly messages: number
   readonly begun: 'durable' | 'full' | 'failed'
   readonly settled: 'durable' | 'failed'
+  /** False: what was to be released is still there. */
+  readonly released: boolean
   /** What went wrong, for the operator; empty when nothing did. */
   readonly problem: string
   readonly state: SpoolState
@@ -129,8 +135,11 @@ export type FromWriter = Opened | NotOpened | Done | Taken | TakenLost | Adopted
 export interface WriterOptions {
   readonly folder: string
   readonly maxBytes: number
-  /** The thread before this one ended, in the same process: its open intents are still those of calls. */
-  readonly resumed: boolean
+  /**
+   * Place of the newest settlement when the thread before this one ended, in the same process: its open intents are still those of
+   * calls. Absent for the first thread.
+   */
+  readonly resumedAfter?: number
 }
 
 /** A message without a change in it. */

@@ -30,7 +30,7 @@ class Writer {
   private constructor(port: MessagePort, options: WriterOptions) {
     this.#port = port
     this.#options = options
-    const { file, damaged } = SpoolFile.open(options.folder, options.maxBytes, options.resumed)
+    const { file, damaged } = SpoolFile.open(options.folder, options.maxBytes, options.resumedAfter)
     this.#file = file
     this.#say({ kind: 'opened', path: file.path, damaged, lastNumber: file.lastNumber, state: file.state })
   }
@@ -107,25 +107,21 @@ class Writer {
   }
 
   /**
-   * Writes the changes, the settlements alone where there is no room for both. A disk that is full may have some yet: what the log of
-   * the database takes.
+   * Writes the changes, the settlements alone where there is no room for both, and where there is none for those only what makes room.
+   * A disk that is full may have some yet: what the log of the database takes.
    */
-  #write(messages: readonly Changes[], begun: Done['begun']): Pick<Done, 'begun' | 'settled' | 'problem'> {
-    const problem = this.#problemOf(messages, begun === 'durable')
-    if (problem === '') return { begun, settled: 'durable', problem }
-    if (this.#file.shrink() && this.#problemOf(messages, begun === 'durable') === '')
-      return { begun, settled: 'durable', problem: '' }
-    const settled = begun === 'durable' && this.#problemOf(messages, false) === '' ? 'durable' : 'failed'
-    return { begun: begun === 'durable' ? 'failed' : begun, settled, problem }
-  }
-
-  /** Tries to write; empty when that went well. */
-  #problemOf(messages: readonly Changes[], begun: boolean): string {
-    try {
-      this.#file.commit(messages, begun)
-      return ''
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+  #write(messages: readonly Changes[], begun: Done['begun']): Pick<Done, 'begun' | 'settled' | 'released' | 'problem'> {
+    const file = this.#file
+    const commit = (): string => problemOf(() => file.commit(messages, begun === 'durable'))
+    const problem = commit()
+    if (problem === '' || (file.shrink() && commit() === ''))
+      return { begun, settled: 'durable', released: true, problem: '' }
+    const isSettled = begun === 'durable' && problemOf(() => file.commit(messages, false)) === ''
+    return {
+      begun: begun === 'durable' ? 'failed' : begun,
+      settled: isSettled ? 'durable' : 'failed',
+      released: isSettled || problemOf(() => file.release(messages)) === '',
+      problem,
     }
   }
 
@@ -151,12 +147,21 @@ class Writer {
   }
 }
 
-if (parentPort !== null) {
+/** What an attempt fails with; empty when it goes well. */
+function problemOf(attempt: () => void): string {
   try {
-    Writer.start(parentPort, workerData as WriterOptions)
+    attempt()
+    return ''
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
-    parentPort.postMessage({ kind: 'not-opened', problem } satisfies FromWriter)
-    parentPort.close()
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+const port = parentPort
+if (port !== null) {
+  const problem = problemOf(() => Writer.start(port, workerData as WriterOptions))
+  if (problem !== '') {
+    port.postMessage({ kind: 'not-opened', problem } satisfies FromWriter)
+    port.close()
   }
 }

@@ -212,6 +212,19 @@ describe('a spool that is full', () => {
     expect(await failing(spool.begin(text))).toBe('fine')
   })
 
+  test('makes room by what has been moved, whatever else does not fit', async () => {
+    const spool = await open({ maxBytes: small })
+    const [large = 0, ...begun] = await filled(spool)
+    for (const number of begun) await spool.settle(number, text, '')
+    const rows = await spool.take(0, 1000)
+    // Handed over together, as it happens when a settlement is tried again while rows are moved.
+    const outcome = failing(spool.settle(large, 'row', 'x'.repeat(2 * small)))
+    spool.moved(rows.at(-1)?.place ?? 0)
+    expect(await outcome).toBe('store_unavailable')
+    expect(await spool.take(0, 1000)).toEqual([])
+    expect(await failing(spool.begin(text))).toBe('fine')
+  })
+
   test('keeps settlements that have no room at all, refuses to vouch for them, and writes them when there is room', async () => {
     const spool = await open({ maxBytes: small })
     const begun = await filled(spool)

@@ -7,6 +7,7 @@ import {
   type FromWriter,
   type LostText,
   noChanges,
+  type Releases,
   type SettledText,
   type SpoolState,
   type ToWriter,
@@ -44,6 +45,7 @@ interface Begin {
 interface Posted {
   readonly begins: readonly Begin[]
   readonly settles: readonly Settle[]
+  readonly releases: Releases
   readonly at: number
 }
 
@@ -85,7 +87,7 @@ export class Spool {
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(options)
     try {
-      await spool.#start(false)
+      await spool.#start()
       return spool
     } catch (error) {
       clearInterval(spool.#watch)
@@ -160,8 +162,7 @@ export class Spool {
 
   /** Settlements up to a place have been moved, but for those to be put aside. */
   moved(place: number, aside: readonly number[] = []): void {
-    this.#changes.moved = Math.max(this.#changes.moved, place)
-    this.#changes.aside.push(...aside)
+    this.#release({ forgotten: [], aside: [...aside], moved: place })
     this.#flushSoon()
   }
 
@@ -200,6 +201,13 @@ export class Spool {
     this.#flushSoon()
   }
 
+  /** Goes with the next message. */
+  #release({ forgotten, aside, moved }: Readonly<Releases>): void {
+    this.#changes.forgotten.push(...forgotten)
+    this.#changes.aside.push(...aside)
+    this.#changes.moved = Math.max(this.#changes.moved, moved)
+  }
+
   #flushSoon(): void {
     if (this.#isDue) return
     this.#isDue = true
@@ -211,7 +219,7 @@ export class Spool {
     if (!this.#isDue || this.#worker === undefined) return
     this.#isDue = false
     const changes = this.#changes
-    this.#posted.push({ begins: this.#begins, settles: this.#settles, at: performance.now() })
+    this.#posted.push({ begins: this.#begins, settles: this.#settles, releases: changes, at: performance.now() })
     this.#changes = noChanges()
     this.#begins = []
     this.#settles = []
@@ -255,12 +263,13 @@ export class Spool {
     }
   }
 
-  #done({ messages, begun, settled, problem, state }: Done): void {
+  #done({ messages, begun, settled, released, problem, state }: Done): void {
     const now = performance.now()
     this.#state = state
     this.#isFull = begun === 'full'
     this.#tell(this.#isFull ? 'there is no room' : problem)
-    for (const { begins, settles, at } of this.#posted.splice(0, messages)) {
+    for (const { begins, settles, releases, at } of this.#posted.splice(0, messages)) {
+      if (!released) this.#release(releases)
       this.#options.committed?.((now - at) / 1000)
       if (begun === 'durable') for (const one of begins) one.resolve(one.number)
       else for (const one of begins) one.reject(begun === 'full' ? noRoom() : unavailable(problem))
@@ -305,9 +314,9 @@ export class Spool {
 
   // ---- the writer's life
 
-  #start(resumed: boolean): Promise<void> {
+  #start(resumedAfter?: number): Promise<void> {
     const { folder, maxBytes, log, writer = usualWriter } = this.#options
-    const workerData: WriterOptions = { folder, maxBytes, resumed }
+    const workerData: WriterOptions = { folder, maxBytes, ...(resumedAfter !== undefined && { resumedAfter }) }
     const worker = new Worker(writer, { workerData, name: 'spool' })
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWriter) => {
@@ -344,14 +353,15 @@ export class Spool {
     for (const answer of this.#takingLost.splice(0)) answer([])
     const error = unavailable('the writer ended')
     this.#trouble = error
-    for (const { begins, settles } of this.#posted.splice(0)) {
+    for (const { begins, settles, releases } of this.#posted.splice(0)) {
+      this.#release(releases)
       this.#refuse(begins, error)
       for (const one of settles) this.#unsaved.keep(one, error)
     }
     if (this.#closed !== undefined) return this.#closed()
     this.#tell('its writer ended')
     setTimeout(() => {
-      if (this.#closed === undefined) this.#start(true).catch(nobody)
+      if (this.#closed === undefined) this.#start(this.#state.last).catch(nobody)
     }, restartAfter).unref()
   }
 }

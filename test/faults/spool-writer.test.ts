@@ -54,6 +54,18 @@ test('a writer that ends refuses who waits, is started again, and writes what mu
   expect(told).toContain('the spool takes calls again')
 })
 
+test('a writer that ends is told again what may go, and goes on with the numbers of the one before', async () => {
+  for (const name of ['one', 'other']) await spool.settle(await spool.begin(name), `row of ${name}`, '')
+  writeFileSync(join(folder, 'end'), '')
+  spool.moved(2)
+  await expect.poll(() => outcome(spool.begin('a third')), { timeout: 20_000 }).toBe('fine')
+  expect(spool.state).toMatchObject({ waiting: 0, last: 2 })
+  writeFileSync(join(folder, 'end'), '')
+  expect(await outcome(spool.settle(0, 'row of a fourth', ''))).toBe('store_unavailable')
+  const row = { place: 3, text: 'row of a fourth', content: '' }
+  await expect.poll(() => spool.take(2, 9), { timeout: 20_000 }).toEqual([row])
+})
+
 test('a disk that does not answer refuses who waits, and forgets whom it refused when it answers again', async () => {
   const one = await spool.begin('one')
   writeFileSync(join(folder, 'stand still'), '')
