@@ -109,12 +109,12 @@ function contentText(record: CallRecord, content: CallContent | undefined, milli
 }
 
 /** Settles calls of processes that ended before the calls did. */
-class Recovery {
-  readonly #spool: Spool
-  readonly #options: LedgerOptions
+export class Recovery {
+  readonly #spool: Pick<Spool, 'state' | 'takeLost' | 'recover'>
+  readonly #options: Pick<LedgerOptions, 'pricing' | 'log'>
   #running = false
 
-  constructor(spool: Spool, options: LedgerOptions) {
+  constructor(spool: Pick<Spool, 'state' | 'takeLost' | 'recover'>, options: Pick<LedgerOptions, 'pricing' | 'log'>) {
     this.#spool = spool
     this.#options = options
   }
@@ -132,12 +132,18 @@ class Recovery {
       const rows = await this.#spool.takeLost(lostAtOnce)
       await Promise.all(rows.map(({ key, text }) => this.#spool.recover(key, this.#settlementOf(text))))
       if (rows.length > 0) log.warn({ calls: rows.length }, 'settled calls that a process before this one left open')
+      // There were some: the spool does not answer just now.
+      else await this.#rest()
     } catch {
       // The spool says why; they are still there.
-      await new Promise((resolve) => setTimeout(resolve, retryAfter).unref())
+      await this.#rest()
     }
     this.#running = false
     this.wake()
+  }
+
+  async #rest(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, retryAfter).unref())
   }
 
   /** The settlement of a lost call; a text that is no intent is kept as it is, for the mover to put aside. */
