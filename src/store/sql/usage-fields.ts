@@ -54,13 +54,16 @@ export function readUsageFields(
   >
 }
 
+/** The most of anything that a call may count, as the contract has it: sums of these stay within what a column holds. */
+const largest = 0xffff_ffff
+
 /** A usage as columns, with nothing in them that a database would refuse. */
 export function writeUsageFields(usage: Usage): Record<UsageColumn, number> {
   return Object.fromEntries(
-    usageFields.map(([field, column]) => [
-      column,
-      isSeconds(column) ? amount(usage[field]) : Math.trunc(amount(usage[field])),
-    ]),
+    usageFields.map(([field, column]) => {
+      const count = Math.min(amount(usage[field]), largest)
+      return [column, isSeconds(column) ? count : Math.trunc(count)]
+    }),
   ) as Record<UsageColumn, number>
 }
 

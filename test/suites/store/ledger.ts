@@ -59,8 +59,10 @@ export function ledgerSuite({ fresh, open, newLocation }: Bed): void {
         requestBytes: -1,
         usage: { ...requestRow().usage, inputTokens: 1.5, audioSeconds: Number.POSITIVE_INFINITY },
       })
+      const endless = { ...requestRow().usage, inputTokens: 1e300, videoSeconds: 1e308 }
+      const large = [requestRow({ usage: endless }), requestRow({ usage: endless })]
       const plain = requestRow()
-      await ledger.append([odd, plain], [])
+      await ledger.append([odd, ...large, plain], [])
       expect(await ledger.request(plain.id, 'all')).toEqual(plain)
       const kept = await ledger.request(odd.id, 'all')
       expect(kept).toMatchObject({ duration: 0, requestBytes: 0, model: 'lone \uFFFD surrogate' })
