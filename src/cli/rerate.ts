@@ -1,5 +1,6 @@
 import { openCatalog } from '../catalog/index.ts'
 import { ConfigError } from '../config/load.ts'
+import { operations } from '../core/operations/index.ts'
 import { catalogPricing } from '../ledger/pricing.ts'
 import { onStore, type StoreFlags } from './on-store.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -24,11 +25,18 @@ export function rerate(flags: RerateFlags, process: Surroundings): Promise<numbe
       const { vendor, model, usage, started, costNanoUsd, priceVersion } = row
       // What no model answered cost nothing by any price list.
       if (vendor === '' || (costNanoUsd === 0n && priceVersion === '')) return { costNanoUsd, priceVersion }
+      // Nobody told what the answer was, and it is no text: no price list knows what that costs.
+      if (costNanoUsd === undefined && usage.estimated && isWordless(row.operation))
+        return { costNanoUsd, priceVersion }
       const cost = pricing.cost(vendor, model, usage, asOf ?? started)
       return { costNanoUsd: cost?.nanoUsd, priceVersion: cost?.version ?? '' }
     })
     process.stdout.write(`${looked} calls looked at, ${changed} have another cost now\n`)
   })
+}
+
+function isWordless(name: string): boolean {
+  return Object.values(operations).some((operation) => operation.name === name && operation.wordless === true)
 }
 
 function readTime(flag: string, text: string): number {
