@@ -87,44 +87,10 @@ export const policy: Policy = {
   },
 }
 
-/** The methods that this version has. All others answer UNIMPLEMENTED and are in no document. */
-export const offered = {
-  InferenceService: [
-    'listModels',
-    'chat',
-    'streamChat',
-    'countTokens',
-    'generate',
-    'streamGenerate',
-    'embed',
-    'generateImages',
-    'transcribe',
-    'synthesize',
-    'createVideo',
-    'getVideo',
-    'cancelVideo',
-    'downloadVideo',
-    'listVideos',
-    'deleteVideo',
-    'infer',
-    'streamInfer',
-  ],
-  RegistryService: [
-    'listProviders',
-    'getProvider',
-    'createProvider',
-    'updateProvider',
-    'deleteProvider',
-    'syncModels',
-    'listAliases',
-    'setAlias',
-    'deleteAlias',
-  ],
-  KeyService: ['createAccount', 'updateAccount', 'listAccounts', 'createKey', 'listKeys', 'revokeKey'],
-  UsageService: ['queryUsage', 'getRequest', 'listRequests', 'tailRequests', 'getLiveStats'],
-  BatchService: ['createBatch', 'getBatch', 'listBatches', 'cancelBatch'],
-  FileService: ['uploadFile', 'getFile', 'listFiles', 'downloadFile', 'deleteFile'],
-} as const satisfies { [Service in keyof typeof services]: readonly (keyof (typeof services)[Service]['method'])[] }
+/** The methods of the contract that this version does not have: they answer UNIMPLEMENTED and are in no document. */
+const unserved = {
+  KeyService: ['setBudget', 'getBudget'],
+} as const satisfies { [Service in keyof typeof services]?: readonly (keyof (typeof services)[Service]['method'])[] }
 
 /** The methods whose callers may name an idempotency key: each costs something, or makes something. */
 const answeredOnce: { readonly [Service in keyof typeof services]?: readonly string[] } = {
@@ -151,15 +117,15 @@ export function isAnsweredOnce({ parent, localName }: DescMethod): boolean {
 }
 
 /** An implementation of what a service offers: no less, and no more. */
-export type Offered<Service extends keyof typeof services> = Pick<
+export type Offered<Service extends keyof typeof services> = Omit<
   ServiceImpl<(typeof services)[Service]>,
-  (typeof offered)[Service][number] & keyof ServiceImpl<(typeof services)[Service]>
+  Service extends keyof typeof unserved ? (typeof unserved)[Service][number] : never
 >
 
 /** Whether this version has a method of the contract. */
 export function isOffered({ parent, localName }: DescMethod): boolean {
-  const names: readonly string[] = parent.name in offered ? offered[parent.name as keyof typeof offered] : []
-  return names.includes(localName) && services[parent.name as keyof typeof services] === parent
+  const without: { readonly [Service in string]?: readonly string[] } = unserved
+  return services[parent.name as keyof typeof services] === parent && without[parent.name]?.includes(localName) !== true
 }
 
 /** The policy by method descriptor. A method without an entry is one that nobody may call. */
