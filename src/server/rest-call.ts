@@ -1,4 +1,4 @@
-import type { Principal } from '../core/contract.ts'
+import type { Core, Principal } from '../core/contract.ts'
 import { traceHeadersOf } from '../core/trace.ts'
 import type { CountRoute, JsonBody, RequestFacts, ServerDialect } from '../dialects/contract.ts'
 import type { Ask, OperationName } from '../dialects/operation.ts'
@@ -50,7 +50,7 @@ export async function serveCall(
   try {
     principal = core.authenticate(tokenOf(request, dialect))
     const keyed = keyedOf(request, dialect)
-    const facts = { ...factsOf(request, ids.requestId, params), operationsOf: core.operationsOf }
+    const facts = factsOf(core, request, ids.requestId, params)
     const { ask, bytes } = await readAsk(options, dialect, route, request, facts, keyed)
     if (keyed !== undefined) {
       core.authorize(principal, 'models:use')
@@ -94,7 +94,7 @@ export async function serveCount(
     const { signal } = controller
     const trace = traceHeadersOf((name) => headerOf(request, name))
     const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
-    const asked = route.decode(body, factsOf(request, ids.requestId, params))
+    const asked = route.decode(body, factsOf(core, request, ids.requestId, params))
     if (isStrict(request)) asked.strict = true
     begun = true
     const count = await core.countTokens({ ...known, request: asked, signal })
@@ -159,6 +159,7 @@ function isStrict(request: NodeRequest): boolean {
 
 /** What routes may know of a request. */
 export function factsOf(
+  { operationsOf }: Pick<Core, 'operationsOf'>,
   request: NodeRequest,
   requestId: string,
   params: Readonly<Record<string, string>>,
@@ -169,6 +170,7 @@ export function factsOf(
     header: (name) => headerOf(request, name),
     query: queryOf(request),
     origin: () => originOf(request),
+    operationsOf,
   }
 }
 
