@@ -93,8 +93,8 @@ export interface AttemptRecord extends Outcome {
   readonly duration: number
 }
 
-/** Everything worth knowing of a settled call. Holds no content. */
-export interface CallRecord extends Outcome {
+/** What is known of a call from its beginning to its settlement. */
+export interface CallFacts {
   /** Ours, a UUIDv7. */
   readonly id: string
   /** The `x-request-id` that the client sent; empty when it sent none. It may have sent it before. */
@@ -106,11 +106,19 @@ export interface CallRecord extends Outcome {
   readonly streaming: boolean
   /** The model name asked for. */
   readonly alias: string
-  /** Empty when no target was reached. */
+  /** Of an intent the first target, who is about to be asked; of a record the last. Empty when no target was reached. */
   readonly provider: string
   readonly model: string
   /** What the price list calls the provider; empty when no target was reached. */
   readonly vendor: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Bytes of the request's body, or of its message. */
+  readonly requestBytes: number
+}
+
+/** Everything worth knowing of a settled call. Holds no content. */
+export interface CallRecord extends CallFacts, Outcome {
   /** The model where the registry lists it, else "other": clients cannot make series of metrics. */
   readonly modelLabel: string
   readonly attempts: readonly AttemptRecord[]
@@ -119,14 +127,10 @@ export interface CallRecord extends Outcome {
   /** Undefined when the price is not known. */
   readonly cost?: Cost
   readonly finishReasons: readonly string[]
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
   /** Milliseconds; absent when there was no event. */
   readonly timeToFirstEvent?: number
   readonly duration: number
   readonly upstreamRequestId: string
-  /** Bytes of the request's body, or of its message. */
-  readonly requestBytes: number
   /** Bytes read from the provider. */
   readonly responseBytes: number
   /** What was thrown, for the log of the operator; never shown to a client. */
@@ -134,22 +138,7 @@ export interface CallRecord extends Outcome {
 }
 
 /** What is known of a call before anything is sent to a provider. */
-export interface CallIntent {
-  readonly id: string
-  readonly clientRequestId: string
-  readonly keyId: string
-  readonly account: string
-  readonly dialect: string
-  readonly operation: string
-  readonly streaming: boolean
-  readonly alias: string
-  /** The first target: who is about to be asked. */
-  readonly provider: string
-  readonly model: string
-  readonly vendor: string
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  readonly requestBytes: number
+export interface CallIntent extends CallFacts {
   /** Tokens the request is about to have read, estimated: what an orphan is charged for. */
   readonly inputEstimate: number
 }
