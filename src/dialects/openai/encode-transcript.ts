@@ -110,7 +110,7 @@ function timedSegment({ id, start, end, text, speaker }: TranscriptSegment): obj
 }
 
 /** Usage in tokens where there are any, else in seconds. */
-export function transcriptUsage({ inputTokens, outputTokens, audioInputTokens, audioSeconds }: Usage): object {
+function transcriptUsage({ inputTokens, outputTokens, audioInputTokens, audioSeconds }: Usage): object {
   if (inputTokens === 0 && outputTokens === 0) return { type: 'duration', seconds: audioSeconds }
   return {
     type: 'tokens',

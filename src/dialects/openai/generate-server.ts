@@ -74,7 +74,7 @@ interface CompletionOptions {
 }
 
 /** The completion object of an answer, translated. */
-export function textCompletionOf(response: GenerateResponse, served: Served, asked: boolean): object {
+function textCompletionOf(response: GenerateResponse, served: Served, asked: boolean): object {
   return {
     ...headOf(response, served, asked),
     choices: response.choices.map(({ index, text, finishReason }) =>

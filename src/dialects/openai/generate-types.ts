@@ -45,7 +45,7 @@ export const completionRequest = z.looseObject({
 export type CompletionRequest = z.infer<typeof completionRequest>
 
 /** One text of an answer. */
-export const completionChoice = z.looseObject({
+const completionChoice = z.looseObject({
   index: z.int(),
   text: z.string(),
   finish_reason: z.string().nullable(),

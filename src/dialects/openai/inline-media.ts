@@ -5,7 +5,7 @@ import { audioFormat } from './audio-format.ts'
 import type { MessageOptions } from './encode-messages.ts'
 
 /** What the format's own vendor reads by URL: images, but neither sound nor files. */
-export const usuallyLinked: NonNullable<MessageOptions['linked']> = ['image']
+const usuallyLinked: NonNullable<MessageOptions['linked']> = ['image']
 
 /** What the vendor does not read by URL is sent as bytes; but an image may be at a place of the vendor's own. */
 export function carries({ kind, url }: LinkedMedia, { linked = usuallyLinked }: MessageOptions): Carriage {

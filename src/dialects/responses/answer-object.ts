@@ -182,7 +182,7 @@ export function messageItem(id: string, status: string): OutputItem & { readonly
 }
 
 /** A piece of text in a message; `start` is where it begins in all the visible text. */
-export function textContent(
+function textContent(
   text: string,
   annotations: readonly Annotation[],
   probabilities?: Logprobs,
@@ -212,7 +212,7 @@ export function sealItem(id: string, seal: Seal): OutputItem {
 }
 
 /** A call of a tool. One that is complete has arguments, be it none: clients parse them. */
-export function callItem(
+function callItem(
   id: string,
   call: { callId: string; name: string; custom: boolean; given: string; status: string },
 ): OutputItem {

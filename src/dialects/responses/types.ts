@@ -81,7 +81,7 @@ export type RequestToolChoice = z.infer<typeof toolChoice>
 export type RequestFormat = z.infer<typeof format>
 
 /** One part of a message's or a tool output's content. */
-export const contentPart = z.looseObject({
+const contentPart = z.looseObject({
   type: z.string().describe('input_text, output_text, refusal, input_image, input_file, input_audio'),
   text,
   annotations: z.array(z.looseObject({ type: z.string() })).nullish(),

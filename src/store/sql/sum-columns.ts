@@ -32,7 +32,7 @@ export const spans = {
 } as const satisfies Record<string, SumTables>
 
 /** The columns that are summed, beside the counted fields of usage. */
-export const sumColumns = [
+const sumColumns = [
   'requests',
   'errors',
   'estimated',

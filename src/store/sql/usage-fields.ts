@@ -5,7 +5,7 @@ import type { UsageSums } from '../contract.ts'
 export type UsageField = Exclude<keyof UsageSums, 'estimatedRequests'>
 
 /** Each counted field of `Usage` and the column it is kept in, in rows and in sums. */
-export const usageColumns = {
+const usageColumns = {
   inputTokens: 'input_tokens',
   outputTokens: 'output_tokens',
   cacheReadTokens: 'cache_read_tokens',
