@@ -1,3 +1,4 @@
+import { isNamed } from '../dialects/model-names.ts'
 import { type Permission, permissions } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
 import { type AccountScope, defaultAccountId } from '../store/contract.ts'
@@ -29,18 +30,13 @@ export function scopeOf(principal: Principal): AccountScope {
   return principal.accounts.length === 0 ? [defaultAccountId] : principal.accounts
 }
 
-/** True when a name is one of the patterns: exact, or a prefix ending in `*`. */
-export function matchesAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name))
-}
-
 /**
  * Throws `permission_denied` unless the key may use the model: by the name asked for, or by every target it leads to as
  * `provider/model`. Where the client chose the provider, only the latter counts.
  */
 export function authorizeModel(principal: Principal, { alias, forced = false, targets }: Route): void {
-  if (principal.models.length === 0 || (!forced && matchesAny(principal.models, alias))) return
-  if (targets.every(({ provider, model }) => matchesAny(principal.models, `${provider.record.name}/${model}`))) return
+  if (principal.models.length === 0 || (!forced && isNamed(alias, principal.models))) return
+  if (targets.every(({ provider, model }) => isNamed(`${provider.record.name}/${model}`, principal.models))) return
   throw fail('permission_denied', `the API key may not use the model "${alias.slice(0, 128)}"`, { param: 'model' })
 }
 

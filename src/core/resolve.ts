@@ -1,4 +1,5 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
+import { fits } from '../dialects/model-names.ts'
 import { fail } from '../error/index.ts'
 import { type AliasProblem, readAliases } from './alias.ts'
 import type { AliasRule, LoadedProvider, Route, Target } from './contract.ts'
@@ -58,7 +59,7 @@ export function createRegistry(
     return [{ provider, model: model.slice(slash + 1) }]
   }
   const matched = (model: string): readonly Target[] | undefined => {
-    const found = patterns.find(({ pattern }) => matches(pattern, model))
+    const found = patterns.find(({ pattern }) => fits(model, pattern))
     return found === undefined || found.pattern === '*'
       ? (synced.get(model) ?? found?.route(model))
       : found.route(model)
@@ -92,10 +93,6 @@ function firstTargets(
   for (const provider of providers)
     for (const { id } of modelsOf(provider)) if (!targets.has(id)) targets.set(id, [{ provider, model: id }])
   return targets
-}
-
-function matches(pattern: string, model: string): boolean {
-  return pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern
 }
 
 /** How much of a name a pattern settles: its letters, and that nothing follows them. */

@@ -1,5 +1,6 @@
-import { holds, matchesAny } from '../core/admit.ts'
+import { holds } from '../core/admit.ts'
 import type { Principal } from '../core/contract.ts'
+import { isNamed } from '../dialects/model-names.ts'
 import { isPermission, type Permission, permissions as known } from '../dialects/permissions.ts'
 import { fail } from '../error/index.ts'
 
@@ -37,7 +38,7 @@ export function checkGrant(creator: Principal, { permissions, models, expires }:
 
 /** True when everything that a pattern stands for is within one of the others. */
 function covers(patterns: readonly string[], wanted: string): boolean {
-  if (!wanted.endsWith('*')) return matchesAny(patterns, wanted)
+  if (!wanted.endsWith('*')) return isNamed(wanted, patterns)
   const prefix = wanted.slice(0, -1)
   return patterns.some((pattern) => pattern.endsWith('*') && prefix.startsWith(pattern.slice(0, -1)))
 }

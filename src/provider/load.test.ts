@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Plugin } from './contract.ts'
-import { type LoadedPlugins, loadPlugins, matchModel } from './load.ts'
+import { type LoadedPlugins, loadPlugins } from './load.ts'
 
 const schema = '{ parse: (value) => value, safeParse: (data) => ({ success: true, data }) }'
 
@@ -120,29 +119,5 @@ describe('loading', () => {
   test('fails when the folder of plugins is not there', async () => {
     const builtIn = pathToFileURL('/no/such/folder/')
     await expect(loadPlugins({ builtIn, named: [], baseDir: '/' })).rejects.toThrow('/no/such/folder')
-  })
-})
-
-describe('matching a model', () => {
-  const plugins = new Map(
-    Object.entries({ one: ['gpt-*', 'o3'], two: ['gpt-4*', 'gpt-4', '*'], three: ['gpt-*', 'o3*'] }).map(
-      ([type, models]) => [type, { manifest: { type, models } } as unknown as Plugin<unknown>],
-    ),
-  )
-
-  test.each([
-    ['gpt-5', 'one', 'the longest prefix, and of equals the first'],
-    ['gpt-4.1', 'two', 'a longer prefix'],
-    ['gpt-4', 'two', 'an exact name'],
-    ['o3', 'one', 'an exact name before a prefix of the same length'],
-    ['o3-mini', 'three', 'a prefix'],
-    ['claude', 'two', 'a star alone, when nothing else fits'],
-  ])('%s is %s: %s', (model, type) => {
-    expect(matchModel(plugins, model)?.manifest.type).toBe(type)
-  })
-
-  test('finds none for an unknown name', () => {
-    plugins.delete('two')
-    expect(matchModel(plugins, 'claude')).toBeUndefined()
   })
 })

@@ -31,29 +31,6 @@ export async function loadPlugins({ builtIn, named, baseDir }: PluginSources): P
   return loaded
 }
 
-/**
- * The plugin that knows a model name best: the longest matching pattern of all manifests wins, an exact name before a
- * prefix of the same length, and of equals the one loaded first. Undefined when none matches.
- */
-export function matchModel(plugins: LoadedPlugins, model: string): Plugin<unknown> | undefined {
-  let best: Plugin<unknown> | undefined
-  let bestFit = 0
-  for (const plugin of plugins.values()) {
-    const fit = Math.max(0, ...plugin.manifest.models.map((pattern) => fitOf(pattern, model)))
-    if (fit <= bestFit) continue
-    best = plugin
-    bestFit = fit
-  }
-  return best
-}
-
-/** How well a pattern fits: zero for not at all, more for a longer one, odd for a prefix and even for an exact name. */
-function fitOf(pattern: string, model: string): number {
-  if (!pattern.endsWith('*')) return pattern === model ? 2 * pattern.length + 2 : 0
-  const prefix = pattern.slice(0, -1)
-  return model.startsWith(prefix) ? 2 * prefix.length + 1 : 0
-}
-
 interface Found {
   /** What the operator knows the plugin by. */
   readonly name: string

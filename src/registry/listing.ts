@@ -1,7 +1,8 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
-import { authorize, matchesAny } from '../core/admit.ts'
+import { authorize } from '../core/admit.ts'
 import type { AliasRule, LoadedProvider, Principal } from '../core/contract.ts'
 import type { LiveRegistry } from '../core/live.ts'
+import { isNamed } from '../dialects/model-names.ts'
 import type { RegistryOperations } from '../dialects/surface.ts'
 import { fail } from '../error/index.ts'
 
@@ -11,7 +12,7 @@ export function registryListing(
   principal: Principal,
 ): Pick<RegistryOperations, 'models' | 'providers'> {
   const visible = (name: string, full: string): boolean =>
-    principal.models.length === 0 || matchesAny(principal.models, name) || matchesAny(principal.models, full)
+    principal.models.length === 0 || isNamed(name, principal.models) || isNamed(full, principal.models)
   return {
     providers() {
       authorize(principal, 'providers:read')

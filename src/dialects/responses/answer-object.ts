@@ -182,12 +182,7 @@ export function messageItem(id: string, status: string): OutputItem & { readonly
 }
 
 /** A piece of text in a message; `start` is where it begins in all the visible text. */
-function textContent(
-  text: string,
-  annotations: readonly Annotation[],
-  probabilities?: Logprobs,
-  start = 0,
-): object {
+function textContent(text: string, annotations: readonly Annotation[], probabilities?: Logprobs, start = 0): object {
   return {
     type: 'output_text',
     annotations: annotations.map((note) => encodeAnnotation(note, start)),
