@@ -84,7 +84,12 @@ async function begin(
   context: HandlerContext,
 ): Promise<Turn | GivenAnswer> {
   const key = readKey(context.requestHeader.get(keyHeader) ?? '')
-  const print = new Fingerprint([method.toString(), canonicalText(method.input, request)])
+  const strict = context.requestHeader.get('x-switchyard-strict') === 'true'
+  const print = new Fingerprint([
+    method.toString(),
+    canonicalText(method.input, request),
+    ...(strict ? ['strict'] : []),
+  ])
   return await once.begin(onceName(principalOf(callOf(context.values)), key), print.digits())
 }
 

@@ -169,6 +169,13 @@ test('another question by the same key is refused, whole or as a stream', async 
   }
 })
 
+test('to ask strictly is to ask something else, also where the metadata says so', async () => {
+  const key = newKey()
+  await rpc.chat(asking(), key)
+  const headers = { ...key.headers, 'x-switchyard-strict': 'true' }
+  expect((await failureOf(rpc.chat(asking(), { headers }))).code).toBe(Code.InvalidArgument)
+})
+
 test.each(['', 'two words', 'x'.repeat(256)])('the key %j is refused before anything is asked', async (name) => {
   const before = upstream.received('well').length
   const call = rpc.chat(asking(), newKey(name))
