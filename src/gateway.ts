@@ -13,8 +13,10 @@ import { serverDialects } from './dialects/servers.ts'
 import { fail } from './error/index.ts'
 import { contentOf } from './files/open.ts'
 import { fileOperations } from './files/operations.ts'
+import { Leases } from './idempotency/leases.ts'
 import { Once } from './idempotency/once.ts'
 import { sweepAnswers } from './idempotency/sweep.ts'
+import { patienceMs } from './idempotency/turn.ts'
 import { Videos } from './jobs/videos.ts'
 import { createFirstKey } from './keys/first.ts'
 import { keyOperations } from './keys/operations.ts'
@@ -84,9 +86,6 @@ const lastRowsMs = 5000
 
 /** Time for the calls of this process to reach the store before somebody who asks for them is answered without, in milliseconds. */
 const flushMs = 2000
-
-/** Time for an answer to be kept after the last of its waits, in milliseconds. */
-const lastAnswerMs = 10_000
 
 const dayMs = 86_400_000
 
@@ -198,12 +197,10 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       maxRetryAfterMs: config.retries.max_retry_after,
     },
   })
-  const once = new Once({
-    store: store.idempotency,
-    maxBytes: config.idempotency.max_bytes,
-    leaseMs: config.timeouts.total + config.timeouts.write + lastAnswerMs,
-    log,
-  })
+  const { total, write } = config.timeouts
+  const leases = new Leases({ store: store.idempotency, mostMs: total + write + patienceMs })
+  opened.defer(() => leases.close())
+  const once = new Once({ store: store.idempotency, maxBytes: config.idempotency.max_bytes, leases, log })
   opened.defer(sweepAnswers(store.idempotency, log))
   const core = videos.within(calls)
   const health = new Health(Object.values(services))

@@ -1,6 +1,7 @@
 import { fail, type GatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { IdempotencyStore, KeptAnswer, OnceName } from '../store/contract.ts'
+import type { Leases } from './leases.ts'
 import { Turn } from './turn.ts'
 
 /** What is answered once, with what. */
@@ -8,8 +9,7 @@ export interface OnceOptions {
   readonly store: IdempotencyStore
   /** Most bytes of an answer that is kept. */
   readonly maxBytes: number
-  /** Milliseconds that answering may take; then whoever answers is taken for gone. */
-  readonly leaseMs: number
+  readonly leases: Leases
   readonly log: Logger
 }
 
@@ -26,7 +26,7 @@ const patience = { least: 1, most: 30 }
 
 /**
  * Answers each request that names a key once, however often it is sent and to whichever replica: the others are told to come again
- * while it is under way, and are given the same answer for a day.
+ * while it is under way, and are given the same answer for a day. What a process that is gone was answering can be begun anew.
  */
 export class Once {
   readonly #options: OnceOptions
@@ -40,11 +40,15 @@ export class Once {
    * `unprocessable` when the key was used to ask something else; `store_unavailable` when it cannot be known.
    */
   async begin(name: OnceName, fingerprint: string): Promise<Turn | GivenAnswer> {
-    const { store, leaseMs, log, maxBytes } = this.#options
+    const { store, leases, log, maxBytes } = this.#options
     const now = Date.now()
-    const leaseUntil = now + leaseMs
+    const leaseUntil = now + leases.leaseMs
     const begun = await store.begin(name, fingerprint, leaseUntil, now)
-    if (begun.state === 'new') return new Turn({ store, name, fence: begun.fence, leaseUntil, maxBytes, keptMs, log })
+    if (begun.state === 'new') {
+      const { fence } = begun
+      const letGo = leases.hold(name, fence, leaseUntil)
+      return new Turn({ store, name, fence, letGo, maxBytes, keptMs, log })
+    }
     if (begun.state === 'in_flight') throw inFlight(now - begun.since)
     if (begun.state === 'other_request') throw otherRequest()
     return this.#given(name, begun.answer)

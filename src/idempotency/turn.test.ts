@@ -7,15 +7,15 @@ beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
 const name = { accountId: 'acme', keyId: 'k', key: 'once' }
-const leaseMs = 60_000
+const patienceMs = 600_000
 
 function turnOf(maxBytes = 10) {
   const finish = vi.fn<IdempotencyStore['finish']>().mockResolvedValue(true)
   const forget = vi.fn<IdempotencyStore['forget']>().mockResolvedValue()
   const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
-  const leaseUntil = Date.now() + leaseMs
-  const turn = new Turn({ store: { finish, forget }, name, fence: 'f', leaseUntil, maxBytes, keptMs: 1000, log })
-  return { turn, finish, forget, log }
+  const letGo = vi.fn()
+  const turn = new Turn({ store: { finish, forget }, name, fence: 'f', letGo, maxBytes, keptMs: 1000, log })
+  return { turn, finish, forget, letGo, log }
 }
 
 test('what was written is kept as it was, once; nothing is given back afterwards', async () => {
@@ -54,23 +54,37 @@ test.each([
 })
 
 test('what the store does not take is tried again until it is taken', async () => {
-  const { turn, finish, log } = turnOf()
+  const { turn, finish, letGo, log } = turnOf()
   for (let times = 0; times < 4; times += 1) finish.mockRejectedValueOnce(fail('store_unavailable', 'gone'))
   await turn.keep()
   expect(finish).toHaveBeenCalledTimes(1)
-  await vi.advanceTimersByTimeAsync(leaseMs)
+  // Meanwhile nobody else begins.
+  await vi.advanceTimersByTimeAsync(200 + 400 + 800)
+  expect(finish).toHaveBeenCalledTimes(4)
+  expect(letGo).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1600)
   expect(finish).toHaveBeenCalledTimes(5)
+  expect(letGo).toHaveBeenCalledTimes(1)
   expect(log.warn).toHaveBeenCalledTimes(1)
 })
 
-test('and no longer than nobody else can begin', async () => {
-  const { turn, forget } = turnOf()
+test.each(['keep', 'giveBack'] as const)('and given up some time: %s', async (end) => {
+  const { turn, finish, forget, letGo } = turnOf()
+  const asked = end === 'keep' ? finish : forget
+  asked.mockRejectedValue(fail('store_unavailable', 'gone'))
+  await turn[end]()
+  await vi.advanceTimersByTimeAsync(patienceMs)
+  expect(asked.mock.calls.length).toBeGreaterThan(5)
+  expect(letGo).toHaveBeenCalled()
+  asked.mockClear()
+  await vi.advanceTimersByTimeAsync(10 * patienceMs)
+  expect(asked).not.toHaveBeenCalled()
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('what is given back is nobody’s at once, also where the store does not take that', async () => {
+  const { turn, forget, letGo } = turnOf()
   forget.mockRejectedValue(fail('store_unavailable', 'gone'))
   await turn.giveBack()
-  await vi.advanceTimersByTimeAsync(leaseMs)
-  expect(forget.mock.calls.length).toBeGreaterThan(5)
-  forget.mockClear()
-  await vi.advanceTimersByTimeAsync(10 * leaseMs)
-  expect(forget).not.toHaveBeenCalled()
-  expect(vi.getTimerCount()).toBe(0)
+  expect(letGo).toHaveBeenCalledTimes(1)
 })

@@ -7,8 +7,8 @@ export interface TurnParts {
   readonly name: OnceName
   /** What the store knows this attempt by. */
   readonly fence: string
-  /** Until when nobody else can begin: milliseconds since the epoch. */
-  readonly leaseUntil: number
+  /** Lets go of the lease: others may begin when it is over. */
+  readonly letGo: () => void
   /** Most bytes of an answer that is kept. */
   readonly maxBytes: number
   /** Milliseconds that an answer is kept. */
@@ -26,10 +26,13 @@ export interface WholeAnswer {
 /** Milliseconds before what the store did not take is tried again: the first time, doubled each time, and at most. */
 const pauses = { first: 200, most: 30_000 }
 
+/** Milliseconds after which what the store does not take is given up. */
+export const patienceMs = 600_000
+
 /**
  * The turn of one request of a key: nobody else answers it meanwhile. What is written to the client is written down here too, and kept
  * before the client sees the end of it; or the turn is given back, so that the key can be used anew. Whichever comes first is what
- * holds. A store that fails meanwhile is no reason to fail an answer that was paid for: it is tried again until the lease is over.
+ * holds. A store that fails meanwhile is no reason to fail an answer that was paid for: it is tried again for ten minutes.
  */
 export class Turn {
   readonly #parts: TurnParts
@@ -77,7 +80,8 @@ export class Turn {
 
   /** Gives the turn back: what was asked failed, and may be asked anew. Never rejects. */
   async giveBack(): Promise<void> {
-    const { store, name, fence } = this.#parts
+    const { store, name, fence, letGo } = this.#parts
+    if (!this.#over) letGo()
     await this.#end('an idempotency key could not be given free', () => store.forget(name, fence))
   }
 
@@ -85,18 +89,21 @@ export class Turn {
     if (this.#over) return
     this.#over = true
     this.#chunks = []
+    const { letGo, log } = this.#parts
     try {
       await act()
+      letGo()
     } catch (err) {
-      this.#parts.log.warn({ err }, `${failure}; trying on`)
-      this.#later(act, pauses.first)
+      log.warn({ err }, `${failure}; trying on`)
+      this.#later(act, pauses.first, Date.now() + patienceMs)
     }
   }
 
-  /** Tries again, and again, for as long as nobody else can have begun anew. */
-  #later(act: () => Promise<void>, pause: number): void {
-    if (Date.now() + pause >= this.#parts.leaseUntil) return
-    const again = (): void => this.#later(act, Math.min(pause * 2, pauses.most))
-    setTimeout(() => void act().catch(again), pause).unref()
+  /** Tries again, and again; meanwhile nobody else begins what was answered. */
+  #later(act: () => Promise<void>, pause: number, last: number): void {
+    const { letGo } = this.#parts
+    if (Date.now() + pause >= last) return letGo()
+    const again = (): void => this.#later(act, Math.min(pause * 2, pauses.most), last)
+    setTimeout(() => void act().then(letGo, again), pause).unref()
   }
 }

@@ -6,6 +6,12 @@ export interface OnceName {
   readonly key: string
 }
 
+/** An attempt to answer: at what, and the fence that it is known by. */
+export interface OnceClaim {
+  readonly name: OnceName
+  readonly fence: string
+}
+
 /** An answer as it was written, to be given again. */
 export interface KeptAnswer {
   readonly status: number
@@ -35,6 +41,8 @@ export interface IdempotencyStore {
    * says what is asked.
    */
   begin(name: OnceName, fingerprint: string, leaseUntil: number, now: number): Promise<Beginning>
+  /** Keeps attempts on lease until then, also those whose lease is over. Others, and what was answered, stay as they are. */
+  renew(claims: readonly OnceClaim[], leaseUntil: number): Promise<void>
   /** Keeps the answer until that time. False, and nothing is kept, when the attempt of that fence is not the current one. */
   finish(name: OnceName, fence: string, answer: KeptAnswer, expires: number): Promise<boolean>
   /** Lets the request be asked anew. Does nothing when the attempt of that fence is not the current one, or was answered. */

@@ -12,6 +12,9 @@ import type { OnceRequestTable } from './tables.ts'
 /** Rows that are let go of in one transaction. */
 const sweepSize = 500
 
+/** Attempts that are renewed in one statement. */
+const renewSize = 200
+
 /** Attempts that are forgotten between two statements of a beginning, before that is called a fault. */
 const mostTries = 10
 
@@ -52,6 +55,17 @@ export function sqlIdempotency(store: Sql): IdempotencyStore {
           // It was forgotten meanwhile.
         }
         throw fail('store_unavailable', 'the request is begun and forgotten all the time')
+      },
+
+      async renew(claims, leaseUntil) {
+        const until = Math.min(Math.trunc(leaseUntil), lastTime)
+        for (let from = 0; from < claims.length; from += renewSize) {
+          const wanted = claims
+            .slice(from, from + renewSize)
+            .map(({ name, fence }) => sql`(${name.accountId}, ${name.keyId}, ${name.key}, ${fence})`)
+          await sql`update once_request set expires = ${until}
+            where status is null and (account_id, key_id, name, fence) in (values ${sql.join(wanted)})`.execute(writer)
+        }
       },
 
       async finish(name, fence, { status, headers, body }, expires) {

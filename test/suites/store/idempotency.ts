@@ -80,6 +80,37 @@ export function idempotencySuite({ fresh, open, newLocation, execute }: Bed): vo
       expect(await idempotency.begin(name, 'g', lease + 100, lease)).toEqual({ state: 'done', answer: content })
     })
 
+    test('are kept from others while they are renewed, each by its own fence', async () => {
+      const { idempotency } = await fresh()
+      const names = Array.from({ length: 250 }, (_, index) => ({ ...name, key: `key-${index}` }))
+      const claims = await Promise.all(
+        names.map(async (one) => ({ name: one, fence: await fenceOf(idempotency.begin(one, 'f', lease, now)) })),
+      )
+      const [first, second] = claims
+      if (first === undefined || second === undefined) throw new Error('nothing was begun')
+      // One is answered, and one is another's by now.
+      expect(await idempotency.finish(first.name, first.fence, answer, now + 1000)).toBe(true)
+      await idempotency.forget(second.name, second.fence)
+      await idempotency.begin(second.name, 'f', lease, now)
+      await idempotency.renew(claims, lease + 500)
+      await idempotency.renew([], lease + 500)
+      expect(await idempotency.sweep(lease)).toBe(1)
+      const begun = await Promise.all(names.map((one) => idempotency.begin(one, 'f', lease + 600, lease + 499)))
+      expect(begun.map(({ state }) => state)).toEqual(['done', 'new', ...Array<string>(248).fill('in_flight')])
+      expect((await idempotency.begin(first.name, 'f', lease, now + 1000)).state).toBe('new')
+    })
+
+    test('are kept again by whoever renews them late, unless another has begun', async () => {
+      const { idempotency } = await fresh()
+      const fence = await fenceOf(idempotency.begin(name, 'f', lease, now))
+      await idempotency.renew([{ name, fence }], lease + 500)
+      expect((await idempotency.begin(name, 'f', lease + 500, lease + 100)).state).toBe('in_flight')
+      const other = await fenceOf(idempotency.begin(name, 'f', lease + 600, lease + 500))
+      await idempotency.renew([{ name, fence }], lease + 9000)
+      expect((await idempotency.begin(name, 'f', lease + 900, lease + 600)).state).toBe('new')
+      expect(await idempotency.finish(name, other, answer, lease + 9000)).toBe(false)
+    })
+
     test('that came late, and were not begun anew, keep their answer', async () => {
       const { idempotency } = await fresh()
       const late = await fenceOf(idempotency.begin(name, 'f', lease, now))
