@@ -33,6 +33,7 @@ const voyage: EmbeddingOptions = {
 const vertex = { ...geminiClient.defaults, apiVersion: 'v1', modelPrefix: 'publishers/google/models/' }
 
 interface Ways {
+  /** Where the format asks for one text at once, the first is what is asked for here. */
   readonly encode: (asked: typeof request) => EncodedCall
   readonly takesIds: boolean
   readonly path: string
@@ -92,6 +93,17 @@ const ways: Readonly<Record<string, Ways>> = {
     },
     dropped: ['x_unknown', 'user'],
   },
+  // As js-genai writes it (embedContentParametersPrivateToVertex); the model has no field for a purpose.
+  'a model that vertex asks otherwise': {
+    encode: (asked) => {
+      const [first = asked] = embedPredict.split?.({ ...asked, model: 'gemini-embedding-2' }, vertex) ?? []
+      return embedPredict.encode(first, vertex)
+    },
+    takesIds: false,
+    path: '/v1/publishers/google/models/gemini-embedding-2:embedContent',
+    body: { content: { parts: [{ text: 'a' }] }, embedContentConfig: { outputDimensionality: 8 } },
+    dropped: ['x_unknown', 'user', 'purpose'],
+  },
 }
 
 describe.each(Object.entries(ways))(
@@ -108,6 +120,16 @@ describe.each(Object.entries(ways))(
     })
   },
 )
+
+test('an answer of vertex is read as it was asked for', () => {
+  const encoded = embedPredict.encode({ ...request, model: 'gemini-embedding-2-preview' }, vertex)
+  const text = '{"embedding":{"values":[0.5,-1]},"usageMetadata":{"promptTokenCount":3}}'
+  expect(embedPredict.decode({ text, contentType: 'application/json' }, encoded, vertex)).toMatchObject({
+    embeddings: [{ index: 0, values: [0.5, -1] }],
+    usage: { inputTokens: 3 },
+  })
+  expect(embedPredict.encode({ ...request, model: 'gemini-embedding-001' }, vertex).path).toMatch(/:predict$/)
+})
 
 test('a length is refused where the vendor has no field for it', () => {
   expect(() => openai.encode(request, { embeddings: { dimensions: null } })).toThrow('does not have dimensions')

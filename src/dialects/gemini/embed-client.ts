@@ -20,10 +20,13 @@ const taskTypes = {
 } as const
 const otherTaskTypes = ['QUESTION_ANSWERING', 'FACT_VERIFICATION', 'CODE_RETRIEVAL_QUERY']
 
-/** Google's word for a purpose; undefined, and named in `dropped`, where it has none. */
-export function taskTypeOf({ purpose }: EmbedRequest, dropped: string[]): string | undefined {
+/** Models that take no word for what vectors are for: it is to be said in the text itself. https://ai.google.dev/gemini-api/docs/embeddings */
+const purposeless = 'gemini-embedding-2'
+
+/** Google's word for a purpose; undefined, and named in `dropped`, where it or the model has none. */
+export function taskTypeOf({ model, purpose }: EmbedRequest, dropped: string[]): string | undefined {
   if (purpose === undefined) return undefined
-  const word = purposeWord(purpose, taskTypes, otherTaskTypes)
+  const word = model.includes(purposeless) ? undefined : purposeWord(purpose, taskTypes, otherTaskTypes)
   if (word === undefined) dropped.push('purpose')
   return word
 }

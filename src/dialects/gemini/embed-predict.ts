@@ -5,33 +5,50 @@ import type { EncodedCall, UpstreamAnswer, WholeDialect } from '../client-operat
 import { joinEmbeddings, splitInputs } from '../embed-parts.ts'
 import { isObject, listOf } from '../scalars.ts'
 import { readVector } from '../vectors.ts'
-import { taskTypeOf, unreadable, wordsOf } from './embed-client.ts'
+import { embed, taskTypeOf, unreadable, wordsOf } from './embed-client.ts'
 import { type GeminiOptions, resourceOf } from './encode-request.ts'
 
 /** Most texts of one request, but for models of the Gemini family, which take one. */
 const mostTexts = 250
 
-/** How Vertex AI is asked for vectors: by its general `predict`, with an instance for each text. */
+/** The one model of the Gemini family that is asked by `predict`: later ones have `embedContent` alone, as Google's own SDK knows. */
+const predicted = 'gemini-embedding-001'
+
+/** How Vertex AI is asked for vectors: by its general `predict`, with an instance for each text, or for one by `embedContent`. */
 export const embedPredict: WholeDialect<'embed', GeminiOptions> = {
-  split: (request) => splitInputs(request, request.model.startsWith('gemini') ? 1 : mostTexts),
+  split: (request) => splitInputs(request, isOfGemini(request.model) ? 1 : mostTexts),
   join: joinEmbeddings,
   encode: encodePredict,
-  decode: decodePredict,
+  decode: (answer, encoded, options) =>
+    encoded.path.endsWith(':predict') ? decodePredict(answer, encoded) : embed.decode(answer, encoded, options),
+}
+
+function isOfGemini(model: string): boolean {
+  return model.includes('gemini')
 }
 
 /** Writes a request. Throws `unsupported_field` for token ids. */
 function encodePredict(request: EmbedRequest, options: GeminiOptions): EncodedCall {
-  const { source, dimensions } = request
+  const { source, dimensions, model } = request
   const dropped = [...(source?.untranslated ?? [])]
   if (request.user !== undefined) dropped.push('user')
   const taskType = taskTypeOf(request, dropped)
+  const place = `/${options.apiVersion}/${resourceOf(model, options)}`
+  const [only] = request.inputs
+  if (isOfGemini(model) && !model.endsWith(predicted) && only !== undefined) {
+    const config = {
+      ...(taskType !== undefined && { taskType }),
+      ...(dimensions !== undefined && { outputDimensionality: dimensions }),
+    }
+    const body = { content: { parts: [{ text: wordsOf(only) }] }, embedContentConfig: config }
+    return { path: `${place}:embedContent`, body: JSON.stringify(body), dropped, passThrough: false }
+  }
   const instances = request.inputs.map((input) => ({
     content: wordsOf(input),
     ...(taskType !== undefined && { task_type: taskType }),
   }))
   const body = { instances, ...(dimensions !== undefined && { parameters: { outputDimensionality: dimensions } }) }
-  const path = `/${options.apiVersion}/${resourceOf(request.model, options)}:predict`
-  return { path, body: JSON.stringify(body), dropped, passThrough: false }
+  return { path: `${place}:predict`, body: JSON.stringify(body), dropped, passThrough: false }
 }
 
 interface WirePrediction {
