@@ -12,25 +12,28 @@ import { type GeminiOptions, resourceOf } from './encode-request.ts'
 /** How videos are made by Google's Veo, as a long-running operation: https://ai.google.dev/gemini-api/docs/video */
 export const video: VideoDialect<GeminiOptions> = {
   encode,
-  decode: (answer, { dropped }) => {
+  decode: (answer, { dropped, body }) => {
     const begun = read(answer)
     const status = isBeingMade(begun) ? JobStatus.QUEUED : begun.status
-    return { ...begun, status, dropped: [...dropped] }
+    return { ...begun, status, seconds: secondsAsked(body), dropped: [...dropped] }
   },
   encodeGet: (id, { apiVersion }) => ({ path: `/${apiVersion}/${operationOf(id)}` }),
   decodeGet: (answer) => read(answer),
 }
 
-/** What the sizes are called, by their pixels. */
-const sizes: Readonly<Record<string, { readonly aspectRatio: string; readonly resolution: string }>> = {
-  '1280x720': { aspectRatio: '16:9', resolution: '720p' },
-  '720x1280': { aspectRatio: '9:16', resolution: '720p' },
+/** What the sizes are called, by their pixels. The smaller ones are the usual: Veo 2 has no others, and no word for them. */
+const sizes: Readonly<Record<string, { readonly aspectRatio: string; readonly resolution?: string }>> = {
+  '1280x720': { aspectRatio: '16:9' },
+  '720x1280': { aspectRatio: '9:16' },
   '1920x1080': { aspectRatio: '16:9', resolution: '1080p' },
   '1080x1920': { aspectRatio: '9:16', resolution: '1080p' },
 }
 
+/** How long a video is of which nobody says it: what every Veo can make. It is asked for, since an operation does not tell, and is paid by it. */
+const usualSeconds = 8
+
 function encode(request: CreateVideoRequest, options: GeminiOptions): EncodedCall {
-  const { model, prompt, size, seconds, firstFrame, user, source } = request
+  const { model, prompt, size, seconds = usualSeconds, firstFrame, user, source } = request
   const shape = size === undefined ? undefined : sizes[size]
   if (size !== undefined && shape === undefined) {
     const message = `size: the provider of this model makes ${Object.keys(sizes).join(', ')}`
@@ -47,13 +50,19 @@ function encode(request: CreateVideoRequest, options: GeminiOptions): EncodedCal
     frame?.case === 'data'
       ? { bytesBase64Encoded: encodeBase64(frame.value), mimeType: firstFrame?.mediaType || 'image/png' }
       : undefined
-  const parameters = { ...shape, ...(seconds !== undefined && { durationSeconds: seconds }) }
+  const parameters = { ...shape, durationSeconds: seconds }
   return {
     path: `/${options.apiVersion}/${resourceOf(model, options)}:predictLongRunning`,
     body: JSON.stringify({ instances: [{ prompt, ...(image !== undefined && { image }) }], parameters }),
     dropped,
     passThrough: false,
   }
+}
+
+/** How long the video shall be that was asked for. */
+function secondsAsked(body: EncodedCall['body']): number {
+  const { parameters } = JSON.parse(String(body)) as { parameters: { durationSeconds: number } }
+  return parameters.durationSeconds
 }
 
 /** The name of an operation, which becomes a path: nothing else may. Throws `provider_error`. */
@@ -75,7 +84,7 @@ interface WireOperation {
 }
 
 interface WireSample {
-  readonly video?: { readonly uri?: unknown; readonly encodedVideo?: unknown; readonly mimeType?: unknown } | null
+  readonly video?: { readonly uri?: unknown; readonly encodedVideo?: unknown; readonly encoding?: unknown } | null
 }
 
 function read({ text }: UpstreamAnswer): Video {
@@ -89,8 +98,8 @@ function read({ text }: UpstreamAnswer): Video {
   }
   const made = wire.response?.generateVideoResponse
   const urls = objectsOf(made?.generatedSamples).map(({ video: one }) => {
-    const { uri, encodedVideo, mimeType } = one ?? {}
-    const type = textOf(mimeType) || 'video/mp4'
+    const { uri, encodedVideo, encoding } = one ?? {}
+    const type = textOf(encoding) || 'video/mp4'
     const inline = textOf(encodedVideo)
     return { url: inline === '' ? textOf(uri) : `data:${type};base64,${inline}`, type }
   })
