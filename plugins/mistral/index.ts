@@ -30,6 +30,7 @@ export default definePlugin(
       linked: ['image', 'audio'],
       transcriptFormats: false,
       speakersField: 'diarize',
+      timesOfLanguage: false,
       transcriptRefuses: ['prompt', 'include', 'chunking_strategy', 'known_speaker_names', 'known_speaker_references'],
       translates: false,
       refuses: refused.split(' '),

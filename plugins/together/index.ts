@@ -8,5 +8,7 @@ export default definePlugin(
     baseUrl: 'https://api.together.xyz/v1',
     keyVariable: 'TOGETHER_API_KEY',
     operations: ['generate', 'embed', 'transcribe'],
+    // Transcripts are json or verbose_json, of every model.
+    options: { timedTranscripts: ['*'], embeddings: { user: false } },
   }),
 )

@@ -40,7 +40,7 @@ test.each([
   ['openai', {}, 'whisper-1', '/audio/transcriptions', { response_format: 'verbose_json', ...times, ...plain }],
   ['openai', {}, 'gpt-4o-mini-transcribe', '/audio/transcriptions', { response_format: 'json', ...plain }],
   ['groq', {}, 'whisper-large-v3', '/audio/transcriptions', { response_format: 'verbose_json', ...times, ...plain }],
-  ['mistral', {}, 'voxtral-mini-latest', '/audio/transcriptions', { language: 'de', temperature: '0.5', ...times }],
+  ['mistral', {}, 'voxtral-mini-latest', '/audio/transcriptions', { temperature: '0.5', ...times }],
   [
     'azure-openai',
     {},
@@ -64,7 +64,15 @@ test.each([
 
 test.each([
   ['openai', 'gpt-4o-transcribe-diarize', { response_format: 'diarized_json', chunking_strategy: 'auto' }],
-  ['mistral', 'voxtral-mini-latest', { diarize: 'true' }],
+  ['mistral', 'voxtral-mini-latest', { diarize: 'true', 'timestamp_granularities[]': ['segment'] }],
 ])('%s tells who speaks', async (type, model, fields) => {
   expect(await asked(type, {}, { model, speakers: true })).toMatchObject({ fields: { model, ...fields } })
+})
+
+test('together is asked for what subtitles are made of, since it writes none', async () => {
+  // Its own SDK knows json and verbose_json alone: together-py, types/audio/transcription_create_params.py.
+  const body = JSON.stringify({ model: 'alias', response_format: 'srt' })
+  const source = { dialect: 'openai', body }
+  const { fields } = await asked('together', {}, { model: 'openai/whisper-large-v3', timestamps: ['segment'], source })
+  expect(fields).toMatchObject({ response_format: 'verbose_json', 'timestamp_granularities[]': ['segment'] })
 })

@@ -17,8 +17,10 @@ export interface TranscriptionOptions {
   readonly plainUsage?: boolean
   /** False where the vendor has one format for all, with whatever is asked for in it. */
   readonly transcriptFormats?: boolean
-  /** The field that asks who speaks, where that is not a format. */
+  /** The field that asks who speaks, where that is not a format; it is told of segments, so that their times are asked for as well. */
   readonly speakersField?: string
+  /** False where the vendor tells no times of speech whose language it is told. */
+  readonly timesOfLanguage?: boolean
   /** Fields the vendor refuses. */
   readonly transcriptRefuses?: readonly string[]
   /** False where speech is written down only in its own language. */
@@ -47,14 +49,15 @@ function encode(request: TranscribeRequest, options: TranscriptionOptions): Enco
   const format = formatOf(request, wanted, options, dropped)
   const passThrough = wanted !== undefined && wanted === (format ?? 'json')
   const fields: Fields = {
-    ...(own === undefined ? translated(request) : own),
+    ...(own === undefined ? translated(request, dropped) : own),
     model: request.model,
     response_format: format,
     stream: undefined,
-    ...(!passThrough && { timestamp_granularities: timesOf(request, format) }),
+    ...(!passThrough && { timestamp_granularities: timesOf(request, format, options, dropped) }),
     ...speakersOf(request, own, format, options),
   }
-  for (const field of options.transcriptRefuses ?? []) {
+  const isTimed = options.timesOfLanguage === false && fields['timestamp_granularities'] != null
+  for (const field of [...(options.transcriptRefuses ?? []), ...(isTimed ? ['language'] : [])]) {
     if (fields[field] == null) continue
     delete fields[field]
     dropped.push(field)
@@ -69,8 +72,11 @@ function encode(request: TranscribeRequest, options: TranscriptionOptions): Enco
   }
 }
 
-function translated({ language, prompt, temperature }: TranscribeRequest): Fields {
-  return { language, prompt, temperature }
+/** Who wants English is not asked which language is spoken. */
+function translated({ language, prompt, temperature, translate }: TranscribeRequest, dropped: string[]): Fields {
+  if (!translate) return { language, prompt, temperature }
+  if (language !== undefined) dropped.push('language')
+  return { prompt, temperature }
 }
 
 /** The format to ask for; undefined where the vendor has only one. */
@@ -93,9 +99,18 @@ function formatOf(
   return wanted ?? (timestamps.length > 0 ? 'verbose_json' : 'json')
 }
 
-/** Times are told in one format only, or where there is but one. */
-function timesOf({ timestamps }: TranscribeRequest, format: string | undefined): readonly string[] | undefined {
-  return timestamps.length > 0 && (format === undefined || format === 'verbose_json') ? timestamps : undefined
+/** Times are told in one format only, or where there is but one; what is said in English has those of its segments, unasked, and no others. */
+function timesOf(
+  { timestamps, speakers, translate }: TranscribeRequest,
+  format: string | undefined,
+  { speakersField }: TranscriptionOptions,
+  dropped: string[],
+): readonly string[] | undefined {
+  const isTimed = format === undefined || format === 'verbose_json'
+  const wanted = speakers && speakersField !== undefined ? [...new Set(['segment', ...timestamps])] : timestamps
+  if (!isTimed || wanted.length === 0) return undefined
+  if (translate && wanted.includes('word')) dropped.push('timestamps')
+  return translate ? undefined : wanted
 }
 
 /** Recordings of some length are only taken with a word on how to cut them. */

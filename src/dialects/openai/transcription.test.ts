@@ -21,6 +21,7 @@ const openai = openaiClient.defaults
 const mistral: TranscriptionOptions = {
   transcriptFormats: false,
   speakersField: 'diarize',
+  timesOfLanguage: false,
   transcriptRefuses: ['prompt'],
 }
 const groq: TranscriptionOptions = { timedTranscripts: ['whisper*'], plainUsage: false }
@@ -96,10 +97,26 @@ describe('asks in a format that has what is wanted', () => {
     ],
     [
       'a vendor of one format',
-      asking('voxtral', { timestamps: ['segment'], speakers: true, prompt: 'names', language: 'de', temperature: 0.5 }),
+      asking('voxtral', { prompt: 'names', language: 'de', temperature: 0.5 }),
       mistral,
-      { 'timestamp_granularities[]': ['segment'], diarize: 'true', language: 'de', temperature: '0.5' },
+      { language: 'de', temperature: '0.5' },
       ['prompt'],
+    ],
+    [
+      // As Mistral's own SDK asks who speaks (examples/mistral/audio/transcription_diarize_async.py), and as it was recorded.
+      'speakers of a vendor of one format, which are told of segments',
+      asking('voxtral', { speakers: true }),
+      mistral,
+      { 'timestamp_granularities[]': ['segment'], diarize: 'true' },
+      [],
+    ],
+    [
+      // The two exclude each other there: https://docs.mistral.ai/api/endpoint/audio/transcriptions
+      'times of a vendor that tells none of a language it is told',
+      asking('voxtral', { timestamps: ['segment'], language: 'de' }),
+      mistral,
+      { 'timestamp_granularities[]': ['segment'] },
+      ['language'],
     ],
   ])('%s', async (_, request, options, fields, dropped) => {
     const encoded = transcription.encode(request, options)
@@ -152,6 +169,23 @@ test('asks another path for a translation, and refuses it where there is none', 
   expect(() => transcription.encode(request, { ...openai, translates: false })).toThrow(
     expect.objectContaining({ reason: 'unsupported_operation' }),
   )
+})
+
+test('asks a translation for nothing that its endpoint has no field for, and names what is lost', async () => {
+  // CreateTranslationRequest of OpenAI's OpenAPI document 2.3.0: neither language nor timestamp_granularities.
+  const said = asking('whisper-1', {
+    translate: true,
+    language: 'de',
+    timestamps: ['segment', 'word'],
+    prompt: 'names',
+  })
+  const encoded = transcription.encode(said, openai)
+  expect(await sent(encoded)).toEqual({ model: 'whisper-1', response_format: 'verbose_json', prompt: 'names' })
+  expect(encoded.dropped).toEqual(['language', 'timestamps'])
+  const subtitles = await ownForm({ model: 'whisper-1', response_format: 'srt' }, true)
+  const own = transcription.encode(subtitles, openai)
+  expect(await sent(own)).toEqual({ model: 'whisper-1', response_format: 'verbose_json' })
+  expect(own.dropped).toEqual([])
 })
 
 test.each([
