@@ -13,6 +13,7 @@ export default definePlugin(
       limitField: 'max_completion_tokens',
       timedTranscripts: ['whisper*', 'distil-whisper*'],
       plainUsage: false,
+      speechRefuses: ['instructions'],
       refuses: ['logprobs', 'top_logprobs', 'logit_bias'],
     },
   }),

@@ -9,6 +9,9 @@ export default definePlugin(
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
     operations: ['generateImages'],
-    options: { limitField: 'max_completion_tokens', imageRefuses: ['size', 'quality', 'style'] },
+    options: {
+      limitField: 'max_completion_tokens',
+      imageRefuses: ['size', 'style', 'background', 'moderation', 'output_compression'],
+    },
   }),
 )

@@ -1,6 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf'
 import type { GenerateImagesRequest, GenerateImagesResponse } from '#gen/switchyard/v1/image_pb.ts'
 import type { EncodedCall, UpstreamAnswer, WholeDialect } from '../client-operations.ts'
+import { fail } from '../../error/index.ts'
 import { replaceModel } from '../json.ts'
 import { imagesResponse, inlinePicture, linkedPicture, refuseLinks } from '../pictures.ts'
 import { isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
@@ -8,10 +8,11 @@ import { problemOf, upstreamError } from '../upstream.ts'
 import { parseObject } from '../wire-object.ts'
 import type { WireImages } from './image-types.ts'
 import { imageUsageOf } from './image-usage.ts'
+import { leaveOut } from './leave-out.ts'
 
 /** What differs between vendors in how they make images. */
 export interface ImageOptions {
-  /** Fields the vendor refuses: left out of translated requests, and named as dropped. */
+  /** Fields the vendor has not: left out, and named as dropped. */
   readonly imageRefuses?: readonly string[]
 }
 
@@ -25,19 +26,24 @@ const bytesAlone = /(?:^|\/)(?:chat)?gpt-image/
 
 /**
  * Writes a request for images. One that came in this dialect goes out as the client wrote it, with only the model replaced and without
- * the form that a model has but one of; any other is translated. Throws `unsupported_field` for links of a model that has none.
+ * the form that a model has but one of and what the vendor has not; any other is translated. Throws `unsupported_field` for links of a
+ * model that has none.
  */
 function encode(request: GenerateImagesRequest, { imageRefuses = [] }: ImageOptions): EncodedCall {
   const { source, model } = request
   const only = bytesAlone.test(model)
   if (only) refuseLinks(request)
-  if (source?.dialect === 'openai') {
-    const body = replaceModel(source.body, model)
-    return { path, body: only ? withoutForm(body) : body, dropped: [], passThrough: true }
-  }
-  const dropped = [...(source?.untranslated ?? [])]
-  const fields: Record<string, unknown> = {
-    model,
+  const passThrough = source?.dialect === 'openai'
+  const whole = passThrough ? replaceModel(source.body, model) : translated(request)
+  const shaped = only ? leaveOut(whole, ['response_format']).body : whole
+  const { body, dropped } = leaveOut(shaped, imageRefuses)
+  const untranslated = passThrough ? [] : (source?.untranslated ?? [])
+  return { path, body, dropped: [...untranslated, ...dropped], passThrough }
+}
+
+function translated(request: GenerateImagesRequest): string {
+  return JSON.stringify({
+    model: request.model,
     prompt: request.prompt,
     n: request.n,
     size: request.size,
@@ -47,32 +53,26 @@ function encode(request: GenerateImagesRequest, { imageRefuses = [] }: ImageOpti
     moderation: request.moderation,
     output_format: request.outputFormat,
     output_compression: request.outputCompression,
-    response_format: only ? undefined : request.responseFormat,
+    response_format: request.responseFormat,
     user: request.user,
-  }
-  for (const name of imageRefuses) {
-    if (fields[name] === undefined) continue
-    delete fields[name]
-    dropped.push(name)
-  }
-  return { path, body: JSON.stringify(fields), dropped, passThrough: false }
-}
-
-function withoutForm(body: string): string {
-  const { response_format: form, ...rest } = JSON.parse(body) as JsonObject
-  return form === undefined ? body : JSON.stringify(rest)
+  })
 }
 
 function decode({ text }: UpstreamAnswer, { dropped, passThrough }: EncodedCall): GenerateImagesResponse {
   const wire = parseObject(text, 'provider_error') as WireImages
   if (wire.error != null) throw upstreamError(problemOf(wire))
   const format = textOf(wire.output_format)
-  const made = objectsOf(wire.data).flatMap((image) => {
+  const given = objectsOf(wire.data)
+  const made = given.flatMap((image) => {
     const revised = textOf(image.revised_prompt)
     if (textOf(image.b64_json) !== '')
       return [inlinePicture(textOf(image.b64_json), `image/${format || 'png'}`, revised)]
     return textOf(image.url) === '' ? [] : [linkedPicture(textOf(image.url), revised)]
   })
+  if (made.length === 0 && given.some((image) => image.respect_moderation === false)) {
+    const message = 'the provider withheld the images for what is in them'
+    throw fail('invalid_request', message, { retryable: false })
+  }
   const response = imagesResponse(made, dropped)
   return Object.assign(response, {
     created: secondsOf(wire.created),

@@ -72,6 +72,8 @@ export interface WireImage {
   b64_json?: string | null
   url?: string | null
   revised_prompt?: string | null
+  /** False of one that was withheld, as xAI says it. */
+  respect_moderation?: unknown
 }
 
 /** An answer with images, or an error. */
