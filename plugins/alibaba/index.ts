@@ -8,6 +8,6 @@ export default definePlugin(
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     keyVariable: 'DASHSCOPE_API_KEY',
     operations: ['embed'],
-    options: { reasoningField: 'reasoning_content', embeddings: { inputs: 10, tokens: false } },
+    options: { reasoningField: 'reasoning_content', embeddings: { inputs: 10, tokens: false, formats: ['float'] } },
   }),
 )

@@ -13,5 +13,6 @@ export default definePlugin(
     keyVariable: 'CLOUDFLARE_API_KEY',
     modelsPath: false,
     operations: ['embed'],
+    options: { embeddings: { inputs: 100, tokens: false } },
   }),
 )

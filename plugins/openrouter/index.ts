@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'https://openrouter.ai/api/v1',
     keyVariable: 'OPENROUTER_API_KEY',
     operations: ['generate', 'embed'],
-    options: { reasoningField: 'reasoning', linked: ['image', 'file'] },
+    // Asked for base64, some of those it asks answer with no vectors at all.
+    options: { reasoningField: 'reasoning', linked: ['image', 'file'], embeddings: { formats: ['float'] } },
   }),
 )

@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'https://api.z.ai/api/paas/v4',
     keyVariable: 'ZHIPU_API_KEY',
     operations: ['embed'],
-    options: { reasoningField: 'reasoning_content' },
+    // Texts alone, and no more at once: https://docs.bigmodel.cn/api-reference/模型-api/文本嵌入
+    options: { reasoningField: 'reasoning_content', embeddings: { inputs: 64, tokens: false } },
   }),
 )

@@ -158,6 +158,15 @@ describe("a client's own words", () => {
     })
   })
 
+  test('say what vectors are for in the vendor’s words, where it has one that means the same', () => {
+    const typed = (input_type: string) => openai.encode(own({ input: 'a', input_type }), { embeddings: voyage })
+    expect(['search_query', 'query', 'clustering'].map((word) => JSON.parse(String(typed(word).body)))).toMatchObject([
+      { input_type: 'query' },
+      { input_type: 'query' },
+      { input_type: 'clustering' },
+    ])
+  })
+
   test('are not handed through where the vendor cannot write what was asked for', () => {
     const base64 = own({ input: 'a', encoding_format: 'base64' })
     expect(openai.encode(base64, { embeddings: { formats: ['float'] } }).passThrough).toBe(false)

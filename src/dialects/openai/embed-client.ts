@@ -81,19 +81,21 @@ function requireTaken({ dimensions, inputs }: EmbedRequest, options: EmbeddingOp
 
 /** The client's own text; the very same where the vendor calls nothing in it otherwise. */
 function adapted(text: string, options: EmbeddingOptions): string {
-  const { dimensions = 'dimensions', user, formats } = options
-  if (dimensions === 'dimensions' && user !== false && formats === undefined) return text
+  const { dimensions = 'dimensions', user, formats, purpose } = options
+  if (dimensions === 'dimensions' && user !== false && formats === undefined && purpose === undefined) return text
   const body = JSON.parse(text) as Record<string, unknown>
   const changed = renamed(body, options)
   return JSON.stringify(changed) === JSON.stringify(body) ? text : JSON.stringify(changed)
 }
 
 function renamed(body: Readonly<Record<string, unknown>>, options: EmbeddingOptions): object {
-  const { dimensions: word, user } = options
+  const { dimensions: word, user, purpose } = options
   const fields = Object.entries(body).flatMap(([name, value]): [string, unknown][] => {
     if (name === 'dimensions' && word !== undefined) return word === null ? [] : [[word, value]]
     if (name === 'user' && user === false) return []
     if (name === 'encoding_format' && !isWritten(value, options)) return []
+    if (name === 'input_type' && purpose !== undefined && typeof value === 'string')
+      return [[purpose.field, purposeWord(value, purpose.words) ?? value]]
     return [[name, value]]
   })
   return Object.fromEntries(fields)
