@@ -17,8 +17,14 @@ const openai = compatible(openaiClient, {
   ...vendor,
   chatPath: '/v1/chat/completions',
   operations: ['generate', 'embed'],
-  // Images are taken as bytes alone.
-  options: { reasoningField: 'reasoning', linked: [], embeddings: { tokens: false } },
+  options: {
+    reasoningField: 'reasoning',
+    // Images are taken as bytes alone.
+    linked: [],
+    // Passed over in silence, as its page on this format says: https://docs.ollama.com/api/openai-compatibility
+    refuses: ['n', 'best_of', 'echo', 'logit_bias', 'user'],
+    embeddings: { tokens: false, user: false },
+  },
 })
 
 const settings = z.strictObject({

@@ -33,11 +33,13 @@ export interface CompatibleOptions
 
 /**
  * Writes a request as chat completions want it. A request that came in this dialect goes out as the client wrote it with only
- * the model replaced; any other is translated, and what has no place in the format is named in `dropped`.
+ * the model replaced; any other is translated, and what has no place in the format is named in `dropped`. Throws `unsupported_field` for
+ * what changes the answer and the vendor refuses.
  */
 export function encodeRequest(request: ChatRequest, streaming: boolean, options: CompatibleOptions): EncodedChat {
   const source = request.source
   if (source?.dialect === 'openai') {
+    requireShape(request, options)
     const body = replaceModel(source.body, request.model)
     return { body: adaptText(askUsage(body, streaming, options), options), dropped: [], passThrough: true }
   }
@@ -65,22 +67,33 @@ export function withoutRefused(
   const taken = { ...body }
   for (const field of refuses) {
     if (taken[field] === undefined) continue
-    if (changesTheAnswer(field, taken[field])) {
-      throw fail('unsupported_field', `the provider of this model does not have ${field}`, { param: field })
-    }
+    if (changesTheAnswer(field, taken[field])) throw refusal(field)
+    if (field !== 'stream_options' && taken[field] !== usual[field]) dropped.push(field)
     delete taken[field]
-    if (field !== 'stream_options') dropped.push(field)
   }
   return taken
 }
 
+/** Throws `unsupported_field` for a field that changes the answer and that the vendor refuses, or passes over in silence. */
+export function requireShape(
+  { n, logprobs, topLogprobs }: Pick<ChatRequest, 'n' | 'logprobs' | 'topLogprobs'>,
+  { refuses }: CompatibleOptions,
+): void {
+  const asked: Readonly<Record<string, unknown>> = { n, logprobs, top_logprobs: topLogprobs }
+  const refused = refuses.find((field) => asked[field] !== undefined && changesTheAnswer(field, asked[field]))
+  if (refused !== undefined) throw refusal(refused)
+}
+
+function refusal(field: string): Error {
+  return fail('unsupported_field', `the provider of this model does not have ${field}`, { param: field })
+}
+
+/** What asks for no more than the usual is not missed. */
+const usual: Readonly<Record<string, unknown>> = { n: 1, best_of: 1, echo: false, logprobs: false, top_logprobs: 0 }
+
 /** Fields without which the answer would not be of the shape that was asked for. They are refused, never left out. */
 function changesTheAnswer(field: string, value: unknown): boolean {
-  return (
-    (field === 'n' && value !== 1) ||
-    (field === 'logprobs' && value === true) ||
-    (field === 'top_logprobs' && value !== 0)
-  )
+  return ['n', 'logprobs', 'top_logprobs'].includes(field) && value !== usual[field]
 }
 
 /** Adds `stream_options.include_usage` to the client's own words, where the operator wants every stream counted. */

@@ -5,7 +5,7 @@ import { replaceModel } from '../json.ts'
 import { isNamed } from '../model-names.ts'
 import { adaptBody, adaptText } from './adapt-body.ts'
 import { AnswerDecoder } from './decode-answer.ts'
-import { askUsage, type CompatibleOptions, withoutRefused } from './encode-request.ts'
+import { askUsage, type CompatibleOptions, requireShape, withoutRefused } from './encode-request.ts'
 
 /** How an upstream of OpenAI's raw completions, or of a vendor compatible with them, is asked. */
 export const generate: TextDialect<CompatibleOptions> = {
@@ -20,12 +20,14 @@ export const generate: TextDialect<CompatibleOptions> = {
 
 /**
  * Writes a request. One that came in this dialect goes out as the client wrote it with only the model replaced. Throws
- * `unsupported_field` for log probabilities in any other, which an answer of the contract has no place for.
+ * `unsupported_field` for log probabilities in any other, which an answer of the contract has no place for, and for more answers than
+ * the vendor gives.
  */
 function encodeCompletion(request: GenerateRequest, streaming: boolean, options: CompatibleOptions): EncodedCall {
   const { source } = request
   const path = '/completions'
   if (source?.dialect === 'openai') {
+    requireShape({ ...(request.n !== undefined && { n: request.n }) }, options)
     const body = askUsage(replaceModel(source.body, request.model), streaming, options)
     return { path, body: adaptText(body, options), dropped: [], passThrough: true }
   }
