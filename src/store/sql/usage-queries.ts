@@ -1,7 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { fail } from '../../error/index.ts'
 import { type Condition, every } from './conditions.ts'
 import { blockColumns, blockSize } from './histogram-blocks.ts'
 import { dimensions, metrics, spans, type SumTables, type Summed, summed } from './sum-columns.ts'
+import type { Filling } from './sums.ts'
 import type { Tables } from './tables.ts'
 import { isSeconds } from './usage-fields.ts'
 import type { Key, Question } from './usage-question.ts'
@@ -10,8 +12,14 @@ import type { Parts, Span } from './usage-range.ts'
 /** Sums of one group in one part of the time. */
 export type SumRow = Key & Readonly<Record<Summed, bigint | number>>
 
-/** How many calls of one group fell into a bucket, in one part of the time. */
-export type BucketRow = Key & { readonly metric: number; readonly bucket: number; readonly calls: number }
+/** Buckets that calls of one group fell into, in one part of the time. */
+export interface BucketRow {
+  readonly key: Key
+  readonly buckets: readonly Filling[]
+}
+
+/** Sums that one question may be answered from: each is an object in memory, and time of the thread that serves calls. */
+const mostRows = 20_000
 
 /** Where rows come from: a table that is called `part`, which of its rows count, and where it has its dimensions. */
 interface Source {
@@ -20,35 +28,50 @@ interface Source {
   readonly dimensions: 'part' | 'usage_combination'
 }
 
-/** Reads the sums of every part of the time. */
-export async function readSums(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly SumRow[]> {
+/** Reads the sums of every part of the time, one after the other. Throws `invalid_request` when they are too many. */
+export async function* readSums(
+  db: Kysely<Tables>,
+  question: Question,
+  parts: Parts,
+): AsyncGenerator<readonly SumRow[], void, void> {
   const values = summed.map((column) => sumOf(column, isSeconds(column)))
-  const read = async (source: Source) => (await select<SumRow>(source, question, [], values).execute(db)).rows
-  const found: (readonly SumRow[])[] = []
-  for (const source of sumsSources(question, parts, 'sums')) found.push(await read(source))
-  for (const time of parts.rows) found.push(await read(rowsSource(question, time)))
-  for (const time of parts.rowsLess) found.push((await read(rowsSource(question, time))).map(takenOff))
-  return found.flat()
+  let left = mostRows
+  const read = async (source: Source): Promise<readonly SumRow[]> => {
+    const { rows } = await sql<SumRow>`${select(source, question, [], values)} limit ${sql.lit(left + 1)}`.execute(db)
+    left -= rows.length
+    if (left < 0) throw tooManyGroups()
+    return rows
+  }
+  for (const source of sumsSources(question, parts, 'sums')) yield await read(source)
+  for (const time of parts.rows) yield await read(rowsSource(question, time))
+  for (const time of parts.rowsLess) yield (await read(rowsSource(question, time))).map(takenOff)
 }
 
-/** Reads the histograms of every part of the time. */
-export async function readBuckets(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly BucketRow[]> {
-  const found: (readonly BucketRow[])[] = []
+function tooManyGroups(): Error {
+  const message = `more than ${mostRows} sums would have to be told apart: ask for a shorter time, fewer dimensions, or less by a filter`
+  return fail('invalid_request', message, { param: 'group_by' })
+}
+
+/** Reads the histograms of every part of the time, one after the other. */
+export async function* readBuckets(
+  db: Kysely<Tables>,
+  question: Question,
+  parts: Parts,
+): AsyncGenerator<readonly BucketRow[], void, void> {
   const blocks = [sql`part.metric`, sql`part.block`]
   const counts = blockColumns.map((column) => sumOf(column, false))
   for (const source of sumsSources(question, parts, 'histograms')) {
     const { rows } = await select<BlockRow>(source, question, blocks, counts).execute(db)
-    found.push(rows.flatMap(bucketsOf))
+    yield rows.map((row) => ({ key: row, buckets: bucketsOf(row) }))
   }
   const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
-  const read = async (time: Span, sign: number): Promise<void> => {
+  const read = async (time: Span, sign: number): Promise<readonly BucketRow[]> => {
     const query = select<PairRow>(rowsSource(question, time), question, pair, [sql`count(*) as calls`])
     const { rows } = await query.execute(db)
-    found.push(rows.flatMap((row) => bucketsOfPair(row, sign)))
+    return rows.map((row) => ({ key: row, buckets: bucketsOfPair(row, sign) }))
   }
-  for (const time of parts.rows) await read(time, 1)
-  for (const time of parts.rowsLess) await read(time, -1)
-  return found.flat()
+  for (const time of parts.rows) yield await read(time, 1)
+  for (const time of parts.rowsLess) yield await read(time, -1)
 }
 
 /** The same sums below zero. */
@@ -64,20 +87,21 @@ type PairRow = Key & {
 }
 
 function bucketsOfPair(
-  { duration_bucket: duration, first_event_bucket: first, calls, ...key }: PairRow,
+  { duration_bucket: duration, first_event_bucket: first, calls: count }: PairRow,
   sign: number,
-): readonly BucketRow[] {
-  const row = { ...key, metric: metrics.duration, bucket: Number(duration), calls: sign * Number(calls) }
-  return first === null ? [row] : [row, { ...row, metric: metrics.firstEvent, bucket: Number(first) }]
+): readonly Filling[] {
+  const calls = sign * Number(count)
+  const filling = { metric: metrics.duration, bucket: Number(duration), calls }
+  return first === null ? [filling] : [filling, { metric: metrics.firstEvent, bucket: Number(first), calls }]
 }
 
 type BlockRow = Key & { readonly metric: bigint; readonly block: bigint } & Readonly<Record<string, bigint>>
 
-function bucketsOf(row: BlockRow): readonly BucketRow[] {
+function bucketsOf(row: BlockRow): readonly Filling[] {
   return blockColumns.flatMap((column, index) => {
     const calls = Number(row[column])
     const bucket = Number(row.block) * blockSize + index
-    return calls === 0 ? [] : [{ ...row, metric: Number(row.metric), bucket, calls }]
+    return calls === 0 ? [] : [{ metric: Number(row.metric), bucket, calls }]
   })
 }
 

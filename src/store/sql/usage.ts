@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { Histogram } from '../../model/histogram.ts'
 import type { LedgerStore, UsageGroup } from '../contract.ts'
@@ -5,7 +6,8 @@ import type { Sql } from './engine.ts'
 import { metrics, type Summed, summed } from './sum-columns.ts'
 import type { Tables } from './tables.ts'
 import { isSeconds, readUsageFields } from './usage-fields.ts'
-import { type BucketRow, readBuckets, readSums, type SumRow } from './usage-queries.ts'
+import type { Filling } from './sums.ts'
+import { readBuckets, readSums, type SumRow } from './usage-queries.ts'
 import { groupOf, type Key, type Question, questionOf } from './usage-question.ts'
 import { split } from './usage-range.ts'
 
@@ -22,16 +24,30 @@ export async function usage(
   const total = new Sums([])
   await engine.snapshot(async (db) => {
     const parts = split(question.span, await keptSince(db), question.byHour)
-    for (const row of await readSums(db, question, parts)) {
-      groups.of(row).add(row)
-      total.add(row)
+    for await (const rows of readSums(db, question, parts)) {
+      await inTurns(rows, (row) => {
+        groups.of(row).add(row)
+        total.add(row)
+      })
     }
-    for (const row of await readBuckets(db, question, parts)) {
-      groups.of(row).count(row)
-      total.count(row)
+    for await (const rows of readBuckets(db, question, parts)) {
+      await inTurns(rows, ({ key, buckets }) => {
+        groups.of(key).count(buckets)
+        total.count(buckets)
+      })
     }
   })
   return { total: total.answer(), groups: groupBy.length === 0 ? [] : groups.answers() }
+}
+
+/** Rows between which the thread that serves calls gets to do something else. */
+const turn = 500
+
+async function inTurns<Row>(rows: readonly Row[], take: (row: Row) => void): Promise<void> {
+  for (const [index, row] of rows.entries()) {
+    if (index % turn === turn - 1) await setImmediate()
+    take(row)
+  }
 }
 
 /** From when on rows are kept, in milliseconds since the epoch. */
@@ -89,9 +105,9 @@ class Sums {
     this.#firstEvent.add(Number(row.first_event_us), Number(row.first_events))
   }
 
-  count({ metric, bucket, calls }: BucketRow): void {
-    const histogram = metric === metrics.duration ? this.#duration : this.#firstEvent
-    histogram.count(bucket, calls)
+  count(buckets: readonly Filling[]): void {
+    for (const { metric, bucket, calls } of buckets)
+      (metric === metrics.duration ? this.#duration : this.#firstEvent).count(bucket, calls)
   }
 
   answer(): UsageGroup {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { UsageDimension } from '../../../src/gen/switchyard/v1/usage_pb.ts'
 import { usage } from '../../../src/model/usage.ts'
 import type { AccountScope, RequestFilter, RequestRow, Store, UsageGroup } from '../../../src/store/contract.ts'
+import { dimensions, summed } from '../../../src/store/sql/sum-columns.ts'
 import { type Bed, reasonOf } from './bed.ts'
 import { idAt, requestRow } from './rows.ts'
 
@@ -140,7 +141,7 @@ async function expectUsage(
 }
 
 /** Sums over the request log. */
-export function usageSuite({ fresh, open, newLocation }: Bed): void {
+export function usageSuite({ fresh, open, newLocation, execute }: Bed): void {
   describe('usage', () => {
     const { HOUR, DAY, MONTH, PROVIDER, MODEL, ALIAS, KEY, ACCOUNT, OPERATION, DIALECT, STATUS } = UsageDimension
 
@@ -196,6 +197,24 @@ export function usageSuite({ fresh, open, newLocation }: Bed): void {
       }
       expect(await ledger.rerate(0, () => ({ costNanoUsd: 2n, priceVersion: 'v' }))).toEqual({ looked: 7, changed: 7 })
       expect((await ledger.usage({ alias: '' }, [], 'all')).total.costNanoUsd).toBe(12n)
+    })
+
+    test('by more groups than can be held is refused, and whatever else is asked is not', async () => {
+      const location = await newLocation()
+      const { ledger } = await open(location)
+      await ledger.append([requestRow()], [])
+      const kept = dimensions.filter((dimension) => dimension !== 'model').join(', ')
+      const numbers = 'with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)'
+      await execute(
+        location,
+        `insert into usage_combination (id, model, ${kept}) ${numbers} select i, 'model-' || i, ${kept} from usage_combination, n`,
+      )
+      const sums = summed.join(', ')
+      const copied = `select start, i, ${sums} from usage_day, n`
+      await execute(location, `insert into usage_day (start, combination, ${sums}) ${numbers} ${copied}`)
+      expect(await reasonOf(ledger.usage({}, [MODEL], 'all'))).toBe('invalid_request')
+      expect((await ledger.usage({}, [DAY], 'all')).groups).toMatchObject([{ requests: 20_001n }])
+      expect((await ledger.usage({ model: 'model-7' }, [MODEL], 'all')).groups).toMatchObject([{ requests: 1n }])
     })
 
     test('of nothing is zero, with no price', async () => {
