@@ -145,7 +145,7 @@ export interface ServerDialect {
   /** Where this dialect's clients put their key beside the common headers. */
   token?(header: (name: string) => string | undefined, query: URLSearchParams): string | undefined
   readonly routes: readonly Route[]
-  /** Paths of the vendor's API that are known and not served here, as prefixes, so that a 404 can say so. */
+  /** Paths of the vendor's API that are known and not served here, as prefixes in which `*` is any segment, so that a 404 can say so. */
   readonly absent: readonly string[]
   /** Schema of the body of an error, for documentation. */
   readonly error: ZodType

@@ -187,6 +187,8 @@ function refuseMethod(
   allowed: readonly string[],
   options: RestOptions,
 ): void {
+  // A path of the vendor's may look like that of one thing among many.
+  if (isAbsent(pathOf(request.raw), dialect)) return notFound(request, reply, options)
   reply.hijack()
   const cors = options.cors(request.raw)
   if (request.method === 'OPTIONS' && Object.keys(cors).length > 0) {
@@ -206,13 +208,22 @@ function notFound(request: FastifyRequest, reply: FastifyReply, options: RestOpt
   reply.hijack()
   const path = pathOf(request.raw)
   const dialect = dialectOf(path, options.dialects)
-  const known = dialect?.absent.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)) === true
-  const message = known
+  const message = isAbsent(path, dialect)
     ? `${request.method} ${path} is part of this API, but not served by this gateway`
     : `there is no ${request.method} ${path}`
   const error = fail('not_found', message.slice(0, 300))
   if (dialect === undefined) plainError(reply, error)
   else replyTo(request, reply, dialect, options).fail(error)
+}
+
+/** True for a part of the vendor's API that is not served here. */
+function isAbsent(path: string, dialect: ServerDialect | undefined): boolean {
+  const segments = path.split('/')
+  return (dialect?.absent ?? []).some((prefix) =>
+    prefix
+      .split('/')
+      .every((segment, at) => segment === segments[at] || (segment === '*' && segments[at] !== undefined)),
+  )
 }
 
 /** What Fastify itself refuses: a path it cannot decode, a header it cannot read. */

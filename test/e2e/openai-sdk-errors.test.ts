@@ -104,7 +104,20 @@ describe('an error', () => {
   })
 
   test('of a part of the API that is not served says so', async () => {
-    const calls = [() => client.fineTuning.jobs.list(), () => client.moderations.create({ input: 'x' })]
+    const image = new File(['x'], 'x.png')
+    const calls = [
+      () => client.fineTuning.jobs.list(),
+      () => client.moderations.create({ input: 'x' }),
+      () => client.images.edit({ image, prompt: 'x' }),
+      () => client.images.createVariation({ image }),
+      () => client.responses.retrieve('resp_1'),
+      () => client.responses.cancel('resp_1'),
+      () => client.chat.completions.retrieve('chatcmpl-1'),
+      () => client.videos.remix('video_1', { prompt: 'x' }),
+      () => client.post('/videos/edits', { body: {} }),
+      () => client.get('/organization/usage/completions'),
+      () => client.get('/skills'),
+    ]
     for (const call of calls) {
       const error = await failureOf(Promise.resolve(call()))
       expect(error).toBeInstanceOf(NotFoundError)

@@ -22,7 +22,7 @@ export const responsesServer: ServerDialect = {
   passThrough: true,
   chat: [responses],
   routes: [],
-  absent: ['/v1/responses/compact', '/v1/responses/input_tokens'],
+  absent: ['/v1/responses/*'],
   error: errorAnswer,
   errorBody,
 }
