@@ -1,4 +1,4 @@
-import { fail } from '../error/index.ts'
+import { asGatewayError, fail } from '../error/index.ts'
 import { type Egress, requirePublicUrl } from '../provider/egress.ts'
 import { putObject } from '../store/blobs/s3.ts'
 import { type S3Place, S3Requests } from '../store/blobs/s3-requests.ts'
@@ -42,11 +42,8 @@ export function places({ egress, s3, silentMs }: PlacesOptions): Places {
   return {
     checkInput(input) {
       if (input.startsWith('s3://')) objectOf(input)
-      else if (input.startsWith('https://')) requirePublicUrl(input)
-      else
-        throw fail('invalid_request', 'the input must be the id of a file, or begin with https:// or s3://', {
-          param: 'input',
-        })
+      else if (input.startsWith('https://')) requirePublicInput(input)
+      else throw fail('invalid_request', 'input: must be a file, or begin with https:// or s3://', { param: 'input' })
     },
     checkOutput(prefix) {
       bucketOf(prefix, 'output_prefix')
@@ -63,6 +60,15 @@ export function places({ egress, s3, silentMs }: PlacesOptions): Places {
       const folder = key === '' || key.endsWith('/') ? key : `${key}/`
       await putObject(requestsOf(bucket), folder + encodeURIComponent(name), bytes)
     },
+  }
+}
+
+function requirePublicInput(input: string): void {
+  try {
+    requirePublicUrl(input)
+  } catch (thrown) {
+    const { reason, message, details } = asGatewayError(thrown)
+    throw fail(reason, message, { ...details, param: 'input' })
   }
 }
 

@@ -218,19 +218,24 @@ describe('is refused, and nothing is asked anywhere,', () => {
   const before = () => s3.asked.length
 
   test.each([
-    ['a private address', { input_file_id: 'https://127.0.0.1:9/in.jsonl' }, 400],
-    ['an address of metadata', { input_file_id: 'https://169.254.169.254/latest' }, 400],
-    ['another way in', { input_file_id: 'file:///etc/passwd' }, 400],
-    ['plain HTTP', { input_file_id: 'http://example.com/in.jsonl' }, 400],
-    ['a bucket that is not allowed', { input_file_id: 's3://secrets/in.jsonl' }, 400],
-    ['all of a bucket', { input_file_id: 's3://files/' }, 400],
-    ['a way out of a bucket', { input_file_id: 's3://files/../secrets/in.jsonl' }, 400],
-    ['a file that is not there', { input_file_id: 'file-none' }, 404],
-    ['an endpoint that asks no model', { endpoint: '/v1/models' }, 400],
-    ['a window without end', { completion_window: '25h' }, 400],
-    ['a window that is none', { completion_window: 'soon' }, 400],
-    ['too much metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, ''])) }, 400],
-  ])('for %s', async (_what, change, status) => {
+    ['a private address', { input_file_id: 'https://127.0.0.1:9/in.jsonl' }, 400, 'input_file_id'],
+    ['an address of metadata', { input_file_id: 'https://169.254.169.254/latest' }, 400, 'input_file_id'],
+    ['another way in', { input_file_id: 'file:///etc/passwd' }, 400, 'input_file_id'],
+    ['plain HTTP', { input_file_id: 'http://example.com/in.jsonl' }, 400, 'input_file_id'],
+    ['a bucket that is not allowed', { input_file_id: 's3://secrets/in.jsonl' }, 400, 'input_file_id'],
+    ['all of a bucket', { input_file_id: 's3://files/' }, 400, 'input_file_id'],
+    ['a way out of a bucket', { input_file_id: 's3://files/../secrets/in.jsonl' }, 400, 'input_file_id'],
+    ['a file that is not there', { input_file_id: 'file-none' }, 404, null],
+    ['an endpoint that asks no model', { endpoint: '/v1/models' }, 400, 'endpoint'],
+    ['a window without end', { completion_window: '25h' }, 400, 'completion_window'],
+    ['a window that is none', { completion_window: 'soon' }, 400, 'completion_window'],
+    [
+      'too much metadata',
+      { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, ''])) },
+      400,
+      'metadata',
+    ],
+  ])('for %s', async (_what, change, status, param) => {
     const asked = before()
     const body = {
       input_file_id: 's3://files/x',
@@ -240,12 +245,22 @@ describe('is refused, and nothing is asked anywhere,', () => {
     }
     const answer = await askJson(`${gateway.url}/v1/batches`, body, bearer(key))
     expect([answer.status, before()]).toEqual([status, asked])
-    expect(answer.json).toMatchObject({ error: { message: expect.stringMatching(/./) } })
+    expect(answer.json).toMatchObject({ error: { message: expect.stringMatching(/./), param } })
   })
 
   test('for results that go to a place that is not allowed', async () => {
     const asked = { input_file_url: 's3://files/x', output_prefix: 's3://secrets/out' }
     expect((await askJson(`${gateway.url}/v1/inference/batch`, asked, bearer(key))).status).toBe(400)
+  })
+
+  test.each([
+    ['input_file_url', 's3://secrets/in.jsonl', /^input_file_url: /],
+    ['completion_window', 'soon', /^completion_window: /],
+    ['endpoint_completion_window', 'soon', /^endpoint_completion_window: /],
+  ])('for a %s that is none, by the name that its client has for it', async (param, value, message) => {
+    const asked = { input_file_url: 's3://files/x', [param]: value }
+    const { json } = await askJson(`${gateway.url}/v1/inference/batch`, asked, bearer(key))
+    expect(json).toMatchObject({ error: { message: expect.stringMatching(message), details: { param } } })
   })
 })
 

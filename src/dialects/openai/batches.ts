@@ -9,8 +9,12 @@ import {
 import { fail } from '../../error/index.ts'
 import { batchStatusWord } from '../batch-status.ts'
 import type { JsonBody, Route } from '../contract.ts'
+import { inWordsOf } from '../field-words.ts'
 import { check } from '../validate.ts'
 import { batchList, batchObject, type BatchObject, createBatchRequest } from './batch-types.ts'
+
+/** The contract's field names, as this API spells them. */
+const words = { input: 'input_file_id' }
 
 const defaultLimit = 20
 const mostListed = 100
@@ -27,16 +31,13 @@ export const batchRoutes: readonly Route[] = [
     response: batchObject,
     async answer(_facts, { batches }, body) {
       const asked = check(createBatchRequest, (body as JsonBody).value)
-      const batch = await batches.create(
-        create(CreateBatchRequestSchema, {
-          input: asked.input_file_id,
-          endpoint: asked.endpoint,
-          completionWindow: asked.completion_window,
-          metadata: asked.metadata ?? {},
-        }),
-        'openai',
-      )
-      return encodeBatch(batch)
+      const request = create(CreateBatchRequestSchema, {
+        input: asked.input_file_id,
+        endpoint: asked.endpoint,
+        completionWindow: asked.completion_window,
+        metadata: asked.metadata ?? {},
+      })
+      return encodeBatch(await inWordsOf(words, batches.create(request, 'openai')))
     },
   },
   {

@@ -5,8 +5,9 @@ import {
   type Provider,
   UpdateProviderRequestSchema,
 } from '#gen/switchyard/v1/registry_pb.ts'
-import { asGatewayError, fail } from '../../error/index.ts'
+import { fail } from '../../error/index.ts'
 import type { JsonBody, Route } from '../contract.ts'
+import { inWordsOf } from '../field-words.ts'
 import { check } from '../validate.ts'
 import { deletedProvider, newProvider, oneProvider, providerChange, providerList } from './registry-types.ts'
 
@@ -74,7 +75,7 @@ export const providerRoutes: readonly Route[] = [
         baseUrl: baseUrl ?? '',
         ...(settings != null && { settings: settings as JsonObject }),
       })
-      return encodeChanged(await inOurWords(registry.createProvider(request)))
+      return encodeChanged(await inWordsOf(words, registry.createProvider(request)))
     },
   },
   {
@@ -110,7 +111,7 @@ export const providerRoutes: readonly Route[] = [
         ...(baseUrl != null && { baseUrl }),
         ...(settings != null && { settings: settings as JsonObject }),
       })
-      return encodeChanged(await inOurWords(registry.updateProvider(request)))
+      return encodeChanged(await inWordsOf(words, registry.updateProvider(request)))
     },
   },
   {
@@ -121,7 +122,7 @@ export const providerRoutes: readonly Route[] = [
     response: deletedProvider,
     answer: async ({ params }, { registry }) => ({
       success: true,
-      data: { id: await inOurWords(registry.deleteProvider(params['idOrName'] ?? '')) },
+      data: { id: await inWordsOf(words, registry.deleteProvider(params['idOrName'] ?? '')) },
     }),
   },
 ]
@@ -145,17 +146,4 @@ const words: Readonly<Record<string, string>> = {
   key_file: 'keyFile',
   base_url: 'baseUrl',
   id_or_name: 'idOrName',
-}
-const anyWord = new RegExp(`\\b(?:${Object.keys(words).join('|')})\\b`, 'g')
-
-/** An error of the registry names fields in the contract's words; here they are called otherwise. */
-async function inOurWords<Result>(promise: Promise<Result>): Promise<Result> {
-  try {
-    return await promise
-  } catch (error) {
-    const { reason, message, details } = asGatewayError(error)
-    const spell = (text: string): string => text.replaceAll(anyWord, (word) => words[word] ?? word)
-    const { param, ...rest } = details
-    throw fail(reason, spell(message), { ...rest, ...(param !== undefined && { param: spell(param) }) })
-  }
 }

@@ -10,9 +10,15 @@ import {
 import { fail, GatewayError } from '../../error/index.ts'
 import { batchStatusOf, batchStatusWord, batchStatusWords } from '../batch-status.ts'
 import type { JsonBody, RequestFacts, Route } from '../contract.ts'
+import { inWordsOf } from '../field-words.ts'
 import type { FileOperations, Surface } from '../surface.ts'
 import { check } from '../validate.ts'
 import { batchAnswer, type batchData, batchListAnswer, createBatchRequest } from './batch-types.ts'
+
+/** The contract's field names, as this API spells them. */
+const inputWord = { input: 'input_file_url' }
+/** The other name of the window, for those who use it. */
+const windowWord = { completion_window: 'endpoint_completion_window' }
 
 const defaultLimit = 50
 const mostListed = 1000
@@ -29,16 +35,15 @@ export const batchRoutes: readonly Route[] = [
     response: batchAnswer,
     async answer(facts, surface, body) {
       const asked = check(createBatchRequest, (body as JsonBody).value)
-      const batch = await surface.batches.create(
-        create(CreateBatchRequestSchema, {
-          input: inputOf(asked.input_file_url),
-          endpoint: asked.endpoint ?? '',
-          completionWindow: asked.completion_window ?? asked.endpoint_completion_window ?? '',
-          outputPrefix: asked.output_prefix ?? '',
-          metadata: asked.metadata ?? {},
-        }),
-        'scaigrid',
-      )
+      const request = create(CreateBatchRequestSchema, {
+        input: inputOf(asked.input_file_url),
+        endpoint: asked.endpoint ?? '',
+        completionWindow: asked.completion_window ?? asked.endpoint_completion_window ?? '',
+        outputPrefix: asked.output_prefix ?? '',
+        metadata: asked.metadata ?? {},
+      })
+      const words = asked.completion_window == null ? { ...inputWord, ...windowWord } : inputWord
+      const batch = await inWordsOf(words, surface.batches.create(request, 'scaigrid'))
       return envelope(facts, await encodeBatch(batch, facts, surface))
     },
   },
