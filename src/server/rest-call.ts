@@ -153,7 +153,7 @@ function strictly(ask: Ask, request: NodeRequest): Ask {
 }
 
 /** Whether the client wants an error instead of an answer to less than it asked. */
-function isStrict(request: NodeRequest): boolean {
+export function isStrict(request: NodeRequest): boolean {
   return headerOf(request, 'x-switchyard-strict') === 'true'
 }
 

@@ -1,7 +1,9 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ZodObject } from 'zod'
 import type { Principal } from '../core/contract.ts'
 import type { Route, ServerDialect } from '../dialects/contract.ts'
 import type { FileContent } from '../dialects/surface.ts'
+import { noteUnknown } from '../dialects/untranslated.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import { type PathParams, PathTable } from '../dialects/path-table.ts'
 import { modelRoutes } from '../dialects/reading.ts'
@@ -9,7 +11,7 @@ import { Turn } from '../idempotency/turn.ts'
 import { answerFile } from './file-answer.ts'
 import { headerOf, Reply, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
-import { type CallEdgeOptions, factsOf, readJson, serveCall, serveCount } from './rest-call.ts'
+import { type CallEdgeOptions, factsOf, isStrict, readJson, serveCall, serveCount } from './rest-call.ts'
 import { giveAgain } from './rest-answer.ts'
 import { addForm, beginOnce, keyedOf } from './rest-once.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
@@ -144,6 +146,7 @@ async function serveRoute(
     await using form = await readForm(options, route, request.raw)
     const takesJson = form === undefined && route.request !== undefined
     const { body } = takesJson ? await readJson(options, dialect, request.raw) : {}
+    const dropped = unknownIn(route, request.raw, body?.value ?? Object.fromEntries(form?.fields ?? []))
     if (keyed !== undefined) {
       if (form !== undefined) await addForm(keyed.print, form)
       keyed.print.add(body?.text ?? '')
@@ -155,7 +158,7 @@ async function serveRoute(
     const { writeMs } = options
     if (route.sends === 'file')
       return await answerFile(request.raw, raw, answer as FileContent, { writeMs, headers: reply.headers })
-    const written = reply.json(route.status ?? 200, JSON.stringify(answer))
+    const written = reply.json(route.status ?? 200, JSON.stringify(answer), undefined, dropped)
     await turn?.keepWhole(written)
     if (reply.open) reply.send(written)
   } catch (thrown) {
@@ -171,6 +174,15 @@ async function serveRoute(
     })
     reply.fail(error)
   }
+}
+
+/** The fields that a route does not have. Throws `unsupported_field` for them where the client wants none left out. */
+function unknownIn({ request: schema }: Route, request: NodeRequest, given: object): string[] {
+  const unknown: string[] = []
+  if (schema instanceof ZodObject) noteUnknown(given, schema.shape, '', unknown)
+  const [first] = unknown
+  if (first === undefined || !isStrict(request)) return unknown
+  throw fail('unsupported_field', `there is no such field here: ${unknown.join(', ')}`, { param: first })
 }
 
 /** The form of a route that takes one. */

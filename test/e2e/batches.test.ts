@@ -192,7 +192,9 @@ test('the scaigrid API makes, finds, lists and cancels batches', async () => {
   const url = `${gateway.url}/v1/inference/batch`
   objects.set('/files/grid.jsonl', Buffer.from(line('a', '/v1/inference/chat', questions['/v1/inference/chat'])))
   const asked = { input_file_url: 's3://files/grid.jsonl', endpoint_completion_window: '12h', metadata: { n: '1' } }
-  const made = (await askJson(url, asked, bearer(key))).json as { data: { id: string }; meta: object }
+  const answer = await askJson(url, { ...asked, priority: 'high', name: null }, bearer(key))
+  expect(answer.headers['x-switchyard-dropped']).toBe('priority')
+  const made = answer.json as { data: { id: string }; meta: object }
   expect(made).toMatchObject({
     status: 'ok',
     data: { completion_window: '12h', endpoint: null, input_file_url: asked.input_file_url, metadata: { n: '1' } },
@@ -246,6 +248,13 @@ describe('is refused, and nothing is asked anywhere,', () => {
     const answer = await askJson(`${gateway.url}/v1/batches`, body, bearer(key))
     expect([answer.status, before()]).toEqual([status, asked])
     expect(answer.json).toMatchObject({ error: { message: expect.stringMatching(/./), param } })
+  })
+
+  test('for a field that is not known here, where the client wants none left out', async () => {
+    const asked = { input_file_id: 'file-none', endpoint: '/v1/chat/completions', completion_window: '24h', later: 1 }
+    const strict = { ...bearer(key), 'x-switchyard-strict': 'true' }
+    const answer = await askJson(`${gateway.url}/v1/batches`, asked, strict)
+    expect([answer.status, answer.json]).toMatchObject([400, { error: { code: 'unsupported_field', param: 'later' } }])
   })
 
   test('for results that go to a place that is not allowed', async () => {
