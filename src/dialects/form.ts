@@ -21,6 +21,11 @@ export interface FormFile {
   stream(): AsyncIterable<Uint8Array>
 }
 
+/** The number that a field of a form spells, as any client's language writes one; the text itself where it is none. */
+export function numberIn(text: string): number | string {
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : text
+}
+
 /** A file to be sent in a form. */
 export interface SentFile {
   /** Name of the field. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 import { fail } from '../../error/index.ts'
-import type { Form } from '../form.ts'
+import { type Form, numberIn } from '../form.ts'
 import { emptyTranscribeRequest, recordingIn } from '../recording.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
@@ -67,7 +67,7 @@ function timestampsOf(format: TranscriptFormat, asked: Wire['timestamp_granulari
 export function fieldsOf({ fields }: Form): JsonObject {
   const typed = [...fields].map(([name, value]) => {
     if (typeof value !== 'string') return [name, [...value]] as const
-    if (name === 'temperature' && /^-?\d+(?:\.\d+)?$/.test(value)) return [name, Number(value)] as const
+    if (name === 'temperature') return [name, numberIn(value)] as const
     if (name === 'stream' && (value === 'true' || value === 'false')) return [name, value === 'true'] as const
     if (name === 'timestamp_granularities') return [name, [value]] as const
     return [name, value] as const

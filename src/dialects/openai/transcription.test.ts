@@ -156,6 +156,14 @@ test("sends an OpenAI client's own words on as they are", async () => {
   expect(await sent(encoded)).toEqual(fields)
 })
 
+test.each([
+  ['1e-05', 0.00001],
+  ['.5', 0.5],
+  ['1.', 1],
+])('reads a temperature that a form spells %s', async (temperature, expected) => {
+  expect((await ownForm({ model: 'whisper-1', temperature })).temperature).toBe(expected)
+})
+
 test('names what only OpenAI has, where the provider has another format', async () => {
   const request = await ownForm({ model: 'voxtral', prompt: 'names', include: ['logprobs'], response_format: 'text' })
   const encoded = transcription.encode(request, mistral)

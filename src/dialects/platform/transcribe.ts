@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { TranscribeResponse } from '#gen/switchyard/v1/audio_pb.ts'
 import { soundOf } from '../../model/sound.ts'
 import type { OperationRoute } from '../contract.ts'
-import type { Form } from '../form.ts'
+import { type Form, numberIn } from '../form.ts'
 import type { AskOf, Served } from '../operation.ts'
 import { decodeBase64 } from '../parts.ts'
 import { checkRecording, emptyTranscribeRequest, recordingIn } from '../recording.ts'
@@ -86,7 +86,7 @@ async function fromForm(form: Form): Promise<TranscribeAsk> {
 function fieldsOf({ fields }: Form): JsonObject {
   const typed = [...fields].map(([name, value]) => {
     if (typeof value !== 'string') return [name, [...value]] as const
-    if (name === 'temperature' && /^-?\d+(?:\.\d+)?$/.test(value)) return [name, Number(value)] as const
+    if (name === 'temperature') return [name, numberIn(value)] as const
     return [name, name === 'timestamps' ? [value] : value] as const
   })
   return Object.fromEntries(typed) as JsonObject
