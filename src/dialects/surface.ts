@@ -46,6 +46,8 @@ import type { ListVideosRequest, ListVideosResponse, Video } from '#gen/switchya
 export interface RegistryOperations {
   /** Models that may be asked for, in a stable order; only one provider's when named by id or name. */
   models(provider?: string): readonly Model[]
+  /** A model that is listed, under any name that it may be asked for by, such as its own alone; undefined for any other name. */
+  model(name: string): Model | undefined
   /** The providers, in a stable order. */
   providers(): readonly Provider[]
   createProvider(request: CreateProviderRequest): Promise<Provider>

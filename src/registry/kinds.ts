@@ -23,8 +23,8 @@ export function modelKinds(
   }
 }
 
-/** A name that leads nowhere is refused when it is asked for. */
-function firstTarget(registry: LiveRegistry['current'], name: string): Target | undefined {
+/** Where a name leads first; undefined for one that leads nowhere, which is refused when it is asked for. */
+export function firstTarget(registry: LiveRegistry['current'], name: string): Target | undefined {
   try {
     return registry.resolve(name, '').targets[0]
   } catch {

@@ -39,7 +39,7 @@ export const routes: readonly Route[] = [
     response: modelObject,
     answer({ params }, surface) {
       const id = params['*'] ?? ''
-      const model = surface.registry.models().find((candidate) => candidate.id === id)
+      const model = surface.registry.model(id)
       if (model === undefined)
         throw fail('model_not_found', `the model "${id}" does not exist or is not open to this key`, { param: 'model' })
       return encodeModel(model)

@@ -53,6 +53,7 @@ const surface: Surface = {
     setAlias: notAsked,
     deleteAlias: notAsked,
     providers: () => providers,
+    model: notAsked,
     models: (provider) => models.filter((model) => provider === undefined || model.provider === provider),
   },
   get keys(): never {
