@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { SynthesizeRequestSchema } from '#gen/switchyard/v1/audio_pb.ts'
+import { EmbedRequestSchema } from '#gen/switchyard/v1/embedding_pb.ts'
 import { GenerateImagesRequestSchema } from '#gen/switchyard/v1/image_pb.ts'
 import { type CallContext, fail, type Provider, Secret } from '#provider'
 import { ask, contextFor } from '../../test/suites/asking.ts'
@@ -15,12 +16,15 @@ const drawing: Begin = (provider, context) => provider.generateImages?.({ ...emp
 const speaking: Begin = (provider, context) =>
   firstOf(provider.synthesize?.({ ...emptySpeech, model: 'my model' }, context))
 
+const embedding: Begin = (provider, context) => provider.embed?.({ ...emptyVectors, model: 'my model' }, context)
+
 function firstOf(steps: AsyncIterable<unknown> | undefined): Promise<unknown> | undefined {
   const iterator = steps?.[Symbol.asyncIterator]()
   return iterator?.next()
 }
 
 const emptyImages = create(GenerateImagesRequestSchema, { prompt: 'A square' })
+const emptyVectors = create(EmbedRequestSchema, { inputs: [{ kind: { case: 'text', value: 'Hello' } }] })
 const emptySpeech = create(SynthesizeRequestSchema, { input: 'Hello' })
 
 /** What is asked of the upstream with these settings, seen at the way out. */
@@ -56,7 +60,14 @@ test.each([
   [{}, drawing, '/openai/v1/images/generations'],
   [{ api: 'models' }, drawing, undefined],
   [{ api_version: '2024-10-21' }, speaking, '/openai/deployments/my%20model/audio/speech?api-version=2024-10-21'],
-])('with %j, images and speech are beside the chats', async (settings, begin, path) => {
+  [{ api: 'models' }, embedding, '/models/embeddings?api-version=2024-05-01-preview'],
+  [{ api: 'responses' }, drawing, '/openai/v1/images/generations'],
+  [
+    { api: 'responses', api_version: '2025-04-01-preview' },
+    embedding,
+    '/openai/deployments/my%20model/embeddings?api-version=2025-04-01-preview',
+  ],
+])('with %j, what is not chats is beside them', async (settings, begin, path) => {
   if (path === undefined) await expect(askedWith(settings, begin)).rejects.toThrow()
   else expect((await askedWith(settings, begin))?.url).toBe(`https://a.example${path}`)
 })
@@ -74,4 +85,11 @@ test('takes the name of a resource for its endpoint', () => {
 
 test('refuses a version that is none', () => {
   expect(azure.manifest.settings.safeParse({ api_version: '1&b=2' }).success).toBe(false)
+})
+
+test('the API for models of other makers has no raw text and no transcripts, as its own SDK (@azure-rest/ai-inference)', async () => {
+  const own = azure.manifest.settings.parse({ api: 'models' })
+  const { log, egress } = contextFor()
+  const provider = await azure.create({ baseUrl: 'https://a.example', own }, { name: 'azure', egress, log })
+  expect([provider.generate, provider.transcribe]).toEqual([undefined, undefined])
 })

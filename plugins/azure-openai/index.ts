@@ -39,16 +39,13 @@ const { manifest } = compatible(openaiClient, vendor)
 /** OpenAI's models on Azure, at a resource's own base URL: `https://RESOURCE.openai.azure.com`. */
 export default definePlugin({
   manifest: { ...manifest, settings },
-  create({ baseUrl, own }, host) {
+  async create({ baseUrl, own }, host) {
     const version = own.api_version
     const dated = version === undefined ? undefined : `?api-version=${version}`
-    if (own.api === 'responses') {
-      const chatPath = dated === undefined ? '/openai/v1/responses' : `/openai/responses${dated}`
-      return compatible(responsesClient, { ...vendor, chatPath }).create({ baseUrl, own }, host)
-    }
     if (own.api === 'models') {
       const chatPath = `/models/chat/completions?api-version=${version ?? modelsVersion}`
-      return compatible(openaiClient, { ...vendor, media: [], chatPath, modelsPath: false }).create(
+      // Beside chats it has embeddings alone: raw text is asked for in a chat.
+      return compatible(openaiClient, { ...vendor, operations: ['embed'], chatPath, modelsPath: false }).create(
         { baseUrl, own },
         host,
       )
@@ -69,9 +66,14 @@ export default definePlugin({
     const chatPath = '/openai/v1/chat/completions'
     const options = { limitField: 'max_completion_tokens' as const, embeddings: { compact: true }, completes }
     const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
-    return compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
+    const all = await compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
       { baseUrl, own },
       host,
     )
+    if (own.api !== 'responses') return all
+    const responsesPath = dated === undefined ? '/openai/v1/responses' : `/openai/responses${dated}`
+    const responses = compatible(responsesClient, { ...vendor, chatPath: responsesPath })
+    // Everything but chats is asked for in the same way.
+    return { ...all, ...(await responses.create({ baseUrl, own }, host)) }
   },
 })
