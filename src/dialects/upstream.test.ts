@@ -85,7 +85,23 @@ describe('an envelope', () => {
       { message: 'm', type: 't' },
     ],
     [{ detail: 'm' }, { message: 'm' }],
-    [{ detail: [{ msg: 'm', loc: ['a'] }] }, { message: 'm' }],
+    [{ detail: [{ msg: 'm', loc: ['a'] }] }, { message: 'a: m', param: 'a' }],
+    [{ detail: { msg: 'm' } }, { message: 'm' }],
+    // What Mistral answers with 422, as its clients quote it in their issues; then Azure's (test/wire/cases/azure-openai-chat).
+    [
+      { object: 'error', message: { detail: [{ loc: ['body', 'input', 0], msg: 'm' }] }, type: 't', param: null },
+      { message: 'input.0: m', type: 't', param: 'input.0' },
+    ],
+    [
+      { error: { message: 'm', details: [{ loc: ['body', 'tool_choice'], msg: 'a string' }] } },
+      { message: 'm', param: 'tool_choice' },
+    ],
+    [
+      { message: { detail: 7 }, detail: [null] },
+      { message: '', param: undefined },
+    ],
+    [{ detail: [{ msg: 'm', loc: 'x' }] }, { message: 'm', param: undefined }],
+    [{ detail: [{ msg: 'm', loc: ['body'] }] }, { message: 'm', param: undefined }],
     [[{ error: { message: 'm', code: 400 } }], { message: 'm', code: undefined }],
     [{ error: { message: 'm' }, message: 'outer' }, { message: 'm' }],
     [{ error: {}, message: 'outer' }, { message: 'outer' }],

@@ -94,20 +94,39 @@ function statusOf(error: JsonObject): number {
   return byWord.find(([pattern]) => pattern.test(words))?.[1] ?? 502
 }
 
+/** The field that is at fault, by its place in a request: `["body","messages",0]`. */
+function placeOf(loc: unknown): string | undefined {
+  if (!Array.isArray(loc)) return undefined
+  const names = loc.filter((part) => typeof part === 'string' || typeof part === 'number')
+  return text(names.slice(names[0] === 'body' ? 1 : 0).join('.'))
+}
+
+/** The first thing that a validator found: `[{loc,msg}]`, which vendors keep in `detail`, in `details`, or in a message that is an object. */
+function findingOf(error: JsonObject): { readonly message?: string; readonly place?: string } {
+  const listed = [error['detail'], object(error['message'])?.['detail'], error['details']].find(Array.isArray)
+  const first = object(listed?.[0])
+  const [message, place] = [text(first?.['msg']), placeOf(first?.['loc'])]
+  return {
+    ...(message !== undefined && { message: place === undefined ? message : `${place}: ${message}` }),
+    ...(place !== undefined && { place }),
+  }
+}
+
 /**
  * Reads the error envelopes that vendors use: `{error:{message,type,code,param}}`, `{error:"..."}`, a list of one, a flat
- * `{message}` or `{detail}`, or plain text. Without `status` it is an error inside a success.
+ * `{message}` or `{detail}`, a validator's list of what it found, or plain text. Without `status` it is an error inside a success.
  */
 export function problemOf(body: unknown, status?: number): UpstreamProblem {
   const outer = object(Array.isArray(body) ? body[0] : body)
   const error = object(outer?.['error']) ?? outer
   if (error === undefined) return { status: status ?? 502, message: text(body) ?? '' }
-  const detail = object(Array.isArray(error['detail']) ? error['detail'][0] : error['detail'])
+  const found = findingOf(error)
   const message =
     text(error['message']) ??
     text(outer?.['error']) ??
     text(error['detail']) ??
-    text(detail?.['msg']) ??
+    text(object(error['detail'])?.['msg']) ??
+    found.message ??
     text(outer?.['message']) ??
     ''
   const code = error['code']
@@ -116,7 +135,7 @@ export function problemOf(body: unknown, status?: number): UpstreamProblem {
     message,
     type: text(error['type']),
     code: typeof code === 'number' ? undefined : text(code),
-    param: text(error['param']),
+    param: text(error['param']) ?? found.place,
     retryAfterSeconds: retryInfo(error['details']),
   }
 }
