@@ -3,7 +3,7 @@ import type {
   LanguageModelV4FunctionTool,
   LanguageModelV4ToolChoice,
 } from '@ai-sdk/provider'
-import { type ChatRequest, ToolChoice_Mode as Mode } from '#provider'
+import { type ChatRequest, ToolChoice_Mode as Mode, uncarriedOptions } from '#provider'
 import { encodePrompt } from './prompt.ts'
 
 /** A request as the AI SDK's models take it, and the paths of what has no place there. */
@@ -15,12 +15,17 @@ export interface EncodedCall {
 type Efforts = NonNullable<LanguageModelV4CallOptions['reasoning']>
 const efforts: ReadonlySet<string> = new Set<Efforts>(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
 
+/** Options that the AI SDK's call options have a place for. */
+const carried = ['top_k', 'seed', 'presence_penalty', 'frequency_penalty'] as const
+
 /**
  * Writes a request for a model of version 3 or 4, which differ in how files are given and in that 4 has reasoning. Opaque values
- * go back only to `vendor`.
+ * go back only to `vendor`. Throws `unsupported_field` for what shapes the answer and has no place there.
  */
 export function callOptions(request: ChatRequest, vendor: string, version: 'v3' | 'v4'): EncodedCall {
-  const dropped = [...(request.source?.untranslated ?? []), ...withoutPlace(request)]
+  const dropped = [...(request.source?.untranslated ?? []), ...uncarriedOptions(request, carried)]
+  if (request.reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
+  if (request.reasoning?.summary !== undefined) dropped.push('reasoning.summary')
   const prompt = encodePrompt(request.messages, { vendor, version, dropped })
   const tools = encodeTools(request, dropped)
   const toolChoice = encodeChoice(request, dropped)
@@ -51,29 +56,6 @@ function given<Fields extends object>(fields: Fields): { [Key in keyof Fields]?:
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [Key in keyof Fields]?: NonNullable<Fields[Key]>
   }
-}
-
-/** Names of the fields that are set and that the AI SDK's call options have no place for. */
-function withoutPlace(request: ChatRequest): string[] {
-  const fields: Readonly<Record<string, boolean>> = {
-    parallel_tool_calls: request.parallelToolCalls !== undefined,
-    n: request.n !== undefined && request.n !== 1,
-    logprobs: request.logprobs === true,
-    top_logprobs: (request.topLogprobs ?? 0) > 0,
-    logit_bias: Object.keys(request.logitBias).length > 0,
-    'reasoning.budget_tokens': request.reasoning?.budgetTokens !== undefined,
-    'reasoning.summary': request.reasoning?.summary !== undefined,
-    modalities: request.modalities.some((modality) => modality !== 'text'),
-    audio: request.audio !== undefined,
-    verbosity: request.verbosity !== undefined,
-    service_tier: request.serviceTier !== undefined,
-    user: request.user !== undefined,
-    metadata: Object.keys(request.metadata).length > 0,
-    prediction: request.prediction.length > 0,
-    prompt_cache_key: request.promptCacheKey !== undefined,
-    store: request.store !== undefined,
-  }
-  return Object.entries(fields).flatMap(([name, set]) => (set ? [name] : []))
 }
 
 function encodeTools({ tools }: ChatRequest, dropped: string[]): LanguageModelV4FunctionTool[] {

@@ -1,21 +1,16 @@
-import { type CallContext, fail, GatewayError, upstreamError } from '#provider'
+import { type CallContext, fail, GatewayError, problemOf, retryAfter, upstreamError } from '#provider'
 
 /** What a failed call throws: the signal's reason, the gateway's own error beneath, or what the package says of the upstream. */
 export function failureOf(thrown: unknown, { signal }: CallContext): unknown {
   if (signal.aborted) return signal.reason
   const own = ownError(thrown)
   if (own !== undefined) return own
-  const { name, message, statusCode, responseHeaders, data } = factsOf(thrown)
+  const { name, message, statusCode, responseHeaders, responseBody, data } = factsOf(thrown)
   if (typeof statusCode === 'number' && statusCode >= 400) {
-    const seconds = Number(responseHeaders?.['retry-after'])
-    const { type, code } = detailsOf(data)
-    return upstreamError({
-      status: statusCode,
-      message,
-      type,
-      code,
-      ...(seconds > 0 && { retryAfterSeconds: Math.ceil(seconds) }),
-    })
+    // A package keeps of the body no more than it knows itself.
+    const problem = problemOf(parsed(responseBody) ?? data, statusCode)
+    const seconds = retryAfter((header) => responseHeaders?.[header], Date.now()) ?? problem.retryAfterSeconds
+    return upstreamError({ ...problem, message: problem.message || message, retryAfterSeconds: seconds })
   }
   switch (name) {
     case 'AI_UnsupportedFunctionalityError':
@@ -57,7 +52,16 @@ interface Facts {
   readonly code?: unknown
   readonly statusCode?: unknown
   readonly responseHeaders?: Readonly<Record<string, string>>
+  readonly responseBody?: unknown
   readonly data?: unknown
+}
+
+function parsed(body: unknown): unknown {
+  try {
+    return typeof body === 'string' ? JSON.parse(body) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function factsOf(thrown: unknown): Facts {
@@ -67,13 +71,4 @@ function factsOf(thrown: unknown): Facts {
     name: 'name' in thrown ? thrown.name : '',
     message: 'message' in thrown ? String(thrown.message) : '',
   }
-}
-
-/** Type and code of the error object that most vendors send. */
-function detailsOf(data: unknown): { readonly type?: string; readonly code?: string } {
-  const error = typeof data === 'object' && data !== null && 'error' in data ? data.error : data
-  if (typeof error !== 'object' || error === null) return {}
-  const type = 'type' in error ? error.type : undefined
-  const code = 'code' in error ? error.code : undefined
-  return { ...(typeof type === 'string' && { type }), ...(typeof code === 'string' && { code }) }
 }

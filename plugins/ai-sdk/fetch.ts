@@ -1,7 +1,17 @@
 import type { Host } from '#provider'
 
 /** What of an answer's head the AI SDK looks at, or an error tells. */
-const kept = ['content-type', 'retry-after', 'retry-after-ms', 'x-request-id', 'request-id'] as const
+const kept = [
+  'content-type',
+  'retry-after',
+  'retry-after-ms',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-reset-tokens',
+  'x-request-id',
+  'request-id',
+] as const
 
 /** A `fetch` that goes out through the gateway's own connections, whatever the package would use by itself. */
 export function fetchThrough(egress: Host['egress']): typeof fetch {

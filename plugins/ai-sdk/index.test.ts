@@ -221,11 +221,23 @@ describe.each(ways)('through a package of the AI SDK, streaming: $streaming', ({
   test('what has no place is named, and refused when strict, before anything is sent', async () => {
     says({ content: 'ok' }, 'stop', [{ content: 'ok' }])
     const source = { dialect: 'other', untranslated: ['top_a'] }
-    const response = await asked(ask('acme-large', 'hi', { n: 2, logprobs: true, source }))
-    expect(response.dropped).toEqual(['top_a', 'n', 'logprobs'])
+    const picture = { source: { case: 'data' as const, value: Buffer.from('GIF89a') }, detail: 'high' }
+    const messages = [{ role: Role.USER, parts: [{ kind: { case: 'image' as const, value: picture } }] }]
+    const asking = { messages, user: 'u', parallelToolCalls: true, store: false, source }
+    const response = await asked(ask('acme-large', 'hi', asking))
+    expect(response.dropped).toEqual(['top_a', 'user', 'messages[0].parts[0].detail'])
     received.length = 0
-    const strict = chat(provider, ask('acme-large', 'hi', { n: 2, strict: true }), { streaming, egress })
-    expect((await failureOf(strict)).error).toMatchObject({ reason: 'unsupported_field', details: { param: 'n' } })
+    const strict = chat(provider, ask('acme-large', 'hi', { user: 'u', strict: true }), { streaming, egress })
+    expect((await failureOf(strict)).error).toMatchObject({ reason: 'unsupported_field', details: { param: 'user' } })
+    expect(received).toEqual([])
+  })
+
+  test.each([
+    ['n', { n: 2 }],
+    ['logprobs', { logprobs: true }],
+  ])('what would shape the answer and has no place is refused: %s', async (param, given) => {
+    const refused = chat(provider, ask('acme-large', 'hi', given), { streaming, egress })
+    expect((await failureOf(refused)).error).toMatchObject({ reason: 'unsupported_field', details: { param } })
     expect(received).toEqual([])
   })
 
@@ -256,6 +268,20 @@ describe.each(ways)('through a package of the AI SDK, streaming: $streaming', ({
     expect(events).toEqual([])
     expect(error).toMatchObject({ reason, details })
     expect(received).toHaveLength(1)
+  })
+
+  test.each([
+    ['a date', { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }, { message: 'slow' }],
+    ['a reset', { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '1h' }, { message: 'slow' }],
+    // As Google tells it: test/wire/cases/gemini-generate/vercel--google-429-retry-info.json
+    ['its body', {}, { message: 'slow', details: [{ retryDelay: '3600s' }] }],
+  ])('how long to wait is read of %s', async (_where, headers, error) => {
+    answer = (response) => {
+      response.writeHead(429, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ error }))
+    }
+    const failed = await failureOf(chat(provider, ask('acme-large', 'hi'), { streaming, egress, credential }))
+    const seconds = (failed.error as { details?: { retryAfterSeconds?: number } }).details?.retryAfterSeconds ?? 0
+    expect([seconds > 3000, seconds <= 3600]).toEqual([true, true])
   })
 
   test('no connection is provider_unreachable', async () => {

@@ -6,7 +6,7 @@ import type {
   LanguageModelV4ToolResultPart,
   SharedV4ProviderOptions,
 } from '@ai-sdk/provider'
-import { type Message, type Part, Role } from '#provider'
+import { type Message, noteDetail, type Part, Role } from '#provider'
 
 /** Who reads the prompt, and where the paths go of what it cannot hold. */
 export interface PromptReader {
@@ -58,6 +58,7 @@ function encodeUser(
 ): (LanguageModelV4TextPart | LanguageModelV4FilePart)[] {
   const { kind } = part
   if (kind.case === 'text') return [{ type: 'text', text: kind.value.text }]
+  if (kind.case === 'image') noteDetail(kind.value, path, reader.dropped)
   if (kind.case === 'image' || kind.case === 'audio' || kind.case === 'file') {
     const { source, mediaType } = kind.value
     const fallback = kind.case === 'image' ? 'image/*' : 'application/octet-stream'
