@@ -8,5 +8,7 @@ export default definePlugin(
     baseUrl: 'https://api.deepinfra.com/v1/openai',
     keyVariable: 'DEEPINFRA_API_KEY',
     operations: ['generate', 'embed', 'generateImages', 'synthesize', 'transcribe'],
+    // https://docs.deepinfra.com/api-reference: b64_json alone, and no instructions.
+    options: { imageBytes: true, speechRefuses: ['instructions'] },
   }),
 )

@@ -14,6 +14,8 @@ import { leaveOut } from './leave-out.ts'
 export interface ImageOptions {
   /** Fields the vendor has not: left out, and named as dropped. */
   readonly imageRefuses?: readonly string[]
+  /** True where every model gives bytes, and refuses to be asked for links. */
+  readonly imageBytes?: boolean
 }
 
 /** How images are made by an upstream of OpenAI's `images/generations`. */
@@ -29,9 +31,9 @@ const bytesAlone = /(?:^|\/)(?:chat)?gpt-image/
  * the form that a model has but one of and what the vendor has not; any other is translated. Throws `unsupported_field` for links of a
  * model that has none.
  */
-function encode(request: GenerateImagesRequest, { imageRefuses = [] }: ImageOptions): EncodedCall {
+function encode(request: GenerateImagesRequest, { imageRefuses = [], imageBytes }: ImageOptions): EncodedCall {
   const { source, model } = request
-  const only = bytesAlone.test(model)
+  const only = imageBytes === true || bytesAlone.test(model)
   if (only) refuseLinks(request)
   const passThrough = source?.dialect === 'openai'
   const whole = passThrough ? replaceModel(source.body, model) : translated(request)

@@ -34,6 +34,16 @@ test("a client's own words go to others as they are", () => {
   expect(images.encode(request, { imageRefuses: ['style'] }).body).toBe(source.body)
 })
 
+test('a vendor that gives bytes alone is asked for no form, and links that only it could give are refused', () => {
+  const source = sourceOf({ model: 'm', prompt: 'a bird', response_format: 'url' })
+  const request = create(GenerateImagesRequestSchema, { model: 'm', prompt: 'a bird', source })
+  const encoded = images.encode(request, { imageBytes: true })
+  expect([spoken(encoded.body), encoded.dropped]).toEqual([{ model: 'm', prompt: 'a bird' }, []])
+  expect(images.encode(request, {}).body).toBe(source.body)
+  const linked = create(GenerateImagesRequestSchema, { model: 'm', prompt: 'a bird', responseFormat: 'url' })
+  expect(() => images.encode(linked, { imageBytes: true })).toThrow('not as a url')
+})
+
 test('images that are all withheld are an error that is not tried again', () => {
   const encoded = images.encode(create(GenerateImagesRequestSchema, { model: 'm', prompt: 'x' }), {})
   expect(() => images.decode(json({ data: [{ url: '', respect_moderation: false }] }), encoded, {})).toThrow(
