@@ -48,12 +48,13 @@ function encode(request: TranscribeRequest, options: TranscriptionOptions): Enco
   const dropped = source === undefined ? [...(request.source?.untranslated ?? [])] : []
   const format = formatOf(request, wanted, options, dropped)
   const passThrough = wanted !== undefined && wanted === (format ?? 'json')
+  const isRewritten = !passThrough || dropped.includes('timestamps')
   const fields: Fields = {
     ...(own === undefined ? translated(request, dropped) : own),
     model: request.model,
     response_format: format,
     stream: undefined,
-    ...(!passThrough && { timestamp_granularities: timesOf(request, format, options, dropped) }),
+    ...(isRewritten && { timestamp_granularities: timesOf(request, format, options, dropped) }),
     ...speakersOf(request, own, format, options),
   }
   const isTimed = options.timesOfLanguage === false && fields['timestamp_granularities'] != null

@@ -164,6 +164,13 @@ test.each([
   expect((await ownForm({ model: 'whisper-1', temperature })).temperature).toBe(expected)
 })
 
+test("does not ask a model without times for them in a client's own words either, since it says that they are lost", async () => {
+  const fields = { model: 'alias', response_format: 'json', timestamp_granularities: ['segment'] }
+  const encoded = transcription.encode({ ...(await ownForm(fields)), model: 'gpt-4o-transcribe' }, openai)
+  expect(await sent(encoded)).toEqual({ model: 'gpt-4o-transcribe', response_format: 'json' })
+  expect(encoded).toMatchObject({ dropped: ['timestamps'], passThrough: true })
+})
+
 test('names what only OpenAI has, where the provider has another format', async () => {
   const request = await ownForm({ model: 'voxtral', prompt: 'names', include: ['logprobs'], response_format: 'text' })
   const encoded = transcription.encode(request, mistral)
