@@ -7,8 +7,11 @@ const fuzzing = 'test/fuzz/fuzz.test.ts'
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Long enough for a machine that has other things to do: they are only waited for by what fails.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
+    setupFiles: ['test/same-seed.ts'],
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default', './test/check/plain-reporter.ts'],

@@ -129,8 +129,8 @@ describe('strict JSON', () => {
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.infiniteStream(fc.nat()), (value, picks) => {
         const stream = picks[Symbol.iterator]()
         const text = spelled(value, () => Number(stream.next().value))
-        const hasProto = text.includes('proto')
-        if (!hasProto) expect(parseStrictJson(text)).toEqual(JSON.parse(text))
+        fc.pre(!JSON.stringify(value).includes('"__proto__":'))
+        expect(parseStrictJson(text)).toEqual(JSON.parse(text))
       }),
     )
   })
