@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import {
   chownSync,
   cpSync,
@@ -145,13 +146,21 @@ function initialize(binaries: string, folder: string, data: string, who: Who): v
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
 }
 
+/**
+ * A port that nobody listens on, below those that systems give to whoever asks for any: what is given out so, to other tests and to
+ * connections, cannot take it before the server does, nor while the server is halted.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = randomInt(10_000, 32_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise((resolve) => server.close(resolve))
+    if (isFree) return port
+  }
+  throw new Error('no free port')
 }
 
 async function untilItAnswers(url: string, server: ChildProcess): Promise<void> {
