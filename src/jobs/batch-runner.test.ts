@@ -140,7 +140,7 @@ async function submit(input: string, fields: Partial<NewBatch> = {}): Promise<st
 }
 
 async function reached(id: string, status: BatchRow['status']): Promise<BatchRow> {
-  await expect.poll(async () => (await store.batches.batch(id, 'all')).status, { timeout: 10_000 }).toBe(status)
+  await expect.poll(async () => (await store.batches.batch(id, 'all')).status).toBe(status)
   return await store.batches.batch(id, 'all')
 }
 
@@ -247,7 +247,7 @@ test('cancelled, it keeps what is done, lets what runs end, and asks nothing mor
     { lines: 2 },
   )
   const id = await submit(['a', 'b', 'c', 'd', 'e'].map((one) => line(one)).join(''))
-  await expect.poll(() => asked, { timeout: 10_000 }).toEqual(['a', 'b', 'c'])
+  await expect.poll(() => asked).toEqual(['a', 'b', 'c'])
   await store.batches.cancel(id, 'all', Date.now())
   await setTimeout(60)
   expect((await store.batches.batch(id, 'all')).status).toBe('cancelling')

@@ -18,7 +18,7 @@ test('lets go of what is too old, again and again, also after a store that was a
     log: { debug: nothing, info: nothing, error: nothing, warn: (_fields, message) => void warnings.push(message) },
     everyMs: [1, 1],
   })
-  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2))
+  await expect.poll(() => asked.length).toBeGreaterThan(2)
   end()
   expect(asked.map(([before, now]) => now - before)).toEqual(asked.map(() => 1000))
   expect(warnings).toHaveLength(1)
@@ -32,7 +32,7 @@ test('keeps rows for ever when told to, and lets go of content all the same', as
     log: { debug: nothing, info: nothing, error: nothing, warn: nothing },
     everyMs: [1, 100_000],
   })
-  await vi.waitFor(() => expect(retain).toHaveBeenCalled())
+  await expect.poll(() => retain).toHaveBeenCalled()
   end()
   expect(retain.mock.calls).toEqual([[0, expect.any(Number)]])
 })

@@ -150,7 +150,7 @@ describe('beside another process', () => {
     await close(first)
     // The first file is now the only process's own, the second one is nobody's.
     const heir = await open({ folder: place })
-    await expect.poll(() => heir.state, { timeout: 5000 }).toMatchObject({ waiting: 450, lost: 1 })
+    await expect.poll(() => heir.state).toMatchObject({ waiting: 450, lost: 1 })
     expect(texts(await heir.take(0, 1000)).toSorted()).toEqual(many.toSorted())
     expect(texts(await heir.takeLost(9))).toEqual(['left open'])
     await close(heir)
@@ -240,7 +240,7 @@ describe('a spool that is full', () => {
       await spool.drain()
       return stored.length
     }
-    await expect.poll(move, { timeout: 20_000 }).toBe(begun.length)
+    await expect.poll(move).toBe(begun.length)
     expect(stored.toSorted()).toEqual(begun.map((number) => `late ${number}`).toSorted())
   })
 })

@@ -22,7 +22,7 @@ test('answers that it is not there until it is, and tells whoever watches then',
   for (const ask of [() => store.registry.providers(), () => store.accounts.allAccounts(), () => store.revision()])
     await expect(ask()).rejects.toMatchObject({ reason: 'store_unavailable' })
   there = true
-  await vi.waitFor(() => expect(changed).toHaveBeenCalled(), { timeout: 20_000 })
+  await expect.poll(() => changed).toHaveBeenCalled()
   expect(said).toEqual(['failed', 'opened'])
   expect(await store.registry.providers()).toEqual([])
   expect((await store.accounts.allAccounts()).map(({ id }) => id)).toEqual(['default'])

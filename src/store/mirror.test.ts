@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { fail } from '../error/index.ts'
 import type { AliasRow } from './contract.ts'
 import { type Follower, Mirror, type Mirrored } from './mirror.ts'
@@ -105,7 +105,7 @@ test('tells what is there, and every change as it is seen', async () => {
   await mirror.follow(follower)
   expect(words).toEqual(['fresh: one'])
   store.write('two')
-  await vi.waitFor(() => expect(words).toEqual(['fresh: one', 'fresh: one two']))
+  await expect.poll(() => words).toEqual(['fresh: one', 'fresh: one two'])
 })
 
 test('a refresh brings what was written before it, also while another is reading', async () => {
@@ -132,10 +132,10 @@ test('sees by itself what nobody told, and reads nothing where nothing changed',
   const mirror = await open(store)
   const before = mirror.current?.at ?? 0
   const reads = store.reads
-  await vi.waitFor(() => expect(mirror.current?.at).toBeGreaterThan(before))
+  await expect.poll(() => mirror.current?.at).toBeGreaterThan(before)
   expect(store.reads).toBe(reads)
   store.write('quiet', true)
-  await vi.waitFor(() => expect(mirror.current?.aliases).toHaveLength(1))
+  await expect.poll(() => mirror.current?.aliases).toHaveLength(1)
 })
 
 test('keeps what it knows while the store is away, and takes over when it is back', async () => {
@@ -152,7 +152,7 @@ test('keeps what it knows while the store is away, and takes over when it is bac
   expect(wrong).toHaveLength(1)
   store.write('two', true)
   store.reachable = true
-  await vi.waitFor(() => expect(words).toEqual(['fresh: one', 'unreachable', 'fresh: one two']))
+  await expect.poll(() => words).toEqual(['fresh: one', 'unreachable', 'fresh: one two'])
   expect(mirror.fresh).toBe(true)
 })
 
@@ -168,7 +168,7 @@ test('starts from the disk when the store does not answer', async () => {
   await mirror.follow(follower)
   expect(words).toEqual(['old: one'])
   store.reachable = true
-  await vi.waitFor(() => expect(words).toEqual(['old: one', 'fresh: one']))
+  await expect.poll(() => words).toEqual(['old: one', 'fresh: one'])
 })
 
 test('starts with nothing when there is nothing, or nothing that can be read', async () => {
@@ -184,7 +184,7 @@ test('starts with nothing when there is nothing, or nothing that can be read', a
   expect(mirror.current).toBeUndefined()
   expect(wrong).toHaveLength(2)
   store.reachable = true
-  await vi.waitFor(() => expect(mirror.fresh).toBe(true))
+  await expect.poll(() => mirror.fresh).toBe(true)
 })
 
 test('a follower that fails is told to the operator, and harms neither the others nor the mirror', async () => {
@@ -200,7 +200,7 @@ test('a follower that fails is told to the operator, and harms neither the other
   const { words, follower } = listener()
   await mirror.follow(follower)
   store.write('one')
-  await vi.waitFor(() => expect(words).toEqual(['fresh: ', 'fresh: one']))
+  await expect.poll(() => words).toEqual(['fresh: ', 'fresh: one'])
   expect(mirror.fresh).toBe(true)
   expect(wrong).toEqual([{ err: broken }, { err: broken }])
 })

@@ -56,7 +56,7 @@ function line(id: string, url: string, body: object): string {
 
 async function ended(id: string): Promise<Batch> {
   const seen = async (): Promise<boolean> => (await rpc.getBatch({ id })).finished !== undefined
-  await expect.poll(seen, { timeout: 15_000, interval: 30 }).toBe(true)
+  await expect.poll(seen, { interval: 30 }).toBe(true)
   return await rpc.getBatch({ id })
 }
 

@@ -216,7 +216,7 @@ test('what its client leaves may be asked again with the same key', async () => 
   await gone.promise
   upstream.answer('left', well)
   const again = async () => (await Array.fromAsync(rpc.streamChat(asking('up/left'), key))).length
-  await expect.poll(() => again().catch(() => 0), { timeout: 5000, interval: 20 }).toBeGreaterThan(4)
+  await expect.poll(() => again().catch(() => 0), { interval: 20 }).toBeGreaterThan(4)
   expect(upstream.received('left')).toHaveLength(2)
 })
 

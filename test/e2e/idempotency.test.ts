@@ -253,7 +253,7 @@ test('what its client leaves may be asked again with the same key', async () => 
   asking.leave()
   await gone.promise
   upstream.answer('left', well)
-  await expect.poll(async () => (await ask(url + chat, body, key)).status, { timeout: 5000, interval: 20 }).toBe(200)
+  await expect.poll(async () => (await ask(url + chat, body, key)).status, { interval: 20 }).toBe(200)
   expect(upstream.received('left')).toHaveLength(2)
 })
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { RegistryService } from '#gen/switchyard/v1/registry_pb.ts'
 import { type FaultyGateway, openGateway } from '../faults/gateway.ts'
 import { getJson, openaiSdk, saying } from './gateway.ts'
@@ -123,7 +123,7 @@ test('stores what the provider lists, and remembers since when', async () => {
   const [one] = first.data
   expect(one?.firstSeen).toBe(one?.lastSeen)
 
-  await vi.waitFor(() => expect(new Date().toISOString() > (one?.lastSeen ?? '')).toBe(true))
+  await expect.poll(() => new Date().toISOString() > (one?.lastSeen ?? '')).toBe(true)
   listings.set('/vllm/v1/models', json({ data: [{ id: 'one' }, { id: 'two' }] }))
   const second = await sync('vllm')
   expect(ids(second.data)).toEqual(['vllm/one', 'vllm/two'])

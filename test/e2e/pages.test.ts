@@ -136,7 +136,7 @@ describe('the OpenAPI document', () => {
       const answer = await fetch(`${url}/v1/videos/${id}`, { headers: key })
       return ((await answer.json()) as { readonly status: string }).status
     }
-    await expect.poll(status, { timeout: 10_000 }).toBe('completed')
+    await expect.poll(status).toBe('completed')
     return id
   }
   const body = (path: string): object => {

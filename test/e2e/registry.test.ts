@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type FaultyGateway, openGateway } from '../faults/gateway.ts'
 import { dataDir } from '../data-dir.ts'
 import { well } from '../faults/upstream.ts'
@@ -319,9 +319,7 @@ describe.each(['SQLite', 'PostgreSQL'])('two replicas on one %s', (engine) => {
     }
     const { data } = (await http(one, 'POST', 'providers', body)).body
     expect((await http(one, 'GET', 'providers/north')).status).toBe(200)
-    await vi.waitFor(async () => expect((await http(two, 'GET', 'providers/north')).status).toBe(200), {
-      timeout: 5000,
-    })
+    await expect.poll(async () => (await http(two, 'GET', 'providers/north')).status).toBe(200)
 
     // The key is on the one machine only: the other says what it lacks, and everything else of it serves.
     expect((await chat(one, { providerId: 'north' })).status).toBe(200)
@@ -334,18 +332,14 @@ describe.each(['SQLite', 'PostgreSQL'])('two replicas on one %s', (engine) => {
     // A key in the store is the same everywhere.
     await http(two, 'PUT', 'providers/north', { apiKey: canaryKey })
     expect((await chat(two, { providerId: 'north' })).status).toBe(200)
-    await vi.waitFor(
-      async () => {
-        await chat(one, { providerId: 'north' })
-        expect(one.upstream.received().at(-1)?.headers['authorization']).toBe(`Bearer ${canaryKey}`)
-      },
-      { timeout: 5000 },
-    )
+    const shown = async (): Promise<string | undefined> => {
+      await chat(one, { providerId: 'north' })
+      return one.upstream.received().at(-1)?.headers.authorization
+    }
+    await expect.poll(shown).toBe(`Bearer ${canaryKey}`)
 
     await http(two, 'DELETE', `providers/${data['id']}`)
-    await vi.waitFor(async () => expect((await http(one, 'GET', 'providers/north')).status).toBe(404), {
-      timeout: 5000,
-    })
+    await expect.poll(async () => (await http(one, 'GET', 'providers/north')).status).toBe(404)
   })
 
   test('a call in flight keeps its route when its provider is deleted', async () => {
@@ -357,7 +351,7 @@ describe.each(['SQLite', 'PostgreSQL'])('two replicas on one %s', (engine) => {
     const body = { name: 'busy', type: 'openai', baseUrl: one.upstream.url, envVar: 'NORTH_API_KEY' }
     await http(one, 'POST', 'providers', body)
     const call = chat(one, { model: 'busy/slow' })
-    await vi.waitFor(() => expect(one.upstream.received('slow')).toHaveLength(1))
+    await expect.poll(() => one.upstream.received('slow')).toHaveLength(1)
     expect((await http(one, 'DELETE', 'providers/busy')).status).toBe(200)
     expect((await chat(one, { model: 'busy/slow' })).status).toBe(404)
     gate.resolve()

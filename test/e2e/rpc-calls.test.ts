@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { create } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { type ChatRequest, ChatRequestSchema, Role, SourceSchema } from '#gen/switchyard/v1/chat_pb.ts'
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
@@ -87,7 +87,7 @@ describe.each(protocols)('a client that leaves, over %s,', (protocol) => {
     )
     expect(error.code).toBe(Code.Canceled)
     expect(((await edge.aborted) as GatewayError).reason).toBe('client_closed')
-    await vi.waitFor(() => expect(edge.calls).toHaveLength(1))
+    await expect.poll(() => edge.calls).toHaveLength(1)
     expect(edge.calls[0]).toMatchObject({
       status: 'cancelled',
       reason: 'client_closed',
@@ -101,11 +101,11 @@ describe.each(protocols)('a client that leaves, over %s,', (protocol) => {
     const edge = await start()
     const leaving = new AbortController()
     const call = errorOf(clients(edge)[protocol].chat(ask('silent'), { signal: leaving.signal }))
-    await vi.waitFor(() => expect(edge.requests).toHaveLength(1))
+    await expect.poll(() => edge.requests).toHaveLength(1)
     leaving.abort()
     expect((await call).code).toBe(Code.Canceled)
     expect(((await edge.aborted) as GatewayError).reason).toBe('client_closed')
-    await vi.waitFor(() => expect(edge.calls[0]).toMatchObject({ status: 'cancelled', streaming: false }))
+    await expect.poll(() => edge.calls[0]).toMatchObject({ status: 'cancelled', streaming: false })
   })
 })
 
@@ -113,7 +113,7 @@ test('a client that stops reading holds the provider back, and is cut off', asyn
   const edge = await start({ limits: { writeStallMs: 200 } })
   const body = '{"model":"long","messages":[{"role":"ROLE_USER","parts":[{"text":{"text":"x"}}]}]}'
   using socket = disposable(await stalled(edge.http1, body))
-  await vi.waitFor(() => expect(edge.calls).toHaveLength(1), { timeout: 5000 })
+  await expect.poll(() => edge.calls).toHaveLength(1)
   expect(edge.calls[0]).toMatchObject({ status: 'cancelled', reason: 'client_closed' })
   expect(edge.errors).toEqual([])
   expect(socket.value.bytesRead).toBeLessThan(16 * 1024 * 1024)
@@ -126,7 +126,7 @@ test('a stalled reader over HTTP/2 is cut off as well', async () => {
   const path = '/switchyard.v1.InferenceService/StreamChat'
   const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/connect+json' })
   stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, body.byteLength]), body]))
-  await vi.waitFor(() => expect(edge.calls).toHaveLength(1), { timeout: 5000 })
+  await expect.poll(() => edge.calls).toHaveLength(1)
   expect(edge.calls[0]).toMatchObject({ status: 'cancelled', reason: 'client_closed' })
   session.destroy()
 })
@@ -284,7 +284,7 @@ test('a request that could not be read is recorded once', async () => {
   const body = '['.repeat(100_000)
   const headers = { 'content-type': 'application/json', 'x-request-id': 'deep' }
   await fetch(`${edge.http1}/switchyard.v1.InferenceService/Chat`, { method: 'POST', headers, body })
-  await vi.waitFor(() =>
-    expect(edge.calls).toMatchObject([{ clientRequestId: 'deep', dialect: 'rpc', reason: 'invalid_request' }]),
-  )
+  await expect
+    .poll(() => edge.calls)
+    .toMatchObject([{ clientRequestId: 'deep', dialect: 'rpc', reason: 'invalid_request' }])
 })

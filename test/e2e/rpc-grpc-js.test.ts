@@ -10,7 +10,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type ChatEvent,
   ChatEventSchema,
@@ -186,5 +186,5 @@ test('grpc-js cancels a stream, and its provider with it', async () => {
   )
   expect(error.code).toBe(status.CANCELLED)
   const settled = { clientRequestId: 'left-early', status: 'cancelled', reason: 'client_closed' }
-  await vi.waitFor(() => expect(edge.calls).toContainEqual(expect.objectContaining(settled)))
+  await expect.poll(() => edge.calls).toContainEqual(expect.objectContaining(settled))
 })

@@ -117,7 +117,7 @@ async function refusal(command: Command): Promise<string> {
   return stderr.trimEnd()
 }
 
-describe('running', { timeout: 30_000 }, () => {
+describe('running', () => {
   test('prints the address it really has, answers a chat, and ends with 0 after SIGTERM', async () => {
     const command = serve()
     const url = await command.url()
@@ -228,7 +228,7 @@ async function withCallInProgress() {
   return { command, call, answer }
 }
 
-describe('stopping', { timeout: 30_000 }, () => {
+describe('stopping', () => {
   test('a call in progress is finished before the end', async () => {
     const { command, call, answer } = await withCallInProgress()
     expect(command.child.exitCode).toBeNull()
@@ -261,7 +261,7 @@ describe('stopping', { timeout: 30_000 }, () => {
   )
 })
 
-describe('refusing to start', { timeout: 30_000 }, () => {
+describe('refusing to start', () => {
   test('an unknown configuration key is told with its place', async () => {
     const path = configFile('unknown.yaml', 'server:\n  port: 0\n  prot: 1\n')
     expect(await refusal(serve(['--config', path]))).toMatch(
@@ -293,7 +293,7 @@ describe('refusing to start', { timeout: 30_000 }, () => {
   })
 })
 
-describe('the command line', { timeout: 30_000 }, () => {
+describe('the command line', () => {
   test('knows its version', async () => {
     expect(await new Command(['--version']).ended).toMatchObject({
       code: 0,

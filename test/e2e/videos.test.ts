@@ -157,9 +157,7 @@ const at = (id: string): string => `${gateway.url}/v1/videos/generations/${id}`
 
 async function ended(id: string): Promise<Generation> {
   const look = async (): Promise<Generation> => (await getJson(at(id), bearer(key))).json as Generation
-  await expect
-    .poll(async () => (await look()).status, { timeout: 15_000, interval: 25 })
-    .not.toMatch(/queued|in_progress/)
+  await expect.poll(async () => (await look()).status, { interval: 25 }).not.toMatch(/queued|in_progress/)
   return await look()
 }
 
@@ -278,7 +276,7 @@ describe("OpenAI's own API", () => {
       lie: { id: '', error: { message: `your key ${upstreamKey} is bad`, type: 'invalid_request_error' } },
     })
     const { id } = await generate({ model: 'sora/sora-2', prompt: 'x' })
-    await expect.poll(() => gateway.log(), { timeout: 10_000 }).toContain(`"video":"${id}"`)
+    await expect.poll(() => gateway.log()).toContain(`"video":"${id}"`)
     expect(gateway.log()).not.toContain(upstreamKey)
     await askJson(`${at(id)}/cancel`, {}, bearer(key))
   })
@@ -312,15 +310,15 @@ describe("OpenAI's own API", () => {
     begin({ looks: 0, bytes: 'stalled' })
     const stalled = await generate({ model: 'sora/sora-2', prompt: 'x' })
     const tries = (): number => upstream.asked.filter(({ path }) => path.endsWith('/content')).length
-    await expect.poll(tries, { timeout: 10_000, interval: 25 }).toBeGreaterThan(0)
+    await expect.poll(tries, { interval: 25 }).toBeGreaterThan(0)
     const { id } = await generate({ model: 'simulator/video', prompt: 'x' })
     // Nobody asks for either: a list leads to no look.
     const listed = async (): Promise<unknown> => {
       const { data } = (await getJson(`${gateway.url}/v1/videos`, bearer(key))).json as { data: Generation[] }
       return data.find((one) => one.id === id)?.status
     }
-    await expect.poll(listed, { timeout: 10_000, interval: 25 }).toBe('completed')
-    await expect.poll(tries, { timeout: 10_000, interval: 25 }).toBeGreaterThan(1)
+    await expect.poll(listed, { interval: 25 }).toBe('completed')
+    await expect.poll(tries, { interval: 25 }).toBeGreaterThan(1)
     upstream.bytes = 'there'
     expect(await ended(stalled.id)).toMatchObject({ status: 'completed' })
   })
@@ -356,7 +354,7 @@ test("Google's operations are followed, over RPC, and their bytes fetched with t
     parameters: { aspectRatio: '16:9', durationSeconds: 8 },
   })
   await expect
-    .poll(async () => (await rpc.getVideo({ id: begun.id })).status, { timeout: 10_000, interval: 25 })
+    .poll(async () => (await rpc.getVideo({ id: begun.id })).status, { interval: 25 })
     .toBe(JobStatus.COMPLETED)
   const pieces = await Array.fromAsync(rpc.downloadVideo({ id: begun.id }))
   expect(Buffer.concat(pieces.map(({ data }) => data)).toString('latin1')).toBe('\0\0\0\x18ftypmp42 of Google')
@@ -379,7 +377,7 @@ test('a gateway that is started again goes on with what another began', async ()
     await first[Symbol.asyncDispose]()
     await using second = await openGateway(choices)
     const look = async (): Promise<unknown> => (await getJson(`${second.url}/v1/videos/generations/${id}`)).json
-    await expect.poll(look, { timeout: 10_000, interval: 50 }).toMatchObject({ status: 'completed' })
+    await expect.poll(look, { interval: 50 }).toMatchObject({ status: 'completed' })
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }

@@ -257,12 +257,12 @@ test.each([chunked, `${chunked}1\r\nx\r\n`])('ends the wait for a body that stop
 async function trickle(write: (piece: string) => void): Promise<void> {
   for (let piece = 0; piece < 6; piece += 1) {
     write('x')
-    await sleep(50)
+    await sleep(200)
   }
 }
 
 test('waits as long as pieces keep coming, over either protocol', async () => {
-  await using edge = await openBodyEdge({ idleMs: 150 })
+  await using edge = await openBodyEdge({ idleMs: 1000 })
   const client = await rawClient(edge.number)
   const session = connectHttp2(`http://127.0.0.1:${edge.number}`)
   const slow = ask(

@@ -77,19 +77,19 @@ test('whatever goes wrong, every call is recorded once and nothing stays open', 
       const options = { signal: leave.signal, headers }
       if (streaming) await Array.fromAsync(gateway.rpc.streamChat(question, options)).catch(() => undefined)
       else await gateway.rpc.chat(question, options).catch(() => undefined)
-      // A call that was given up at once may never have left.
-      if (patience > 60) asked.push(requestId)
+      // A call that was given up may never have left.
+      if (patience === Number.POSITIVE_INFINITY) asked.push(requestId)
     } else if (transport === 'http2') {
       const asking = postHttp2(gateway.url, way.path(streaming), way.body(model, streaming), headers)
       leave.signal.addEventListener('abort', () => asking.leave())
       await asking.closed
       asking.end()
-      if (patience > 60) asked.push(requestId)
+      if (patience === Number.POSITIVE_INFINITY) asked.push(requestId)
     } else {
       const asking = post(gateway.url + way.path(streaming), way.body(model, streaming), headers)
       leave.signal.addEventListener('abort', () => asking.leave())
       await asking.head.then((reading) => reading.rest()).catch(() => undefined)
-      if (patience > 60) asked.push(requestId)
+      if (patience === Number.POSITIVE_INFINITY) asked.push(requestId)
     }
   }
 
@@ -98,13 +98,12 @@ test('whatever goes wrong, every call is recorded once and nothing stays open', 
       for (let count = 0; count < 25; count++) await act()
     }),
   )
-  await expect.poll(() => gateway.upstream.open, { timeout: 12_000 }).toBe(0)
-  await expect
-    .poll(() => gateway.metrics(), { timeout: 5000 })
-    .not.toMatch(/switchyard_requests_in_flight\{[^}]*\} [^0]/)
+  await expect.poll(() => gateway.upstream.open).toBe(0)
+  await expect.poll(() => gateway.metrics()).not.toMatch(/switchyard_requests_in_flight\{[^}]*\} [^0]/)
   const recorded = gateway.allSettled().map((line) => String(line['request_id']))
   expect(new Set(recorded).size).toBe(recorded.length)
-  expect(asked.filter((id) => !recorded.includes(id))).toEqual([])
-  expect(asked.length).toBeGreaterThan(100)
+  const reached = gateway.upstream.received().map(({ headers }) => String(headers['x-request-id']))
+  expect([...asked, ...reached].filter((id) => !recorded.includes(id))).toEqual([])
+  expect([asked.length, reached.length].every((count) => count > 50)).toBe(true)
   expect(gateway.allSettled().filter((line) => line['reason'] === 'internal')).toEqual([])
 })

@@ -93,6 +93,8 @@ export async function ask(
 /** One request over HTTP/2 without TLS, on a connection of its own. */
 export interface Http2Asking {
   readonly status: Promise<number>
+  /** Waits until the words arrived. */
+  has(what: string): Promise<void>
   /** Resets the stream, as a client that gave up does. */
   leave(): void
   /** Reads nothing from now on. */
@@ -111,11 +113,15 @@ export function postHttp2(origin: string, path: string, body: object, headers: R
   const status = once(stream, 'response').then(([head]) => Number((head as Record<string, unknown>)[':status']))
   status.catch(() => undefined)
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
+  let text = ''
+  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece))
   stream.end(JSON.stringify(body))
-  stream.resume()
   return {
     status,
     closed,
+    async has(what) {
+      while (!text.includes(what)) await once(stream, 'data')
+    },
     leave: () => stream.close(8),
     stall: () => stream.pause(),
     end: () => session.destroy(),

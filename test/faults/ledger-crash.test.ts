@@ -96,7 +96,7 @@ async function aftermath(): Promise<ReadonlyMap<string, Stored>> {
   })
   // What other processes left behind is taken in meanwhile.
   const missing = (): string[] => [...notes().begun].filter((id) => !rows.has(id))
-  await expect.poll(missing, { timeout: 10_000 }).toEqual([])
+  await expect.poll(missing).toEqual([])
   await ledger.flush()
   expect(ledger.state).toMatchObject({ lost: 0, open: 0 })
   await ledger.close(5000)
@@ -132,7 +132,7 @@ describe('a process that is killed', () => {
     for (let round = 0; round < 4; round++) {
       const child = begin()
       const ready = (): number => lines('notes').filter((line) => line === '# ready').length
-      await expect.poll(ready, { timeout: 20_000 }).toBe(round + 1)
+      await expect.poll(ready).toBe(round + 1)
       await setTimeout(50 + Math.random() * 400)
       const ended = crashed(child)
       child.kill('SIGKILL')
@@ -143,7 +143,7 @@ describe('a process that is killed', () => {
 
   test('beside another one: what it left is taken in by whoever starts next', async () => {
     const [one, other] = [begin(), begin()]
-    await expect.poll(() => lines('notes').filter((line) => line === '# ready').length, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => lines('notes').filter((line) => line === '# ready').length).toBe(2)
     await setTimeout(300)
     const ended = [crashed(one), crashed(other)]
     for (const child of [one, other]) child.kill('SIGKILL')

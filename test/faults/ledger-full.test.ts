@@ -72,7 +72,7 @@ test('a spool that is full refuses calls before a provider is asked, in every di
     expect(asked).toBe(well)
 
     gate.admit()
-    await expect.poll(call, { timeout: 20_000 }).toBe(200)
+    await expect.poll(call).toBe(200)
     const total = async (): Promise<unknown> => {
       const answer = await ask(
         `${gateway.url}/switchyard.v1.UsageService/QueryUsage`,
@@ -81,7 +81,7 @@ test('a spool that is full refuses calls before a provider is asked, in every di
       )
       return (JSON.parse(answer.text) as { total: { requests: string } }).total.requests
     }
-    await expect.poll(total, { timeout: 20_000 }).toBe(String(well + 1))
+    await expect.poll(total).toBe(String(well + 1))
   } finally {
     await gateway[Symbol.asyncDispose]()
     await gate.close()
@@ -112,7 +112,7 @@ test('a disk that is full refuses calls, and takes them again by itself when the
   try {
     let said = ''
     child.stderr.on('data', (data: Buffer) => (said += data.toString()))
-    await expect.poll(() => said, { timeout: 20_000 }).toMatch(/HTTP\s+http/)
+    await expect.poll(() => said).toMatch(/HTTP\s+http/)
     const url = /HTTP\s+(http:\/\/\S+)/.exec(said)?.[1] ?? ''
     const body = JSON.stringify({ model: 'simulator/echo', messages: [{ role: 'user', content: 'Hello' }] })
     let well = 0
@@ -128,12 +128,12 @@ test('a disk that is full refuses calls, and takes them again by itself when the
     }
     expect(well).toBeGreaterThan(20)
     execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited'])
-    await expect.poll(call, { timeout: 20_000 }).toBe(200)
+    await expect.poll(call).toBe(200)
     const total = async (): Promise<unknown> => {
       const answer = await ask(`${url}/switchyard.v1.UsageService/QueryUsage`, '{"filter":{"status":"ok"}}')
       return (JSON.parse(answer.text) as { total: { requests: string } }).total.requests
     }
-    await expect.poll(total, { timeout: 20_000 }).toBe(String(well))
+    await expect.poll(total).toBe(String(well))
   } finally {
     child.kill('SIGKILL')
     await once(child, 'exit')

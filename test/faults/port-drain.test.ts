@@ -23,7 +23,7 @@ test('closes HTTP/1.1 connections that are idle or silent', async () => {
 })
 
 test('answers a request that comes in time, and says that it closes', async () => {
-  await using edge = await openEdge()
+  await using edge = await openEdge({ noticeMs: 1000 })
   const [kept, fresh] = [await rawClient(edge.number), await rawClient(edge.number)]
   kept.send(good)
   await kept.has('ok')
@@ -76,7 +76,7 @@ test('lets a slow reader have the whole of an answer that was written', async ()
   const client = await rawClient(edge.number)
   client.socket.pause()
   client.send(good)
-  await sleep(50)
+  await expect.poll(() => edge.seen).toHaveLength(1)
   const drained = edge.port.drain(20_000)
   await sleep(300)
   let received = 0
@@ -89,13 +89,13 @@ test('lets a slow reader have the whole of an answer that was written', async ()
 
 test('serves new HTTP/2 streams for the time of the notice, then says which was the last', async () => {
   const gate = Promise.withResolvers<void>()
-  await using edge = await openEdge({}, (request, response) => {
+  await using edge = await openEdge({ noticeMs: 1000 }, (request, response) => {
     if (request.method === 'POST') void gate.promise.then(() => response.end('late'))
     else response.end('prompt')
   })
   const client = await rawHttp2(edge.number)
   openStream(client, 1, 'POST')
-  await sleep(30)
+  await expect.poll(() => edge.seen).toHaveLength(1)
   const drained = edge.port.drain(20_000)
   openStream(client, 3, 'GET')
   await client.has('prompt')
@@ -117,7 +117,7 @@ test('cuts what is left when its time is over', async () => {
   const session = await rawHttp2(edge.number)
   client.send(good)
   openStream(session, 1, 'GET')
-  await sleep(30)
+  await expect.poll(() => edge.seen).toHaveLength(2)
   await edge.port.drain(250)
   await Promise.all([client.closed, session.closed])
   expect(edge.logged).toEqual(['drain time is over'])

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { RegistryService } from '#gen/switchyard/v1/registry_pb.ts'
 import type { ProviderRow, Store } from '../../src/store/contract.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -119,7 +119,7 @@ test('a gateway that starts while the database is down serves what was registere
   if (row === undefined) expect.fail('the provider is gone')
   await store.registry.updateProvider({ ...row, name: 'arctic', updated: row.updated + 1 }, row.updated)
   gate.admit()
-  await vi.waitFor(async () => expect((await chat(gateway, 'arctic/m')).status).toBe(200), 10_000)
+  await expect.poll(async () => (await chat(gateway, 'arctic/m')).status).toBe(200)
   expect((await chat(gateway, 'north/m')).status).toBe(404)
   expect((await http(gateway, 'POST', providers, { name: 'south', type: 'simulator' })).status).toBe(201)
   expect(gateway.log()).not.toContain(secret)
@@ -131,15 +131,14 @@ test('a gateway that runs goes on when the database goes away, and sees afterwar
   ends.push(() => gateway[Symbol.asyncDispose]())
   await register(gateway)
   gate.cut()
-  await vi.waitFor(async () => {
-    expect((await http(gateway, 'POST', providers, { name: 'south', type: 'simulator' })).status).toBe(503)
-  }, 10_000)
+  const south = { name: 'south', type: 'simulator' }
+  await expect.poll(async () => (await http(gateway, 'POST', providers, south)).status).toBe(503)
   for (let call = 0; call < 10; call++) expect((await chat(gateway, 'steady')).status).toBe(200)
   expect((await http(gateway, 'GET', '/readyz')).status).toBe(200)
   const store = await storeAt(location)
   await store.registry.deleteAlias('steady')
   gate.admit()
-  await vi.waitFor(async () => expect((await chat(gateway, 'steady')).status).toBe(404), 10_000)
+  await expect.poll(async () => (await chat(gateway, 'steady')).status).toBe(404)
 })
 
 test('without a snapshot, what is configured is served from the start, and what is registered when the database is there', async () => {
@@ -161,7 +160,7 @@ test('without a snapshot, what is configured is served from the start, and what 
   expect((await chat(gateway, 'up/m', bearer(key))).status).toBe(200)
   expect((await chat(gateway, 'steady', bearer(key))).status).toBe(404)
   gate.admit()
-  await vi.waitFor(async () => expect((await chat(gateway, 'steady', bearer(key))).status).toBe(200), 10_000)
+  await expect.poll(async () => (await chat(gateway, 'steady', bearer(key))).status).toBe(200)
 })
 
 describe('rows that are poison harm only themselves', () => {
@@ -229,7 +228,7 @@ describe('rows that are poison harm only themselves', () => {
       5,
     )
 
-    await vi.waitFor(async () => expect((await chat(gateway, 'listed')).status).toBe(200), 5000)
+    await expect.poll(async () => (await chat(gateway, 'listed')).status).toBe(200)
     expect((await chat(gateway, 'steady')).status).toBe(200)
     expect((await chat(gateway, 'half')).status).toBe(200)
     for (const name of ['round', 'about', 'lost'])

@@ -69,12 +69,14 @@ describe('an upstream that wants an hour of rest', () => {
   })
 
   test.each([
-    [{ 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }, {}],
+    [{ 'retry-after': 'an hour from now, as a date' }, {}],
     [{ 'retry-after-ms': '3600000' }, {}],
     [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1h0m0s' }, {}],
     [{}, { details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '3599.2s' }] }],
   ])('may say so in other ways: %j %j', async (headers, more) => {
-    gateway.upstream.answer('otherwise', status(429, { error: { message: 'slow', ...more } }, headers))
+    const date = new Date(Date.now() + 3_600_000).toUTCString()
+    const sent = 'retry-after' in headers ? { 'retry-after': date } : headers
+    gateway.upstream.answer('otherwise', status(429, { error: { message: 'slow', ...more } }, sent))
     const answer = await ask(`${gateway.url}/v1/chat/completions`, ways[0]?.body('up/otherwise', false) ?? {})
     expect([answer.status, answer.headers['retry-after']]).toEqual([429, expect.stringMatching(/^(3600|359\d)$/)])
   })

@@ -44,8 +44,8 @@ test('a writer that ends refuses who waits, is started again, and writes what mu
   ]
   expect(await Promise.all(waiting)).toEqual(['store_unavailable', 'store_unavailable'])
   expect(await outcome(spool.begin('a fourth'))).toBe('store_unavailable')
-  await expect.poll(() => outcome(spool.begin('a fifth')), { timeout: 20_000 }).toBe('fine')
-  await expect.poll(texts, { timeout: 5000 }).toEqual(['late row of one'])
+  await expect.poll(() => outcome(spool.begin('a fifth'))).toBe('fine')
+  await expect.poll(texts).toEqual(['late row of one'])
   // Calls that were open all the time are not taken for those of a process that is no more.
   expect(await outcome(spool.settle(other, 'row of other', ''))).toBe('fine')
   expect(await texts()).toEqual(['late row of one', 'row of other'])
@@ -72,7 +72,7 @@ test('a disk that does not answer refuses who waits, and forgets whom it refused
   const waiting = [outcome(spool.settle(one, 'row of one', '')), outcome(spool.begin('a second'))]
   expect(await Promise.all(waiting)).toEqual(['store_unavailable', 'store_unavailable'])
   expect(spool.note('refused')).toBe(false)
-  await expect.poll(() => outcome(spool.begin('a third')), { timeout: 20_000 }).toBe('fine')
+  await expect.poll(() => outcome(spool.begin('a third'))).toBe('fine')
   await spool.drain()
   expect(await texts()).toEqual(['row of one'])
   expect(spool.state).toMatchObject({ open: 1 })

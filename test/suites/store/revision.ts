@@ -31,10 +31,10 @@ export function revisionSuite({ fresh, open, newLocation }: Bed): void {
         targets: [{ provider: 'p', model: '', order: 0, weight: 1 }],
         updated: 1,
       })
-      await vi.waitFor(() => expect(changed).toHaveBeenCalled())
+      await expect.poll(() => changed).toHaveBeenCalled()
       const before = changed.mock.calls.length
       await first.registry.createProvider(providerRow())
-      await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(before), { timeout: 1000, interval: 10 })
+      await expect.poll(() => changed.mock.calls.length, { interval: 10 }).toBeGreaterThan(before)
       expect(failed).not.toHaveBeenCalled()
       stop()
     })
