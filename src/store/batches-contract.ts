@@ -117,7 +117,7 @@ export interface LineAnswer {
   readonly requestId: string
   /** JSON text. */
   readonly body: string
-  /** Paths of the request that the provider could not carry. */
+  /** Paths of the request that the provider could not carry; of very many, only some are kept. */
   readonly dropped: readonly string[]
 }
 
@@ -212,7 +212,10 @@ export interface BatchStore {
    * Given again it changes nothing more, and is true again. A batch whose last line this was is `finalizing`.
    */
   complete(completions: readonly Completion[], now: number): Promise<readonly boolean[]>
-  /** Lines after that one in their order; only those of a state where one is named. */
+  /**
+   * Lines after that one in their order; only those of a state where one is named. Of lines with large answers fewer than `most`, but
+   * one at least where there is one.
+   */
   lines(id: string, after: number, most: number, state?: LineRow['state']): Promise<readonly LineRow[]>
   /** Forgets batches that ended before, with their lines, at most so many of either. Resolves with how many these were. */
   forget(before: number, most: number): Promise<number>

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { BatchStore, ClaimedLine, ClaimLimits, Completion, LineClaim, UsageSums } from '../contract.ts'
 import { appendIn, transactLedger } from './append.ts'
-import { addedUsage, readLine } from './batch-row.ts'
+import { addedUsage, type LineColumns, readLine } from './batch-row.ts'
 import type { Sql, Writing } from './engine.ts'
 import { transact } from './faults.ts'
 import { usageFields } from './usage-fields.ts'
@@ -47,19 +47,21 @@ export function batchLines(store: Sql): Lines {
     complete: (completions, now) => complete(store, completions, Math.trunc(now)),
 
     async lines(id, after, most, state) {
-      const found = await engine.reader
-        .selectFrom('batch_line')
-        .selectAll()
-        .where('batch_id', '=', id)
-        .where('line', '>', BigInt(after))
-        .where(state === undefined ? sql<boolean>`1 = 1` : sql<boolean>`state = ${state}`)
-        .orderBy('line')
-        .limit(most)
-        .execute()
-      return found.map((row) => readLine(row, skipped)).filter((row) => row !== undefined)
+      const wanted = sql`batch_id = ${id} and line > ${after} and ${state === undefined ? sql`1 = 1` : sql`state = ${state}`}`
+      const { rows } = await sql<LineColumns>`
+        with page as (
+          select line, coalesce(octet_length(answer), 0) as size from batch_line where ${wanted} order by line limit ${most}),
+        sums as (select line, sum(size) over (order by line) - size as before from page)
+        select batch_id, line, custom_id, state, http_status, request_id, answer, dropped, problem_code, problem_message, usage
+        from batch_line where ${wanted} and line in (select line from sums where before < ${sql.lit(bytesAtOnce)})
+        order by line`.execute(engine.reader)
+      return rows.map((row) => readLine(row, skipped))
     },
   }
 }
+
+/** Bytes of answers after which no more lines are read at once. */
+const bytesAtOnce = 16 * 1024 * 1024
 
 // ---- taking lines
 
@@ -168,7 +170,7 @@ async function claimOf({ engine }: Sql, id: string, most: number, lease: Lease):
 
 // ---- what came of them
 
-/** Lines first, then the ledger, then batches: everybody keeps rows in that order. */
+/** The ledger first, then lines, then batches: everybody keeps rows in that order, or leaves out what others keep. */
 async function complete({ engine }: Sql, completions: readonly Completion[], now: number): Promise<readonly boolean[]> {
   const inOrder = completions.toSorted((one, other) => compare(one.claim, other.claim))
   const rowsOf = (list: readonly Completion[]) => list.flatMap(({ request }) => request ?? [])
@@ -202,7 +204,7 @@ async function writeOutcome(writing: Writing, { claim, outcome, request }: Compl
       http_status: isAnswer ? outcome.httpStatus : null,
       request_id: isAnswer ? storable(outcome.requestId) : '',
       answer: isAnswer ? storable(outcome.body) : null,
-      dropped: isAnswer ? JSON.stringify(outcome.dropped) : '[]',
+      dropped: isAnswer ? JSON.stringify(fitting(outcome.dropped)) : '[]',
       problem_code: isAnswer ? '' : storable(outcome.code),
       problem_message: isAnswer ? '' : storable(outcome.message),
       usage: JSON.stringify(addedUsage(request?.usage)),
@@ -223,6 +225,16 @@ async function writeOutcome(writing: Writing, { claim, outcome, request }: Compl
 /** Whether a line was answered well. */
 function isDone(outcome: Completion['outcome']): boolean {
   return 'httpStatus' in outcome && outcome.httpStatus >= 200 && outcome.httpStatus < 300
+}
+
+/** Most characters of the names of what an answer does without. */
+const mostDropped = 64 * 1024
+
+/** As many of the paths as are read back: a client may make any number of them. */
+function fitting(paths: readonly string[]): readonly string[] {
+  let length = 0
+  const end = paths.findIndex((path) => (length += path.length) > mostDropped)
+  return end < 0 ? paths : paths.slice(0, end)
 }
 
 /** What no database refuses. */

@@ -77,10 +77,29 @@ const lineShape = z.object({
   dropped: jsonText(z.array(z.string())),
 })
 
-/** A line, or undefined when it cannot be read, which is told to `skipped`. */
-export function readLine(row: Selectable<BatchLineTable>, skipped: SkippedRow): LineRow | undefined {
+/** What a line is read from. */
+export type LineColumns = Pick<
+  Selectable<BatchLineTable>,
+  | 'batch_id'
+  | 'line'
+  | 'custom_id'
+  | 'state'
+  | 'http_status'
+  | 'request_id'
+  | 'answer'
+  | 'dropped'
+  | 'problem_code'
+  | 'problem_message'
+  | 'usage'
+>
+
+/** A line. Of one that cannot be read, which is told to `skipped`, it is not known what came: but it is there, and is not left out. */
+export function readLine(row: LineColumns, skipped: SkippedRow): LineRow {
   const read = readRow('batch_line', `${row.batch_id} ${row.line}`, lineShape, row, skipped)
-  if (read === undefined) return undefined
+  if (read === undefined) {
+    const unknown = { answer: undefined, problem: undefined, usage: {} }
+    return { line: Number(row.line), customId: row.custom_id, state: 'failed', ...unknown }
+  }
   const { line, state, http_status: httpStatus, usage, dropped } = read
   return {
     line,

@@ -169,6 +169,31 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       expect(await store.batches.cancel(batch.id, 'all', start + 10)).toMatchObject({ status: 'completed' })
     })
 
+    test('large answers are read few at a time, and what a client makes long is no reason to lose a line', async () => {
+      const store = await fresh()
+      const { id } = await began(store.batches, 3)
+      const [one, two, three] = (await take(store, 3)).map((line) => completed(line))
+      if (one === undefined || two === undefined || three === undefined) throw new Error('no claims')
+      const large = {
+        ...one,
+        outcome: { httpStatus: 200, requestId: 'r', body: `"${'x'.repeat(17 << 20)}"`, dropped: [] },
+      }
+      const paths = Array.from({ length: 40_000 }, (_, index) => `a-field-of-nobody-that-is-called-${index}`)
+      const long = { ...two, outcome: { httpStatus: 200, requestId: 's', body: '{}', dropped: paths } }
+      expect(await store.batches.complete([large, long, three], start)).toEqual([true, true, true])
+      expect((await store.batches.lines(id, 0, 9)).map(({ line, answer }) => [line, answer?.body.length])).toEqual([
+        [1, large.outcome.body.length],
+      ])
+      const others = await store.batches.lines(id, 1, 9)
+      expect(others.map(({ line, state }) => [line, state])).toEqual([
+        [2, 'done'],
+        [3, 'done'],
+      ])
+      const kept = others[0]?.answer?.dropped ?? []
+      expect(kept.length).toBeGreaterThan(1000)
+      expect(kept).toEqual(paths.slice(0, kept.length))
+    })
+
     test('without a line that is a request it has nothing to wait for', async () => {
       const { batches: store } = await fresh()
       const batch = newBatch()
