@@ -103,15 +103,19 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
       // Some at a time: there may be more than one statement has the time for.
       for (;;) {
         const dropped = await fenced(id, fence, async (writing) => {
-          const { numAffectedRows = 0n } = await sql`
+          const { rows } = await sql<{ state: string }>`
             delete from batch_line where batch_id = ${id} and line in (
-              select line from batch_line where batch_id = ${id} order by line limit ${sql.lit(linesAtOnce)})`.execute(
+              select line from batch_line where batch_id = ${id} order by line limit ${sql.lit(linesAtOnce)})
+            returning state`.execute(writing)
+          // Whoever reads the input again, should this not come to its end, counts them again.
+          const failed = rows.filter(({ state }) => state === 'failed').length
+          await sql`update batch set total = total - ${rows.length}, failed = failed - ${failed} where id = ${id}`.execute(
             writing,
           )
-          return numAffectedRows
+          return rows.length
         })
         if (dropped === undefined) return false
-        if (dropped === 0n) break
+        if (dropped === 0) break
       }
       const done = await fenced(id, fence, async (writing) => {
         await sql`update batch set status = 'failed', finished = ${Math.trunc(now)}, lease_until = 0, total = 0, failed = 0,

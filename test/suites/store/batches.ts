@@ -72,7 +72,7 @@ function completed({ batchId, line, fence }: ClaimedLine, fields: Partial<Comple
 const linesOf = (claimed: readonly ClaimedLine[]): number[] => claimed.map(({ line }) => line)
 
 /** Durable batches: claims, fences, and outcomes that are written once. */
-export function batchesSuite({ fresh, open, newLocation }: Bed): void {
+export function batchesSuite({ fresh, open, newLocation, execute }: Bed): void {
   const take = (store: Store, most: number, now = start, perBatch = 100, owner = 'one') =>
     store.batches.claim(owner, now, lease, { lines: most, perBatch })
 
@@ -220,6 +220,30 @@ export function batchesSuite({ fresh, open, newLocation }: Bed): void {
       })
       expect(await store.lines(batch.id, 0, 9)).toEqual([])
       expect(await store.claimJob('one', lateExpiry, lease)).toBeUndefined()
+    })
+
+    test('counts right when failing as a whole is interrupted, and its input is read again', async () => {
+      const location = await newLocation()
+      const { batches: store } = await open(location)
+      const { id } = newBatch()
+      await store.create(newBatch({ id }))
+      const { fence } = (await store.claimJob('one', start, lease)) ?? { fence: -1 }
+      const lines = Array.from({ length: 5001 }, (_, index) =>
+        newLine(index + 1, index % 2 === 0 ? {} : { problem: { code: 'bad', message: 'bad' } }),
+      )
+      await store.addLines(id, fence, lines)
+      // The last line holds up the second of its transactions.
+      await execute(
+        location,
+        'create table holding (batch_id text, line bigint, foreign key (batch_id, line) references batch_line)',
+      )
+      await execute(location, `insert into holding values ('${id}', 5001)`)
+      await expect(store.failBatch(id, fence, { code: 'x', message: 'x' }, start)).rejects.toThrow()
+      const left = await store.batch(id, 'all')
+      expect([left.status, left.total, left.failed]).toEqual(['validating', 1, 0])
+      await store.addLines(id, fence, lines)
+      await store.begin(id, fence, start)
+      expect(await store.batch(id, 'all')).toMatchObject({ status: 'in_progress', total: 5001, failed: 2500 })
     })
 
     test('a batch is worked on by one at a time, and whoever comes late changes nothing', async () => {
