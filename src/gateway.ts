@@ -139,7 +139,9 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
     dialects: serverDialects,
     principalOf: (keyId) => keys.principalOf(keyId),
     hold: () => ledger?.hold(),
+    watch: metrics.batches,
   })
+  metrics.batches.watch(() => batches.levels)
   const live = new LiveStats()
   const usage = {
     store: store.ledger,

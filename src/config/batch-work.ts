@@ -1,7 +1,7 @@
 import type { Principal } from '../core/contract.ts'
 import type { ServerDialect } from '../dialects/contract.ts'
 import { Batches } from '../jobs/batches.ts'
-import type { BatchSettings, FileKeeper, HeldLedger } from '../jobs/contract.ts'
+import type { BatchSettings, BatchWatch, FileKeeper, HeldLedger } from '../jobs/contract.ts'
 import { places } from '../jobs/places.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -19,6 +19,7 @@ export interface BatchSources extends BlobSources {
   /** A ledger for one call; undefined where calls are not written down. */
   readonly hold: () => HeldLedger | undefined
   readonly log: Logger
+  readonly watch?: BatchWatch
 }
 
 const dayMs = 86_400_000
@@ -28,7 +29,7 @@ const besideBody = 64 * 1024
 
 /** Batches as the configuration describes them. Rejects with `invalid_request` when there is no key to their buckets. */
 export async function batchesOf(sources: BatchSources): Promise<Batches> {
-  const { config, store, egress, files, dialects, principalOf, hold, log } = sources
+  const { config, store, egress, files, dialects, principalOf, hold, log, watch } = sources
   const s3 = await openBatchBuckets(sources)
   return new Batches({
     store: store.batches,
@@ -39,6 +40,7 @@ export async function batchesOf(sources: BatchSources): Promise<Batches> {
     hold,
     settings: settingsOf(config),
     log,
+    watch,
   })
 }
 

@@ -92,6 +92,7 @@ function start(
   change: Partial<BatchSettings> = {},
   places: Places = nowhere,
 ) {
+  const outcomes: string[] = []
   const runner = BatchRunner.start({
     store: store.batches,
     files: vault,
@@ -100,10 +101,11 @@ function start(
     runner: { run },
     settings: { ...settings, ...change },
     log,
+    watch: { tried: (outcome) => void outcomes.push(outcome) },
   })
   const stop = (): Promise<void> => runner.stop(AbortSignal.abort())
   stops.push(stop)
-  return { runner, stop }
+  return { runner, stop, outcomes }
 }
 
 async function* bytesOf(said: string): AsyncGenerator<Uint8Array, void, void> {
@@ -218,7 +220,7 @@ test('ends with its own files when results cannot be written where they were wan
 test('tries a line again whose failure may pass, and says at last how it failed', async () => {
   const tries = new Map<string, number>()
   const went: string[] = []
-  start(async (one) => {
+  const { outcomes } = start(async (one) => {
     const tried = (tries.get(one.customId) ?? 0) + 1
     tries.set(one.customId, tried)
     if (one.customId === 'twice' && tried === 3) return answered(one, went)
@@ -233,6 +235,7 @@ test('tries a line again whose failure may pass, and says at last how it failed'
   expect(await resultsOf(batch.errorFileId)).toMatchObject([{ custom_id: 'never', response: { status_code: 503 } }])
   expect(went.filter((word) => word.startsWith('passed on'))).toHaveLength(4)
   expect(went.filter((word) => word.startsWith('taken'))).toHaveLength(2)
+  expect(outcomes.toSorted()).toEqual(['again', 'again', 'again', 'again', 'done', 'failed'])
 })
 
 test('cancelled, it keeps what is done, lets what runs end, and asks nothing more', async () => {
@@ -311,6 +314,7 @@ test('what a process leaves behind when it is frozen is done by another, and wha
   wakeUp.resolve()
   await expect.poll(() => went.length).toBe(2)
   await late.stop()
+  expect(late.outcomes).toEqual(['lost', 'lost'])
   expect(went.every((word) => word.startsWith('passed on'))).toBe(true)
   expect(await store.batches.batch(id, 'all')).toEqual(batch)
   expect((await store.ledger.requests({}, 'all', { limit: 9 })).rows).toHaveLength(2)

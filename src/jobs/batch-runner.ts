@@ -3,7 +3,7 @@ import { asGatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import { workOn, type JobParts } from './batch-job.ts'
 import { LineWork } from './line-work.ts'
-import type { LineRunner } from './contract.ts'
+import type { BatchWatch, LineRunner } from './contract.ts'
 
 /** Milliseconds between two looks for batches that ended long ago. */
 const forgetEvery = 3_600_000
@@ -14,6 +14,7 @@ const forgottenAtOnce = 2000
 /** What works on batches, in every process that serves. */
 export interface BatchRunnerParts extends JobParts {
   readonly runner: LineRunner
+  readonly watch?: BatchWatch | undefined
 }
 
 /**
@@ -43,6 +44,11 @@ export class BatchRunner {
   /** Begins to look for work. */
   static start(parts: BatchRunnerParts): BatchRunner {
     return new BatchRunner(parts)
+  }
+
+  /** Lines that are being worked on. */
+  get linesInFlight(): number {
+    return this.#lines.running
   }
 
   /** There may be work: looks at once. */

@@ -74,6 +74,12 @@ export interface Places {
   write(prefix: string, name: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>
 }
 
+/** Is told how work on lines gets on. */
+export interface BatchWatch {
+  /** That came of a line: `again` where it is to be tried again, `lost` where another process had taken it over. */
+  tried(outcome: 'done' | 'failed' | 'again' | 'lost'): void
+}
+
 /** A line that is being worked on. */
 export interface RunningLine {
   readonly claim: LineClaim

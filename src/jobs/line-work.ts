@@ -3,7 +3,7 @@ import type { Logger } from '../provider/contract.ts'
 import type { BatchStore, ClaimedLine, LineClaim } from '../store/contract.ts'
 import { Completions } from './completions.ts'
 import { abandoned } from './problems.ts'
-import type { BatchSettings, LineRunner, RunningLine, Tried } from './contract.ts'
+import type { BatchSettings, BatchWatch, LineRunner, RunningLine, Tried } from './contract.ts'
 
 /** How often a line is taken, before it is given up: more often than it is tried. */
 const mostClaims = 200
@@ -16,6 +16,7 @@ export interface LineParts {
   /** Tells this process from others. */
   readonly owner: string
   readonly log: Logger
+  readonly watch?: BatchWatch | undefined
 }
 
 /** Lines that this process works on: takes them, keeps them on lease, and writes what came of them. */
@@ -34,6 +35,11 @@ export class LineWork {
     this.#completions = new Completions(parts.store, parts.log)
     this.#timer = setInterval(() => void this.#renew(), parts.settings.leaseMs / 3)
     this.#timer.unref()
+  }
+
+  /** How many lines are being worked on. */
+  get running(): number {
+    return this.#running.size
   }
 
   /** How many more lines could be worked on. */
@@ -96,6 +102,7 @@ export class LineWork {
       const [first, most] = backOffMs
       const pause = Math.min(most, Math.max(again?.afterMs ?? 0, first * 2 ** line.tries * (0.5 + Math.random() / 2)))
       await this.#giveBack(claim, isStopped ? Date.now() : Date.now() + pause, !isStopped)
+      if (!isStopped) this.#parts.watch?.tried('again')
       return
     }
     const written = await this.#completions.write({
@@ -104,6 +111,7 @@ export class LineWork {
       request: ledger?.row,
       content: ledger?.content,
     })
+    this.#parts.watch?.tried(!written ? 'lost' : isGood(outcome) ? 'done' : 'failed')
     if (written) ledger?.taken()
     else await ledger?.passOn()
   }

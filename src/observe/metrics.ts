@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { Recorder } from '../core/contract.ts'
+import { type BatchMetrics, batchMetrics } from './batch-metrics.ts'
 import { type LedgerMetrics, ledgerMetrics } from './ledger-metrics.ts'
 import { type StoreMetrics, storeMetrics } from './store-metrics.ts'
 
@@ -7,6 +8,7 @@ import { type StoreMetrics, storeMetrics } from './store-metrics.ts'
 export interface Metrics extends Recorder {
   /** Text in the Prometheus exposition format, and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>
+  readonly batches: BatchMetrics
   readonly ledger: LedgerMetrics
   readonly store: StoreMetrics
 }
@@ -152,6 +154,7 @@ export function createMetrics(): Metrics {
       if (record.cost === undefined) series.unpriced.inc()
       else if (record.cost.nanoUsd > 0n) series.cost.inc(Number(record.cost.nanoUsd) / nanoUsd)
     },
+    batches: batchMetrics(registry),
     ledger: ledgerMetrics(registry),
     store: storeMetrics(registry),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),

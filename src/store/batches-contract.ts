@@ -141,6 +141,16 @@ export interface LineRow {
   readonly usage: Readonly<Partial<UsageSums>>
 }
 
+/** What there is to do: of batches that have not ended. */
+export interface OpenBatches {
+  /** How many there are, by status. */
+  readonly batches: Readonly<Partial<Record<BatchStatus, number>>>
+  /** Their lines of which nothing came yet. */
+  readonly lines: number
+  /** When the oldest of them was made. */
+  readonly oldest: number | undefined
+}
+
 /** Which page of batches. */
 export interface BatchPage extends PageRequest {
   /** The page begins behind the batch of this id, instead of at a cursor; `invalid_request` when it is not there. */
@@ -155,6 +165,8 @@ export interface BatchStore {
   create(batch: NewBatch): Promise<void>
   /** `not_found`, also for another account's. */
   batch(id: string, scope: AccountScope): Promise<BatchRow>
+  /** What has not ended, of all accounts. */
+  open(): Promise<OpenBatches>
   /** Newest first. */
   batches(status: BatchStatus | undefined, scope: AccountScope, page: BatchPage): Promise<Page<BatchRow>>
   /**

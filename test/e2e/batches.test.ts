@@ -122,6 +122,9 @@ test('asks every dialect from an object of a bucket, writes results beside it, a
   expect(input_).toBeGreaterThan(0)
   expect(done.usage).toMatchObject({ inputTokens: input_, outputTokens: output })
   expect((await log.listRequests({ limit: 100 })).requests.filter(({ status }) => status === 'ok')).toHaveLength(7)
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+  expect(metrics).toMatch(/^switchyard_batch_lines_total\{outcome="done"\} 7$/m)
+  expect(metrics).toMatch(/^switchyard_batches_open\{status="validating"\} \d+$/m)
 })
 
 test('OpenAI’s SDK makes, finds, lists and cancels batches', async () => {

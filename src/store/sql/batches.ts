@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { fail } from '../../error/index.ts'
-import type { AccountScope, BatchPage, BatchStore } from '../contract.ts'
+import type { AccountScope, BatchPage, BatchStatus, BatchStore } from '../contract.ts'
 import { batchJobs } from './batch-jobs.ts'
 import { batchLines } from './batch-lines.ts'
 import { readBatch, writeBatch } from './batch-row.ts'
@@ -39,6 +39,17 @@ export function sqlBatches(store: Sql): BatchStore {
       const row = found && readBatch(found, skipped)
       if (row === undefined) throw missing()
       return row
+    },
+
+    async open() {
+      const { rows } = await sql<{ status: BatchStatus; batches: bigint; lines: bigint; oldest: bigint }>`
+        select status, count(*) as batches, cast(sum(total - completed - failed) as bigint) as lines, min(created) as oldest
+        from batch where finished is null group by status`.execute(reader)
+      return {
+        batches: Object.fromEntries(rows.map(({ status, batches }) => [status, Number(batches)])),
+        lines: rows.reduce((sum, { lines }) => sum + Number(lines), 0),
+        oldest: rows.length === 0 ? undefined : Math.min(...rows.map(({ oldest }) => Number(oldest))),
+      }
     },
 
     async batches(status, scope, page) {

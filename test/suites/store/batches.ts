@@ -194,6 +194,25 @@ export function batchesSuite({ fresh, open, newLocation, execute }: Bed): void {
       expect(kept).toEqual(paths.slice(0, kept.length))
     })
 
+    test('what has not ended is counted, with its lines that are left', async () => {
+      const store = await fresh()
+      expect(await store.batches.open()).toEqual({ batches: {}, lines: 0, oldest: undefined })
+      const { created } = await began(store.batches, 5)
+      await began(store.batches, 2)
+      await store.batches.create(newBatch())
+      const [one, two] = await take(store, 2)
+      if (one === undefined || two === undefined) throw new Error('no claims')
+      await store.batches.complete([completed(one)], start)
+      const { batchId: other } = two
+      expect(await store.batches.open()).toEqual({
+        batches: { in_progress: 2, validating: 1 },
+        lines: 6,
+        oldest: created,
+      })
+      await store.batches.cancel(other, 'all', start)
+      expect((await store.batches.open()).batches).toEqual({ cancelling: 1, in_progress: 1, validating: 1 })
+    })
+
     test('without a line that is a request it has nothing to wait for', async () => {
       const { batches: store } = await fresh()
       const batch = newBatch()
