@@ -15,6 +15,7 @@ import { contentOf } from './files/open.ts'
 import { fileOperations } from './files/operations.ts'
 import { Leases } from './idempotency/leases.ts'
 import { Once } from './idempotency/once.ts'
+import { sealedAnswers } from './idempotency/sealed.ts'
 import { sweepAnswers } from './idempotency/sweep.ts'
 import { patienceMs } from './idempotency/turn.ts'
 import { Videos } from './jobs/videos.ts'
@@ -202,7 +203,8 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   const { total, write } = config.timeouts
   const leases = new Leases({ store: store.idempotency, mostMs: total + write + patienceMs })
   opened.defer(() => leases.close())
-  const once = new Once({ store: store.idempotency, maxBytes: config.idempotency.max_bytes, leases, log })
+  const answers = sealedAnswers(store.idempotency, workshop.sealer.derive('switchyard kept answers'))
+  const once = new Once({ store: answers, maxBytes: config.idempotency.max_bytes, leases, log })
   opened.defer(sweepAnswers(store.idempotency, log))
   const core = videos.within(calls)
   const health = new Health(Object.values(services))
