@@ -133,8 +133,10 @@ export interface FileOperations {
 export interface VideoOperations {
   /** How far it is, as the provider says now. A video that is completed has one file, named by its id: `files.link` leads to it. */
   get(id: string): Promise<Video>
-  /** Newest first; behind the video of the id `after`, where that is not empty. */
-  list(request: Pick<ListVideosRequest, 'limit' | 'cursor'> & { readonly after?: string }): Promise<ListVideosResponse>
+  /** Newest first unless said otherwise; behind the video of the id `after`, where that is not empty. */
+  list(
+    request: Pick<ListVideosRequest, 'limit' | 'cursor'> & { readonly after?: string; readonly oldestFirst?: boolean },
+  ): Promise<ListVideosResponse>
   /** Ends one that is still being made; one that has ended stays as it is. */
   cancel(id: string): Promise<Video>
   /** Gives the id of what is gone. Throws `conflict` for one that is still being made. */

@@ -77,8 +77,13 @@ export class Videos {
         await this.#refresh(await store.video(id, scope))
         return this.#message(await store.video(id, scope))
       },
-      list: async ({ limit, cursor, after = '' }) => {
-        const page = { limit: limit || defaultLimit, ...(cursor !== '' && { cursor }), ...(after !== '' && { after }) }
+      list: async ({ limit, cursor, after = '', oldestFirst = false }) => {
+        const page = {
+          limit: limit || defaultLimit,
+          order: oldestFirst ? ('oldest first' as const) : ('newest first' as const),
+          ...(cursor !== '' && { cursor }),
+          ...(after !== '' && { after }),
+        }
         const { rows, nextCursor } = await store.videos(scope, page)
         return create(ListVideosResponseSchema, {
           videos: rows.map((row) => this.#message(row)),

@@ -87,8 +87,11 @@ export interface VideoStore {
   taken(id: string, by: VideoMaker, now: VideoProgress & Partial<Pick<NewVideo, 'size' | 'seconds'>>): Promise<VideoRow>
   /** `not_found`, also for another account's. */
   video(id: string, scope: AccountScope): Promise<VideoRow>
-  /** Newest first; behind the video of the id `after`, which is `invalid_request` when it is not there. */
-  videos(scope: AccountScope, page: PageRequest & { readonly after?: string }): Promise<Page<VideoRow>>
+  /** Behind the video of the id `after`, which is `invalid_request` when it is not there; newest first unless said otherwise. */
+  videos(
+    scope: AccountScope,
+    page: PageRequest & { readonly after?: string; readonly order?: 'oldest first' | 'newest first' },
+  ): Promise<Page<VideoRow>>
   /** Takes videos that are due and that nobody has, the longest waiting first; only the one of that id, if it is one of them. */
   claim(owner: string, now: number, leaseMs: number, most: number, id?: string): Promise<readonly ClaimedVideo[]>
   /** Keeps videos on lease until then: for as long as their bytes take. */

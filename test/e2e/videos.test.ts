@@ -249,8 +249,16 @@ describe("OpenAI's own API", () => {
     await expect.poll(async () => (await client.videos.retrieve(begun.id)).status, { interval: 25 }).toBe('completed')
     const content = await client.videos.downloadContent(begun.id)
     expect(await content.text()).toBe('\0\0\0\x18ftypmp42 of OpenAI')
+    await expect(client.videos.downloadContent(begun.id, { variant: 'thumbnail' })).rejects.toMatchObject({
+      status: 400,
+      param: 'variant',
+    })
     const [newest] = (await client.videos.list({ limit: 1 })).data
     expect(newest).toMatchObject({ id: begun.id, status: 'completed', seconds: '4' })
+    const ids = async (order: 'asc' | 'desc'): Promise<string[]> =>
+      (await Array.fromAsync(client.videos.list({ limit: 1, order }))).map(({ id }) => id)
+    expect((await ids('asc')).at(-1)).toBe(begun.id)
+    expect(await ids('asc')).toEqual((await ids('desc')).toReversed())
     expect(await client.videos.delete(begun.id)).toMatchObject({ deleted: true })
     await expect(client.videos.retrieve(begun.id)).rejects.toBeInstanceOf(NotFoundError)
   })

@@ -6,6 +6,7 @@ import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import type { Form } from '../form.ts'
 import { check } from '../validate.ts'
+import { isOldestFirst } from './list-order.ts'
 
 /*
  * Files as OpenAI's API has them: https://platform.openai.com/docs/api-reference/files
@@ -87,13 +88,10 @@ function decodeListing(query: URLSearchParams) {
   const limit = query.get('limit') || String(mostFiles)
   if (!/^\d{1,6}$/.test(limit) || Number(limit) < 1 || Number(limit) > mostFiles)
     throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostFiles}`, { param: 'limit' })
-  const order = query.get('order') || 'desc'
-  if (order !== 'asc' && order !== 'desc')
-    throw fail('invalid_request', 'order: must be asc or desc', { param: 'order' })
   return {
     purpose: query.get('purpose') ?? '',
     limit: Number(limit),
-    oldestFirst: order === 'asc',
+    oldestFirst: isOldestFirst(query),
     after: query.get('after') || undefined,
   }
 }

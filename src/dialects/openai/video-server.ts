@@ -10,6 +10,7 @@ import { linkedImage } from '../parts.ts'
 import type { Surface } from '../surface.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { isOldestFirst } from './list-order.ts'
 
 /*
  * Videos, in two spellings: `/v1/videos/generations`, and OpenAI's own `/v1/videos`:
@@ -232,7 +233,8 @@ async function list({ query }: RequestFacts, { videos }: Surface): Promise<objec
   const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
   if (limit < 1 || limit > mostListed)
     throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostListed}`, { param: 'limit' })
-  const page = await videos.list({ limit, cursor: '', after: query.get('after') ?? '' })
+  const oldestFirst = isOldestFirst(query)
+  const page = await videos.list({ limit, cursor: '', after: query.get('after') ?? '', oldestFirst })
   const data = page.videos.map(encodeResource)
   return {
     object: 'list',
@@ -241,6 +243,12 @@ async function list({ query }: RequestFacts, { videos }: Surface): Promise<objec
     last_id: data.at(-1)?.id ?? null,
     has_more: page.nextCursor !== '',
   }
+}
+
+/** OpenAI has pictures of a video beside it, at the same path. */
+function requireVideo({ query }: RequestFacts): void {
+  if ((query.get('variant') || 'video') === 'video') return
+  throw fail('unsupported_field', 'variant: only the video itself is served here', { param: 'variant' })
 }
 
 /** What is the same in both spellings, at the path of a video. */
@@ -254,7 +262,10 @@ function bothSpellings(path: string): readonly Route[] {
       response: videoBytes,
       sends: 'file',
       produces: videoTypes,
-      answer: (facts, { videos }) => videos.content(idOf(facts)),
+      answer(facts, { videos }) {
+        requireVideo(facts)
+        return videos.content(idOf(facts))
+      },
     },
     {
       method: 'DELETE',
@@ -289,7 +300,7 @@ export const videoRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/videos',
-    summary: 'Videos, newest first; ?limit=, after=',
+    summary: 'Videos, newest first; ?limit=, after=, order=',
     permission: 'models:use',
     response: videoResources,
     answer: list,

@@ -96,13 +96,15 @@ export function sqlVideos(store: Sql): VideoStore {
     video: (id, scope) => find(engine.reader, id, scope),
 
     async videos(scope, page) {
+      const { order = 'newest first' } = page
       const from = page.after === undefined ? decodeCursor(page.cursor) : await placeOf(page.after, scope)
+      const direction = order === 'newest first' ? 'desc' : 'asc'
       const rows = await engine.reader
         .selectFrom('video')
         .selectAll()
-        .where(every([inScope(engine, scope, 'account_id'), after(from, 'created', 'newest first')]))
-        .orderBy('created', 'desc')
-        .orderBy('id', 'desc')
+        .where(every([inScope(engine, scope, 'account_id'), after(from, 'created', order)]))
+        .orderBy('created', direction)
+        .orderBy('id', direction)
         .limit(page.limit + 1)
         .execute()
       return pageOf(
