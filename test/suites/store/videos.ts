@@ -51,8 +51,11 @@ export function videosSuite({ fresh }: Bed): void {
       const told = { size: '2x1', seconds: 8 }
       expect(await videos.taken('video_3', maker, { ...queued, ...told })).toMatchObject(told)
       expect(await videos.video('video_1', ['acme'])).toEqual(taken)
-      for (const wrong of [videos.video('video_1', ['other']), videos.video('video_2', 'all')])
-        expect(await reasonOf(wrong)).toBe('not_found')
+      for (const [id, scope] of [
+        ['video_1', ['other']],
+        ['video_2', 'all'],
+      ] as const)
+        expect(await reasonOf(videos.video(id, scope))).toBe('not_found')
       expect(await reasonOf(videos.cancel('video_1', ['other'], now))).toBe('not_found')
       expect(await reasonOf(videos.remove('video_1', ['other']))).toBe('not_found')
       expect(await reasonOf(videos.remove('video_1', ['acme']))).toBe('conflict')
