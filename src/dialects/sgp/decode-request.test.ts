@@ -131,15 +131,16 @@ describe('a field that is missing or mistyped', () => {
   })
 
   test.each([
-    [{ timeout_seconds: 'soon' }, 'timeout_seconds', 'int_parsing', 'soon'],
-    [{ timeout_seconds: 1.5 }, 'timeout_seconds', 'int_type', 1.5],
-    [{ timeout_seconds: true }, 'timeout_seconds', 'int_type', true],
-    [{ timeout_seconds: 0 }, 'timeout_seconds', 'too_small', 0],
-    [{ num_retries: -1 }, 'num_retries', 'too_small', -1],
-    [{ num_retries: 11 }, 'num_retries', 'too_big', 11],
-  ])('of the configuration is named: %j', (configuration, field, type, input) => {
+    [{ timeout_seconds: 'soon' }, 'timeout_seconds', 'int_parsing', 'soon', 'expected int'],
+    [{ timeout_seconds: 1.5 }, 'timeout_seconds', 'int_type', 1.5, 'expected int'],
+    [{ timeout_seconds: true }, 'timeout_seconds', 'int_type', true, 'expected int'],
+    [{ timeout_seconds: 0 }, 'timeout_seconds', 'too_small', 0, '>=1'],
+    [{ num_retries: -1 }, 'num_retries', 'too_small', -1, '>=0'],
+    [{ num_retries: 11 }, 'num_retries', 'too_big', 11, '<=10'],
+  ])('of the configuration is named: %j', (configuration, field, type, input, words) => {
     expect(problem({ model, args: { messages }, inference_configuration: configuration })).toMatchObject({
       loc: ['body', 'inference_configuration', field],
+      msg: expect.stringContaining(words),
       type,
       input,
     })
@@ -151,6 +152,14 @@ describe('a field that is missing or mistyped', () => {
     [
       { messages, stream: 1 },
       { loc: ['body', 'args', 'stream'], type: 'bool_type', input: 1 },
+    ],
+    [
+      { messages, temperature: 'hot' },
+      { loc: ['body', 'args', 'temperature'], type: 'float_parsing', input: 'hot' },
+    ],
+    [
+      { messages, temperature: [1] },
+      { loc: ['body', 'args', 'temperature'], type: 'float_type', input: [1] },
     ],
     [
       { messages, tool_choice: 'maybe' },

@@ -8,6 +8,7 @@ const mostIssues = 100
 const typeWords: Readonly<Record<string, string>> = {
   string: 'string_type',
   int: 'int_type',
+  number: 'float_type',
   boolean: 'bool_type',
   array: 'list_type',
   object: 'dict_type',
@@ -18,6 +19,7 @@ function typeWord({ type, message, input }: Issue): string {
   if (type !== 'invalid_type') return type
   const expected = /expected (\w+)/.exec(message)?.[1] ?? ''
   if (typeof input === 'string' && expected === 'int') return 'int_parsing'
+  if (typeof input === 'string' && expected === 'number') return 'float_parsing'
   return entryOf(typeWords, expected) ?? type
 }
 

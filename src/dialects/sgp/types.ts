@@ -1,9 +1,12 @@
 import { z } from 'zod'
 
+/** A whole number; what is none is told in the words that have a type of error of their own. */
+const int = z.int({ error: ({ code }) => (code === 'invalid_type' ? 'expected int' : undefined) })
+
 /** How a call is to be made. */
 export const inferenceConfiguration = z.looseObject({
-  timeout_seconds: z.int('expected int').min(1).nullish().describe('for the whole call'),
-  num_retries: z.int('expected int').min(0).max(10).nullish().describe('after the first try'),
+  timeout_seconds: int.min(1).nullish().describe('for the whole call'),
+  num_retries: int.min(0).max(10).nullish().describe('after the first try'),
 })
 
 /** Body of `POST /v5/inference`. */
