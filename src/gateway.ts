@@ -238,6 +238,7 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
       bytes: config.server.upload_limit_bytes,
     },
     fileBytes: config.media.max_file_bytes,
+    longestMs: total,
     bodyIdleMs: config.timeouts.request_body,
     writeMs: config.timeouts.write,
     cors: corsHeaders(cors.origins),

@@ -35,6 +35,8 @@ export interface RequestFacts {
    * `synthesize`, `createVideo`, `infer`. Empty where nobody knows; absent where nobody can be asked.
    */
   readonly operationsOf?: (model: string) => readonly string[]
+  /** Milliseconds that a call may take at most; absent where nobody can be asked. */
+  readonly longestMs?: number
 }
 
 /** A chat request in the contract's terms, with what the dialect needs to answer it in its own. */

@@ -1,4 +1,4 @@
-import type { Core, Principal } from '../core/contract.ts'
+import type { Principal } from '../core/contract.ts'
 import { traceHeadersOf } from '../core/trace.ts'
 import type { CountRoute, JsonBody, RequestFacts, ServerDialect } from '../dialects/contract.ts'
 import type { Ask, OperationName } from '../dialects/operation.ts'
@@ -26,6 +26,8 @@ export interface CallEdgeOptions extends AnswerEdgeOptions {
   readonly uploads: Pick<UploadLimits, 'folder' | 'bytes'>
   /** Milliseconds a client may pause in sending its body. */
   readonly bodyIdleMs: number
+  /** Milliseconds that a call may take at most. */
+  readonly longestMs: number
   /** Answers requests that name a key once. */
   readonly once: Once
   cors(request: NodeRequest): Readonly<Record<string, string>>
@@ -50,7 +52,7 @@ export async function serveCall(
   try {
     principal = core.authenticate(tokenOf(request, dialect))
     const keyed = keyedOf(request, dialect)
-    const facts = factsOf(core, request, ids.requestId, params)
+    const facts = factsOf(options, request, ids.requestId, params)
     const { ask, bytes } = await readAsk(options, dialect, route, request, facts, keyed)
     if (keyed !== undefined) {
       core.authorize(principal, 'models:use')
@@ -94,7 +96,7 @@ export async function serveCount(
     const { signal } = controller
     const trace = traceHeadersOf((name) => headerOf(request, name))
     const known = { ...ids, dialect: dialect.name, principal, arrivedAt, requestBytes: bytes, trace }
-    const asked = route.decode(body, factsOf(core, request, ids.requestId, params))
+    const asked = route.decode(body, factsOf(options, request, ids.requestId, params))
     if (isStrict(request)) asked.strict = true
     begun = true
     const count = await core.countTokens({ ...known, request: asked, signal })
@@ -159,7 +161,7 @@ export function isStrict(request: NodeRequest): boolean {
 
 /** What routes may know of a request. */
 export function factsOf(
-  { operationsOf }: Pick<Core, 'operationsOf'>,
+  { core, longestMs }: Pick<CallEdgeOptions, 'core' | 'longestMs'>,
   request: NodeRequest,
   requestId: string,
   params: Readonly<Record<string, string>>,
@@ -170,7 +172,8 @@ export function factsOf(
     header: (name) => headerOf(request, name),
     query: queryOf(request),
     origin: () => originOf(request),
-    operationsOf,
+    operationsOf: core.operationsOf,
+    longestMs,
   }
 }
 

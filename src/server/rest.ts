@@ -140,7 +140,7 @@ async function serveRoute(
   try {
     principal = core.authenticate(tokenOf(request.raw, dialect))
     core.authorize(principal, route.permission)
-    const facts = factsOf(core, request.raw, ids.requestId, request.params as Record<string, string>)
+    const facts = factsOf(options, request.raw, ids.requestId, request.params as Record<string, string>)
     const surface = core.surface(principal)
     const keyed = route.once === true ? keyedOf(request.raw, dialect) : undefined
     await using form = await readForm(options, route, request.raw)

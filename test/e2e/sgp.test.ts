@@ -109,6 +109,17 @@ describe('the configuration of a call', () => {
     expect([code, json]).toEqual([504, { detail: expect.stringContaining('deadline') }])
   })
 
+  test('a deadline beyond the gateway’s own is not taken in silence', async () => {
+    const body = { model: 'simulator/echo', args: { messages }, inference_configuration: { timeout_seconds: 601 } }
+    const name = 'inference_configuration.timeout_seconds'
+    const answer = await asking(body)
+    expect([answer.status, answer.headers['x-switchyard-dropped']]).toEqual([200, name])
+    const strict = await asking(body, { 'x-switchyard-strict': 'true' })
+    expect([strict.status, strict.json]).toEqual([400, { detail: expect.stringContaining(name) }])
+    const within = await asking({ ...body, inference_configuration: { timeout_seconds: 600 } })
+    expect(within.headers['x-switchyard-dropped']).toBeUndefined()
+  })
+
   test.each([0, 1, 3])('num_retries is how often it is tried again: %i', async (retries) => {
     const model = `failing-${retries}`
     gateway.upstream.answer('warm', status(200, whole))

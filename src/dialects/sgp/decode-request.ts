@@ -20,6 +20,9 @@ export function decodeRequest(body: JsonBody, facts: RequestFacts): Ask {
   noteUnknown(body.value, genericInferenceRequest.shape, '', dropped)
   noteUnknown(configuration ?? {}, inferenceConfiguration.shape, 'inference_configuration', dropped)
   const { timeout_seconds: seconds, num_retries: retries } = configuration ?? {}
+  // The gateway's own limit ends a call all the same.
+  if (seconds != null && seconds * 1000 > (facts.longestMs ?? Infinity))
+    dropped.push('inference_configuration.timeout_seconds')
   const account = facts.header('x-selected-account-id') ?? ''
   return {
     ...asked,
