@@ -65,7 +65,7 @@ function keepLease({ batch, fence }: BatchJob, { store, settings }: JobParts, st
     const kept = await store.renewJob(batch.id, fence, Date.now() + settings.leaseMs).catch(() => true)
     if (!kept) gone.abort(lost)
   }
-  const timer = setInterval(() => void renew(), settings.leaseMs / 3)
+  const timer = setInterval(() => void renew(), settings.leaseMs / 3).unref()
   return { signal: AbortSignal.any([gone.signal, stop]), end: () => clearInterval(timer) }
 }
 
@@ -131,12 +131,28 @@ async function* openInput({ input, accountId }: BatchRow, { files, places }: Job
   else yield* (await files.open(input, [accountId])).read()
 }
 
+/** How slowly an input may come, after how long: whoever sends it could keep us waiting for ever. */
+const slowest = { afterMs: 60_000, bytesPerMs: 64 }
+
+/** The same bytes, unless they are too many, or come too slowly. What is done with them takes the time that it takes. */
 async function* limited(bytes: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array, void, void> {
   let read = 0
-  for await (const piece of bytes) {
-    read += piece.length
-    if (read > most) throw fail('payload_too_large', `the input has more than ${most} bytes`)
-    yield piece
+  let waited = 0
+  const pieces = bytes[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const asked = performance.now()
+      const step = await pieces.next()
+      waited += performance.now() - asked
+      if (step.done === true) return
+      read += step.value.length
+      if (read > most) throw fail('payload_too_large', `the input has more than ${most} bytes`)
+      if (waited > slowest.afterMs + read / slowest.bytesPerMs)
+        throw fail('invalid_request', 'the input comes too slowly')
+      yield step.value
+    }
+  } finally {
+    await pieces.return?.()
   }
 }
 

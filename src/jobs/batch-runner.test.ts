@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { requestRow } from '../../test/suites/store/rows.ts'
 import { fail } from '../error/index.ts'
 import { openFolderBlobs } from '../store/blobs/folder.ts'
@@ -198,6 +198,39 @@ test.each([
   const batch = await reached(await submit(input, fields), 'failed')
   expect(batch).toMatchObject({ total: 0, problem: { code }, outputFileId: '', errorFileId: '' })
   expect(asked).toBe(0)
+})
+
+test('an input that takes its time, or never ends, keeps no other batch waiting, nor those who stop', async () => {
+  const reading: string[] = []
+  const slow: Places = {
+    ...nowhere,
+    // oxlint-disable-next-line require-yield
+    async *read(input) {
+      reading.push(input)
+      await new Promise(() => undefined)
+    },
+  }
+  const { stop } = start(async (one) => answered(one), {}, slow)
+  for (const input of ['https://a.example/', 'https://b.example/']) await submit('', { input })
+  await expect.poll(() => reading).toEqual(['https://a.example/', 'https://b.example/'])
+  await reached(await submit(line('a')), 'completed')
+  stops.length = 0
+  await stop()
+})
+
+test('an input that comes too slowly fails', async () => {
+  let clock = 0
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => (clock += 20_000))
+  const dripping: Places = {
+    ...nowhere,
+    async *read() {
+      for (const letter of line('a').repeat(2)) yield Buffer.from(letter)
+    },
+  }
+  start(async (one) => answered(one), {}, dripping)
+  const batch = await reached(await submit('', { input: 'https://a.example/' }), 'failed')
+  expect(batch.problem).toEqual({ code: 'invalid_request', message: 'the input comes too slowly' })
+  now.mockRestore()
 })
 
 test('ends with its own files when results cannot be written where they were wanted, and says so', async () => {

@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asGatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
+import { type Pace, repeat } from '../store/repeat.ts'
 import { workOn, type JobParts } from './batch-job.ts'
 import { LineWork } from './line-work.ts'
 import type { BatchWatch, LineRunner } from './contract.ts'
 
-/** Milliseconds between two looks for batches that ended long ago. */
-const forgetEvery = 3_600_000
+/** When batches are looked for that ended long ago: a minute after the start, and every hour. */
+const forgetPace: Pace = [60_000, 3_600_000]
+
+/** Batches that are read or finished at once: one that takes its time keeps the others waiting no longer. */
+const jobsAtOnce = 4
+
+/** Milliseconds that what is being read or written may go on when all else has ended. */
+const lastWordsMs = 2000
 
 /** Lines and batches that are forgotten in one transaction. */
 const forgottenAtOnce = 2000
@@ -18,7 +26,7 @@ export interface BatchRunnerParts extends JobParts {
 }
 
 /**
- * Works on batches as long as the process serves: one loop for whole batches, one for their lines. Any number of processes may do so on
+ * Works on batches as long as the process serves: one loop takes whole batches, one takes lines. Any number of processes may do so on
  * the same store; who takes what is the store's to say.
  */
 export class BatchRunner {
@@ -26,8 +34,9 @@ export class BatchRunner {
   readonly #owner = randomBytes(8).toString('hex')
   readonly #lines: LineWork
   readonly #stopped = new AbortController()
+  readonly #jobs = new Set<Promise<void>>()
   readonly #onBatches: Loop
-  readonly #forgetting: NodeJS.Timeout
+  readonly #endForgetting: () => Promise<void>
   readonly #onLines: Loop
 
   private constructor(parts: BatchRunnerParts) {
@@ -35,10 +44,14 @@ export class BatchRunner {
     this.#lines = new LineWork({ ...parts, owner: this.#owner }, () => this.#onLines.wake())
     const { pollMs } = parts.settings
     const away = new Absence(parts.log)
-    this.#onBatches = new Loop(() => this.#workOnBatch(), pollMs, away)
+    this.#onBatches = new Loop(() => this.#takeBatch(), pollMs, away)
     this.#onLines = new Loop(() => this.#takeLines(), pollMs, away)
-    this.#forgetting = setInterval(() => void this.#forget(), forgetEvery)
-    this.#forgetting.unref()
+    // What fails is done the next time: the loops tell of a store that does not answer.
+    this.#endForgetting = repeat(
+      () => this.#forget(),
+      () => undefined,
+      forgetPace,
+    )
   }
 
   /** Begins to look for work. */
@@ -59,30 +72,32 @@ export class BatchRunner {
   /** Takes no more. Resolves when nothing is being worked on any more: what runs may end until the signal is aborted, and is then given back. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopped.abort()
-    clearInterval(this.#forgetting)
-    await Promise.all([this.#onBatches.stop(), this.#onLines.stop()])
+    await Promise.all([this.#onBatches.stop(), this.#onLines.stop(), this.#endForgetting()])
     await this.#lines.stop(signal)
+    // Whatever does not let go of one is not waited for: its lease ends by itself.
+    await Promise.race([Promise.all(this.#jobs), sleep(lastWordsMs, undefined, { ref: false })])
   }
 
-  async #workOnBatch(): Promise<boolean> {
+  async #takeBatch(): Promise<boolean> {
     const { store, settings } = this.#parts
+    if (this.#jobs.size >= jobsAtOnce) return false
     const job = await store.claimJob(this.#owner, Date.now(), settings.leaseMs)
     if (job === undefined) return false
-    await workOn(job, this.#parts, this.#stopped.signal)
-    this.#onLines.wake()
+    const work = workOn(job, this.#parts, this.#stopped.signal).then(() => {
+      this.#jobs.delete(work)
+      this.#onLines.wake()
+      this.#onBatches.wake()
+    })
+    this.#jobs.add(work)
     return true
   }
 
-  /** Forgets what ended long ago; what fails is done the next time. */
+  /** Forgets what ended long ago. */
   async #forget(): Promise<void> {
     const { store, settings } = this.#parts
     const before = Date.now() - settings.keptMs
     if (before < 0) return
-    try {
-      while ((await store.forget(before, forgottenAtOnce)) > 0);
-    } catch {
-      // The loops tell of a store that does not answer.
-    }
+    while (!this.#stopped.signal.aborted && (await store.forget(before, forgottenAtOnce)) > 0);
   }
 
   /** Lines are taken some at a time: not for each that ends. Where none are left, a batch may have to be finished. */
