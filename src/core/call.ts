@@ -43,6 +43,8 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
   #cancelled: GatewayError | undefined
   #wake: (() => void) | undefined
   #total: NodeJS.Timeout | undefined
+  /** For its intent: milliseconds. */
+  #waited = 0
   /** The answer that is open, until somebody begins to read its events: a generator that never ran cannot clean up. */
   #unread: Attempt<Name> | undefined
 
@@ -61,8 +63,8 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
     try {
       const route = this.#admit()
       this.#route = route
-      this.#startTotal()
       await this.#begin(route)
+      this.#startTotal()
       const first = await this.#tryTargets(route.targets)
       return this.#opened(route, first)
     } catch (error) {
@@ -89,14 +91,18 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
     return route
   }
 
+  /** The time of the call itself: a line of a batch may have waited long for its turn. The caller's own deadline has gone on meanwhile. */
   #startTotal(): void {
-    const limit = Math.min(this.#shared.timeouts.total, this.#input.timeoutMs ?? Infinity)
+    const limit = Math.min(this.#shared.timeouts.total, (this.#input.timeoutMs ?? Infinity) - this.#waited)
+    if (limit <= 0) throw timedOut('total')
     this.#total = setTimeout(() => this.cancel(timedOut('total')), limit)
   }
 
   async #begin({ targets: [first] }: Route): Promise<void> {
     const { ledger } = this.#shared
+    const asked = performance.now()
     if (ledger !== undefined && first !== undefined) this.#intent = await ledger.begin(this.#meter.intent(first))
+    this.#waited = performance.now() - asked
   }
 
   /** Tries targets in order. The first event is the point of no return: after it the client has seen an answer. */

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { type ChatEvent, ChatRequestSchema, FinishReason, Role } from '#gen/switchyard/v1/chat_pb.ts'
@@ -64,7 +65,7 @@ interface Rig {
   readonly story: string[]
   readonly records: CallRecord[]
   readonly core: Core
-  readonly call: (model?: string, fields?: { n?: number; requestId?: string }) => ModelCall<'chat'>
+  readonly call: (model?: string, fields?: { n?: number; requestId?: string; timeoutMs?: number }) => ModelCall<'chat'>
   readonly count: (fields?: Partial<CountInput>) => ReturnType<Core['countTokens']>
 }
 
@@ -135,7 +136,8 @@ function rig(
     story,
     records,
     core,
-    call: (model = 'any', { n } = {}) => core.call('chat', { ...input(model, n), streaming: true }),
+    call: (model = 'any', { n, timeoutMs } = {}) =>
+      core.call('chat', { ...input(model, n), streaming: true, ...(timeoutMs !== undefined && { timeoutMs }) }),
     count: (fields = {}) => core.countTokens({ ...input('any'), signal: new AbortController().signal, ...fields }),
   }
 }
@@ -173,6 +175,19 @@ describe('a call that goes well', () => {
     gate.resolve()
     await reading
     expect(story.slice(0, 2)).toEqual(['intent', 'asked one'])
+  })
+
+  test('has its whole time from then on, but for the deadline of its caller', async () => {
+    const timeouts = { connect: 9000, firstEvent: 9000, betweenEvents: 9000, total: 400 }
+    const gone = async (timeoutMs?: number): Promise<string[]> => {
+      const { book, story, call } = rig({ one: hello }, { timeouts })
+      book.beginning = setTimeout(450)
+      await read(call('any', timeoutMs === undefined ? {} : { timeoutMs }), story)
+      return story
+    }
+    const [waited, late] = await Promise.all([gone(), gone(420)])
+    expect(waited.at(-1)).toBe('end')
+    expect(late).toEqual(['intent', 'settled error', 'timeout'])
   })
 
   test('shows its text as it comes, and its end only when its settlement is durable', async () => {
