@@ -112,9 +112,12 @@ describe('a stop', () => {
       stream: true,
     }).head
     const stopped = stop(gateway)
-    expect(await get('/readyz')).toEqual([503, '{"status":"stopping"}'])
-    expect(await get('/healthz')).toEqual([503, '{"status":"stopping"}'])
-    expect(await get('/livez')).toEqual([200, '{"status":"ok"}'])
+    // All at once: the session is closed soon.
+    expect(await Promise.all([get('/readyz'), get('/healthz'), get('/livez')])).toEqual([
+      [503, '{"status":"stopping"}'],
+      [503, '{"status":"stopping"}'],
+      [200, '{"status":"ok"}'],
+    ])
     await refusing(gateway)
     held.leave()
     await soon(stopped, 'the end')

@@ -53,18 +53,14 @@ const expected = (code: string): RegExp => {
     : /simulated|lorem/i
 }
 
-test.each(calls)(
-  'the call of the README answers: %s',
-  async (code) => {
-    const command = code
-      .replaceAll('http://127.0.0.1:3000', gateway.url)
-      .replace('npx buf', 'node_modules/.bin/buf')
-      .replace('hello.wav', join(folder, 'hello.wav'))
-    const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
-    const { stdout } = await run('bash', ['-c', command], { env })
-    expect(stdout).toMatch(expected(code))
-    expect(stdout).not.toMatch(/"error":\s*[{"]/)
-    if (code.includes('usage --by model')) expect(stdout).toMatch(/^model.*\n.*echo/m)
-  },
-  30_000,
-)
+test.each(calls)('the call of the README answers: %s', async (code) => {
+  const command = code
+    .replaceAll('http://127.0.0.1:3000', gateway.url)
+    .replace('npx buf', 'node_modules/.bin/buf')
+    .replace('hello.wav', join(folder, 'hello.wav'))
+  const env = { ...process.env, SWITCHYARD_DATA_DIR: folder, SWITCHYARD_URL: gateway.url }
+  const { stdout } = await run('bash', ['-c', command], { env })
+  expect(stdout).toMatch(expected(code))
+  expect(stdout).not.toMatch(/"error":\s*[{"]/)
+  if (code.includes('usage --by model')) expect(stdout).toMatch(/^model.*\n.*echo/m)
+})

@@ -228,9 +228,9 @@ describe('rows that are poison harm only themselves', () => {
       5,
     )
 
-    await expect.poll(async () => (await chat(gateway, 'listed')).status).toBe(200)
+    // What was written last need not be seen last: the tables are read beside each other.
+    for (const name of ['listed', 'half']) await expect.poll(async () => (await chat(gateway, name)).status).toBe(200)
     expect((await chat(gateway, 'steady')).status).toBe(200)
-    expect((await chat(gateway, 'half')).status).toBe(200)
     for (const name of ['round', 'about', 'lost'])
       expect([name, (await chat(gateway, name)).status]).toEqual([name, 404])
     for (const id of ['1', '2', '3', '4', '5', '6', '7'])

@@ -71,4 +71,4 @@ test(`of files that processes kept until they were killed, ${kills} times, each 
   expect(onDisk()).toBe(rows.length)
   expect(await store.files.leftovers(Date.now() + 2 * dayMs, Infinity, 10)).toEqual([])
   await store.close()
-}, 60_000)
+})

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { expect } from 'vitest'
 import {
@@ -68,9 +67,5 @@ export async function failureOf(
 
 /** Waits for something that is about to become true. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (holds()) return
-    await setTimeout(10)
-  }
-  expect.fail('it did not become true within five seconds')
+  await expect.poll(holds, { interval: 10 }).toBe(true)
 }

@@ -134,9 +134,9 @@ describe.each([
 
   test('streams an answer as it is made', async () => {
     const sizes: number[] = []
-    const model = subject.model.replace('echo', 'lorem?tokens=8&tps=100')
+    const model = subject.model.replace('echo', 'lorem?tokens=8&tps=20')
     for await (const batch of chat(subject.provider, ask(model, 'go'))) sizes.push(batch.length)
-    expect(sizes.length).toBeGreaterThan(6)
+    expect(sizes.length).toBeGreaterThan(2)
   })
 })
 
