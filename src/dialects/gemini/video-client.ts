@@ -1,5 +1,6 @@
 import { type CreateVideoRequest, JobStatus, type Video } from '#gen/switchyard/v1/video_pb.ts'
 import { fail } from '../../error/index.ts'
+import { pictureType } from '../../model/picture.ts'
 import { isBeingMade, videoOf } from '../../model/video.ts'
 import type { EncodedCall, UpstreamAnswer, VideoDialect } from '../client-operations.ts'
 import { encodeBase64 } from '../parts.ts'
@@ -48,7 +49,7 @@ function encode(request: CreateVideoRequest, options: GeminiOptions): EncodedCal
   }
   const image =
     frame?.case === 'data'
-      ? { bytesBase64Encoded: encodeBase64(frame.value), mimeType: firstFrame?.mediaType || 'image/png' }
+      ? { bytesBase64Encoded: encodeBase64(frame.value), mimeType: typeOf(frame.value, firstFrame?.mediaType) }
       : undefined
   const parameters = { ...shape, durationSeconds: seconds }
   return {
@@ -57,6 +58,11 @@ function encode(request: CreateVideoRequest, options: GeminiOptions): EncodedCal
     dropped,
     passThrough: false,
   }
+}
+
+/** What the bytes of a picture tell, else what they are called. */
+function typeOf(bytes: Uint8Array, called: string | undefined): string {
+  return pictureType(bytes) ?? (called || 'image/png')
 }
 
 /** How long the video shall be that was asked for. */

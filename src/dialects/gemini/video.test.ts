@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { CreateVideoRequestSchema, JobStatus } from '#gen/switchyard/v1/video_pb.ts'
+import { video as openaiVideo } from '../openai/video-client.ts'
 import { geminiClient } from './client.ts'
 import { video } from './video-client.ts'
 
@@ -29,6 +30,22 @@ test.each([
   ],
 ])('a resolution is only named where it is not the usual one, and a length always: %j', (fields, parameters) => {
   expect(parametersOf(fields)).toEqual(parameters)
+})
+
+test('a first frame is of the type that its bytes tell, else of the one it is called', () => {
+  const mimeOf = (value: Buffer, mediaType: string): unknown => {
+    const firstFrame = { source: { case: 'data' as const, value }, mediaType }
+    const request = create(CreateVideoRequestSchema, { model: 'veo-3', prompt: 'x', firstFrame })
+    const { instances } = JSON.parse(String(video.encode(request, options).body)) as { instances: { image: object }[] }
+    const { body } = openaiVideo.encode(request, {})
+    const { input_reference: reference } = JSON.parse(String(body)) as { input_reference: { image_url: string } }
+    return [instances[0]?.image, reference.image_url.slice(0, 16)]
+  }
+  const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0])
+  const asJpeg = { bytesBase64Encoded: jpeg.toString('base64'), mimeType: 'image/jpeg' }
+  expect(mimeOf(jpeg, '')).toEqual([asJpeg, 'data:image/jpeg;'])
+  expect(mimeOf(Buffer.from('??'), 'image/webp')).toMatchObject([{ mimeType: 'image/webp' }, 'data:image/webp;'])
+  expect(mimeOf(Buffer.from('??'), '')).toMatchObject([{ mimeType: 'image/png' }, 'data:image/png;b'])
 })
 
 test('bytes within an answer are of the type it tells', () => {

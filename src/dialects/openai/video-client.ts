@@ -1,6 +1,7 @@
 import type { Image } from '#gen/switchyard/v1/chat_pb.ts'
 import { type CreateVideoRequest, JobStatus, type Video } from '#gen/switchyard/v1/video_pb.ts'
 import { fail } from '../../error/index.ts'
+import { pictureType } from '../../model/picture.ts'
 import { videoOf } from '../../model/video.ts'
 import type { EncodedCall, UpstreamAnswer, VideoDialect } from '../client-operations.ts'
 import { toDataUrl } from '../parts.ts'
@@ -32,7 +33,7 @@ function encode({ model, prompt, size, seconds, firstFrame, user, source }: Crea
 }
 
 function urlOf({ source, mediaType }: Image): string {
-  if (source.case === 'data') return toDataUrl(source.value, mediaType || 'image/png')
+  if (source.case === 'data') return toDataUrl(source.value, pictureType(source.value) ?? (mediaType || 'image/png'))
   if (source.case === 'url') return source.value
   throw fail('invalid_request', 'the first frame has no picture', { param: 'first_frame' })
 }
