@@ -12,7 +12,7 @@ export const imagenAspects: Aspects = {
   '16:9': '1408x768',
 }
 
-/** Shapes of Gemini's image models, from their documentation. */
+/** Shapes of Gemini's image models, from their documentation, with the sizes of version 2.5. */
 export const imageModelAspects: Aspects = {
   '1:1': '1024x1024',
   '2:3': '832x1248',
@@ -29,6 +29,8 @@ export const imageModelAspects: Aspects = {
 /** A shape, and whether it is of the very size that was asked for. */
 export interface Aspect {
   readonly aspectRatio?: string
+  /** What a resolution above the usual is called. */
+  readonly imageSize?: string
   readonly exact: boolean
 }
 
@@ -44,4 +46,28 @@ export function aspectOf(size: string | undefined, aspects: Aspects): Aspect {
   }
   const [nearest = '1:1'] = Object.keys(aspects).toSorted((one, other) => distance(one) - distance(other))
   return { aspectRatio: nearest, exact: aspects[nearest] === size }
+}
+
+/** Sides of the squares that later models make, with what their resolution is called; the first is the usual one. */
+const squares: readonly (readonly [side: number, imageSize: string | undefined])[] = [
+  [1024, undefined],
+  [2048, '2K'],
+  [4096, '4K'],
+]
+
+/**
+ * The shape and the resolution nearest to a size, for image models after version 2.5. They are said to be exact of squares alone, since other
+ * shapes have sizes of their own in each model.
+ */
+export function aspectOfLater(size: string | undefined): Aspect {
+  const { aspectRatio, exact } = aspectOf(size, imageModelAspects)
+  const wanted = pixelsOf(size)
+  if (wanted === undefined || aspectRatio === undefined)
+    return { ...(aspectRatio !== undefined && { aspectRatio }), exact }
+  const side = Math.sqrt(wanted.width * wanted.height)
+  const distance = ([one]: (typeof squares)[number]): number => Math.abs(Math.log(side / one))
+  const [nearest] = squares.toSorted((one, other) => distance(one) - distance(other))
+  const [, imageSize] = nearest ?? []
+  const isSquare = wanted.width === wanted.height && wanted.width === nearest?.[0]
+  return { aspectRatio, ...(imageSize !== undefined && { imageSize }), exact: isSquare }
 }

@@ -12,7 +12,7 @@ import { isObject, objectsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { parseObject } from '../wire-object.ts'
 import { type GeminiOptions, resourceOf } from './encode-request.ts'
-import { aspectOf, imageModelAspects, imagenAspects } from './image-aspects.ts'
+import { aspectOf, aspectOfLater, imageModelAspects, imagenAspects } from './image-aspects.ts'
 import type { WireAnswer } from './types.ts'
 import { hasCounts, usageOf } from './usage.ts'
 import { requireAnswer, withheld } from './withheld.ts'
@@ -29,6 +29,11 @@ export const images: WholeDialect<'generate_images', GeminiOptions> = {
 
 function isImagen(model: string): boolean {
   return /(?:^|\/)imagen/.test(model)
+}
+
+/** Whether it is an image model after version 2.5, which has a choice of resolutions. */
+function isLater(model: string): boolean {
+  return /\bgemini-(?:[3-9]|\d\d)/.test(model)
 }
 
 /** What Imagen can be told to write. */
@@ -88,11 +93,13 @@ function decodePredictions({ text }: UpstreamAnswer, dropped: readonly string[])
 
 function encodeChat(request: GenerateImagesRequest, options: GeminiOptions): EncodedCall {
   refuseLinks(request)
-  const { aspectRatio, exact } = aspectOf(request.size, imageModelAspects)
+  const { exact, ...imageConfig } = isLater(request.model)
+    ? aspectOfLater(request.size)
+    : aspectOf(request.size, imageModelAspects)
   const png = request.outputFormat === 'png'
   const generationConfig = {
     responseModalities: ['TEXT', 'IMAGE'],
-    ...(aspectRatio !== undefined && { imageConfig: { aspectRatio } }),
+    ...(Object.keys(imageConfig).length > 0 && { imageConfig }),
   }
   return {
     path: `/${options.apiVersion}/${resourceOf(request.model, options)}:generateContent`,

@@ -101,6 +101,22 @@ describe("Gemini's image models", () => {
     })
   })
 
+  // Resolutions of Gemini 3's images by their names, as js-genai writes them: ImageConfig.imageSize.
+  test.each([
+    ['1024x1024', { aspectRatio: '1:1' }, []],
+    ['2048x2048', { aspectRatio: '1:1', imageSize: '2K' }, []],
+    ['4096x4096', { aspectRatio: '1:1', imageSize: '4K' }, []],
+    ['1248x832', { aspectRatio: '3:2' }, ['size']],
+    ['3840x2160', { aspectRatio: '16:9', imageSize: '2K' }, ['size']],
+    ['512x512', { aspectRatio: '1:1' }, ['size']],
+    ['21:9', { aspectRatio: '21:9' }, []],
+    ['auto', undefined, []],
+  ])('after version 2.5 have a resolution as well: %s', (size, imageConfig, dropped) => {
+    const { body, dropped: named } = asked({ model: 'gemini-3-pro-image', size })
+    expect((body['generationConfig'] as { imageConfig?: object }).imageConfig).toEqual(imageConfig)
+    expect(named).toEqual(dropped)
+  })
+
   test('answer with images among their words, and with what they wrote', () => {
     const encoded = images.encode(imagesOf({ model }), options)
     const answer = json({
