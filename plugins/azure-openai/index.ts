@@ -64,7 +64,11 @@ export default definePlugin({
       return `/openai/deployments/${encodeURIComponent(model)}${path}${dated}`
     }
     const chatPath = '/openai/v1/chat/completions'
-    const options = { limitField: 'max_completion_tokens' as const, embeddings: { compact: true }, completes }
+    const options = {
+      limitField: 'max_completion_tokens' as const,
+      embeddings: { compact: true, tokensAtOnce: 300_000 },
+      completes,
+    }
     const modelsPath = dated === undefined ? '/openai/v1/models' : `/openai/models${dated}`
     const all = await compatible(dialect, { ...vendor, chatPath, modelsPath, options, operationPath: placed }).create(
       { baseUrl, own },

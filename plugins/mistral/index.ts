@@ -34,7 +34,7 @@ export default definePlugin(
       transcriptRefuses: ['prompt', 'include', 'chunking_strategy', 'known_speaker_names', 'known_speaker_references'],
       translates: false,
       refuses: refused.split(' '),
-      embeddings: { inputs: 256, dimensions: 'output_dimension', user: false, tokens: false },
+      embeddings: { inputs: 256, tokensAtOnce: 16_000, dimensions: 'output_dimension', user: false, tokens: false },
     },
   }),
 )

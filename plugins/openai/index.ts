@@ -29,7 +29,7 @@ const completes = ['gpt-3.5-turbo-instruct*', 'davinci-002', 'babbage-002']
 const chat = compatible(openaiClient, {
   ...vendor,
   media: ['generateImages', 'synthesize', 'video'],
-  options: { limitField: 'max_completion_tokens', embeddings: { compact: true }, completes },
+  options: { limitField: 'max_completion_tokens', embeddings: { compact: true, tokensAtOnce: 300_000 }, completes },
 })
 const responses = compatible(responsesClient, vendor)
 

@@ -20,6 +20,8 @@ export default definePlugin(
     options: {
       embeddings: {
         inputs: 1000,
+        // Of the larger models; the smaller ones take more.
+        tokensAtOnce: 120_000,
         dimensions: 'output_dimension',
         purpose: { field: 'input_type', words: { query: 'query', document: 'document' } },
         user: false,

@@ -175,10 +175,21 @@ describe("a client's own words", () => {
 })
 
 test('parts of a request are asked for anew, each with what is lost', () => {
-  const parts = splitInputs(request, 1)
+  const parts = splitInputs(request, { inputs: 1 })
   expect(parts.map(({ inputs }) => inputs[0]?.kind.value)).toEqual(['a', 'b'])
   expect(parts.map(({ source }) => source?.untranslated)).toEqual([['x_unknown'], ['x_unknown']])
-  expect(splitInputs(request, 2)).toEqual([request])
+  expect(splitInputs(request, { inputs: 2 })).toEqual([request])
+})
+
+test('parts have no more tokens than an upstream takes at once, but for an input that has more by itself', () => {
+  const text = (value: string) => ({ kind: { case: 'text' as const, value } })
+  const inputs = [text('a'.repeat(9)), text('b'.repeat(9)), text('語'.repeat(20)), text('c'), ...ids.inputs]
+  const parts = splitInputs(
+    { ...request, inputs: create(EmbedRequestSchema, { inputs }).inputs },
+    { inputs: 9, tokens: 6 },
+  )
+  expect(parts.map((part) => part.inputs.length)).toEqual([2, 1, 2])
+  expect(splitInputs(request, { inputs: 2, tokens: 2 })).toEqual([request])
 })
 
 test('a vector is the same after it was written as bytes, and what is none is not read', () => {

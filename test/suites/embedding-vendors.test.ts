@@ -48,6 +48,20 @@ test.each([
   expect(answer?.usage).toMatchObject({ inputTokens: most + 1 })
 })
 
+test.each([
+  // OpenAI's by its OpenAPI document 2.3.0, Voyage's by its own SDK (EmbedRequest), Mistral's as LangChain's client of it counts.
+  ['openai', 300_000],
+  ['azure-openai', 300_000],
+  ['voyage', 120_000],
+  ['mistral', 16_000],
+])('%s is asked for vectors of no more than %i tokens at once', async (type, tokens) => {
+  const text = (size: number) => ({ kind: { case: 'text' as const, value: 'a'.repeat(size) } })
+  const third = text(3 * Math.floor(tokens / 3))
+  const { bodies, answer } = await asked(type, { inputs: [third, third, third, text(30)] })
+  expect(bodies.map(({ input }) => (Array.isArray(input) ? input.length : 1))).toEqual([3, 1])
+  expect(answer?.embeddings).toHaveLength(4)
+})
+
 test('ollama does not read who asks, which is named', async () => {
   const source = { dialect: 'openai', body: JSON.stringify({ model: 'm', input: 'text 0', user: 'u' }) }
   const { bodies, answer } = await asked('ollama', { inputs: texts(1), user: 'u', source })

@@ -23,7 +23,7 @@ const inputTypes = {
 
 /** How Cohere is asked for vectors, by version 2 of its API. */
 export const embed: WholeDialect<'embed', CohereOptions> = {
-  split: (request) => splitInputs(request, mostTexts),
+  split: (request) => splitInputs(request, { inputs: mostTexts }),
   join: joinEmbeddings,
   encode: encodeEmbed,
   decode: decodeEmbed,

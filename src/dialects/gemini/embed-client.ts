@@ -39,7 +39,7 @@ export function wordsOf({ kind }: EmbedRequest['inputs'][number]): string {
 
 /** How Google's Gemini API is asked for vectors: one by `embedContent`, several by `batchEmbedContents`. */
 export const embed: WholeDialect<'embed', GeminiOptions> = {
-  split: (request) => splitInputs(request, mostTexts),
+  split: (request) => splitInputs(request, { inputs: mostTexts }),
   join: joinEmbeddings,
   encode: encodeEmbed,
   decode: decodeEmbed,

@@ -8,15 +8,15 @@ import { readVector } from '../vectors.ts'
 import { embed, taskTypeOf, unreadable, wordsOf } from './embed-client.ts'
 import { type GeminiOptions, resourceOf } from './encode-request.ts'
 
-/** Most texts of one request, but for models of the Gemini family, which take one. */
-const mostTexts = 250
+/** Texts and tokens of one request, but for models of the Gemini family, which take one text, as Google's page on text embeddings has it. */
+const limits = { inputs: 250, tokens: 20_000 }
 
 /** The one model of the Gemini family that is asked by `predict`: later ones have `embedContent` alone, as Google's own SDK knows. */
 const predicted = 'gemini-embedding-001'
 
 /** How Vertex AI is asked for vectors: by its general `predict`, with an instance for each text, or for one by `embedContent`. */
 export const embedPredict: WholeDialect<'embed', GeminiOptions> = {
-  split: (request) => splitInputs(request, isOfGemini(request.model) ? 1 : mostTexts),
+  split: (request) => splitInputs(request, isOfGemini(request.model) ? { inputs: 1 } : limits),
   join: joinEmbeddings,
   encode: encodePredict,
   decode: (answer, encoded, options) =>

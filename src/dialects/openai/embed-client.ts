@@ -17,6 +17,8 @@ import { mostInputs, type WireEmbeddings } from './embed-types.ts'
 export interface EmbeddingOptions {
   /** Most inputs in one request; 2,048 unless said otherwise. */
   readonly inputs?: number
+  /** Most tokens in one request, all its inputs together; none unless said otherwise. */
+  readonly tokensAtOnce?: number
   /** What the vendor calls the length of a vector; null where it has no such field, and a length is refused. */
   readonly dimensions?: string | null
   /** The vendor's field for what vectors are for, and its words; a purpose is named as dropped where there is none. */
@@ -38,7 +40,8 @@ export interface EmbeddingVendor {
 
 /** How an upstream of OpenAI's embeddings, or of a vendor compatible with them, is asked. */
 export const embed: WholeDialect<'embed', EmbeddingVendor> = {
-  split: (request, { embeddings = {} }) => splitInputs(request, embeddings.inputs ?? mostInputs),
+  split: (request, { embeddings: { inputs = mostInputs, tokensAtOnce } = {} }) =>
+    splitInputs(request, { inputs, tokens: tokensAtOnce }),
   join: joinEmbeddings,
   encode: encodeEmbed,
   decode: decodeEmbed,
