@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { batchStatusWords } from '../batch-status.ts'
 
 /* Batches as OpenAI's API has them: https://platform.openai.com/docs/api-reference/batch */
 
@@ -26,16 +27,7 @@ export const batchObject = z.object({
     .optional(),
   input_file_id: z.string(),
   completion_window: z.string(),
-  status: z.enum([
-    'validating',
-    'failed',
-    'in_progress',
-    'finalizing',
-    'completed',
-    'expired',
-    'cancelling',
-    'cancelled',
-  ]),
+  status: z.enum(batchStatusWords),
   output_file_id: z.string().optional(),
   error_file_id: z.string().optional(),
   created_at: seconds,

@@ -1,23 +1,23 @@
 import { create } from '@bufbuild/protobuf'
-import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import {
   type Batch,
   BatchStatus,
   CreateBatchRequestSchema,
   ListBatchesRequestSchema,
 } from '#gen/switchyard/v1/batch_pb.ts'
-import { fail } from '../../error/index.ts'
 import { batchStatusWord } from '../batch-status.ts'
 import type { JsonBody, Route } from '../contract.ts'
 import { inWordsOf } from '../field-words.ts'
+import { pageLimit } from '../page-limit.ts'
+import { epochSeconds } from '../times.ts'
 import { check } from '../validate.ts'
 import { batchList, batchObject, type BatchObject, createBatchRequest } from './batch-types.ts'
 
 /** The contract's field names, as this API spells them. */
 const words = { input: 'input_file_id' }
 
-const defaultLimit = 20
-const mostListed = 100
+const listed = { usual: 20, most: 100 }
 
 /** `/v1/batches`. */
 export const batchRoutes: readonly Route[] = [
@@ -48,7 +48,7 @@ export const batchRoutes: readonly Route[] = [
     response: batchList,
     async answer({ query }, { batches }) {
       const after = query.get('after') ?? ''
-      const page = await batches.list(create(ListBatchesRequestSchema, { limit: limitOf(query), after }))
+      const page = await batches.list(create(ListBatchesRequestSchema, { limit: pageLimit(query, listed), after }))
       const data = page.batches.map(encodeBatch)
       return {
         object: 'list',
@@ -75,14 +75,6 @@ export const batchRoutes: readonly Route[] = [
     answer: async ({ params }, { batches }) => encodeBatch(await batches.cancel(params['id'] ?? '')),
   },
 ]
-
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit')
-  if (text === null || text === '') return defaultLimit
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= mostListed) return limit
-  throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostListed}`, { param: 'limit' })
-}
 
 /** When a batch ended, by the field that says how. */
 const endings: Readonly<Partial<Record<BatchStatus, keyof BatchObject>>> = {
@@ -112,7 +104,7 @@ function encodeBatch(batch: Batch): BatchObject {
     status: batchStatusWord(batch.status) ?? 'validating',
     ...(batch.outputFileId !== '' && { output_file_id: batch.outputFileId }),
     ...(batch.errorFileId !== '' && { error_file_id: batch.errorFileId }),
-    created_at: secondsOf(batch.created) ?? 0,
+    created_at: batch.created === undefined ? 0 : epochSeconds(batch.created),
     ...at('in_progress_at', batch.began),
     ...at('expires_at', batch.expires),
     ...at('finalizing_at', batch.finalizing),
@@ -135,10 +127,5 @@ function encodeBatch(batch: Batch): BatchObject {
 }
 
 function at(field: keyof BatchObject, time: Timestamp | undefined): Partial<BatchObject> {
-  const seconds = secondsOf(time)
-  return seconds === undefined ? {} : { [field]: seconds }
-}
-
-function secondsOf(time: Timestamp | undefined): number | undefined {
-  return time === undefined ? undefined : Math.floor(timestampMs(time) / 1000)
+  return time === undefined ? {} : { [field]: epochSeconds(time) }
 }

@@ -1,5 +1,6 @@
 import {
   type FinishReason,
+  type Image,
   type Annotation,
   type Choice,
   type ChatEvent,
@@ -10,7 +11,7 @@ import {
 } from '#gen/switchyard/v1/chat_pb.ts'
 import type { GatewayError } from '../../error/index.ts'
 import type { ChatAnswer, Served } from '../contract.ts'
-import { encodeBase64 } from '../parts.ts'
+import { encodeBase64, toDataUrl } from '../parts.ts'
 import { writeData } from '../sse.ts'
 import { errorObject } from './errors.ts'
 import { encodeUsage } from './usage.ts'
@@ -67,12 +68,7 @@ function choiceOf(choice: Choice): object {
       },
     }),
     ...(images.length > 0 && {
-      images: images.map(({ source, mediaType }) => ({
-        type: 'image_url',
-        image_url: {
-          url: source.case === 'data' ? `data:${mediaType};base64,${encodeBase64(source.value)}` : (source.value ?? ''),
-        },
-      })),
+      images: images.map(imageObject),
     }),
   }
   return {
@@ -81,6 +77,11 @@ function choiceOf(choice: Choice): object {
     finish_reason: finishWord(choice.finishReason, refusal.length > 0),
     logprobs: choice.logprobs === undefined ? null : logprobsObject(choice.logprobs),
   }
+}
+
+function imageObject({ source, mediaType }: Image): object {
+  const url = source.case === 'data' ? toDataUrl(source.value, mediaType) : (source.value ?? '')
+  return { type: 'image_url', image_url: { url } }
 }
 
 function callObject(id: string, name: string, given: string, custom: boolean): object {
@@ -184,12 +185,8 @@ export class AnswerEncoder implements ChatAnswer {
         return ''
       case 'annotation':
         return this.#delta(choice, { annotations: [annotationObject(event.event.value)] })
-      case 'image': {
-        const { source, mediaType } = event.event.value
-        const url =
-          source.case === 'data' ? `data:${mediaType};base64,${encodeBase64(source.value)}` : (source.value ?? '')
-        return this.#delta(choice, { images: [{ type: 'image_url', image_url: { url } }] })
-      }
+      case 'image':
+        return this.#delta(choice, { images: [imageObject(event.event.value)] })
       case 'logprobs':
         return this.#chunk(choice, {}, null, logprobsObject(event.event.value))
       case 'finished':

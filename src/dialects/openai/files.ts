@@ -1,10 +1,12 @@
 import { create } from '@bufbuild/protobuf'
-import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { z } from 'zod'
 import { type StoredFile, StoredFileSchema } from '#gen/switchyard/v1/batch_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import type { Form } from '../form.ts'
+import { pageLimit } from '../page-limit.ts'
+import { epochSeconds } from '../times.ts'
 import { check } from '../validate.ts'
 import { isOldestFirst } from './list-order.ts'
 
@@ -55,13 +57,12 @@ const uploadFields = z.object({
 const mostFiles = 10_000
 
 function encodeFile({ id, name, purpose, size, created, expires }: StoredFile): z.infer<typeof fileObject> {
-  const seconds = (time: NonNullable<typeof created>): number => Math.floor(timestampDate(time).getTime() / 1000)
   return {
     id,
     object: 'file',
     bytes: Number(size),
-    created_at: created === undefined ? 0 : seconds(created),
-    ...(expires !== undefined && { expires_at: seconds(expires) }),
+    created_at: created === undefined ? 0 : epochSeconds(created),
+    ...(expires !== undefined && { expires_at: epochSeconds(expires) }),
     filename: name,
     purpose,
     status: 'processed',
@@ -85,12 +86,9 @@ function decodeUpload({ fields, files }: Form) {
 }
 
 function decodeListing(query: URLSearchParams) {
-  const limit = query.get('limit') || String(mostFiles)
-  if (!/^\d{1,6}$/.test(limit) || Number(limit) < 1 || Number(limit) > mostFiles)
-    throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostFiles}`, { param: 'limit' })
   return {
     purpose: query.get('purpose') ?? '',
-    limit: Number(limit),
+    limit: pageLimit(query, { usual: mostFiles, most: mostFiles }),
     oldestFirst: isOldestFirst(query),
     after: query.get('after') || undefined,
   }

@@ -1,14 +1,14 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
+import { epochSeconds } from '../times.ts'
 import { batchRoutes } from './batches.ts'
 import { files } from './files.ts'
 import { videoRoutes } from './video-server.ts'
 import { modelList, modelObject } from './types.ts'
 
 function encodeModel(model: Model): object {
-  const created = model.created === undefined ? 0 : Math.floor(timestampDate(model.created).getTime() / 1000)
+  const created = model.created === undefined ? 0 : epochSeconds(model.created)
   return { id: model.id, object: 'model', created, owned_by: model.ownedBy === '' ? model.provider : model.ownedBy }
 }
 

@@ -1,4 +1,3 @@
-import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt'
 import { z } from 'zod'
 import { type CreateVideoRequest, JobStatus, type Video } from '#gen/switchyard/v1/video_pb.ts'
 import { fail } from '../../error/index.ts'
@@ -6,8 +5,10 @@ import { emptyVideoRequest, firstFrame } from '../../model/video.ts'
 import type { JsonBody, OperationRoute, RequestFacts, Route } from '../contract.ts'
 import type { Form } from '../form.ts'
 import type { AskOf } from '../operation.ts'
+import { pageLimit } from '../page-limit.ts'
 import { linkedImage } from '../parts.ts'
 import type { Surface } from '../surface.ts'
+import { epochSeconds } from '../times.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
 import { isOldestFirst } from './list-order.ts'
@@ -170,10 +171,6 @@ function wordOf({ status }: Video): Word {
   return words.get(status) ?? 'queued'
 }
 
-function epochOf(time: Timestamp | undefined): number {
-  return time === undefined ? 0 : Math.floor(timestampMs(time) / 1000)
-}
-
 function encodeGeneration(video: Video, urls: readonly string[]): z.infer<typeof videoGeneration> {
   const { id, model, status, progress, created, completed, errorReason, errorMessage } = video
   return {
@@ -181,9 +178,9 @@ function encodeGeneration(video: Video, urls: readonly string[]): z.infer<typeof
     object: 'video.generation',
     status: wordOf(video),
     model,
-    created_at: epochOf(created),
+    created_at: created === undefined ? 0 : epochSeconds(created),
     ...(status !== JobStatus.QUEUED && { progress }),
-    ...(completed !== undefined && { completed_at: epochOf(completed) }),
+    ...(completed !== undefined && { completed_at: epochSeconds(completed) }),
     ...(status === JobStatus.COMPLETED && { data: urls.map((url) => ({ url })) }),
     ...(errorReason !== '' && { error: { code: errorReason, message: errorMessage } }),
   }
@@ -202,9 +199,9 @@ function encodeResource(video: Video): z.infer<typeof videoResource> {
     model,
     status: word === 'cancelled' ? 'failed' : word,
     progress,
-    created_at: epochOf(created),
-    completed_at: completed === undefined ? null : epochOf(completed),
-    expires_at: expires === undefined ? null : epochOf(expires),
+    created_at: created === undefined ? 0 : epochSeconds(created),
+    completed_at: completed === undefined ? null : epochSeconds(completed),
+    expires_at: expires === undefined ? null : epochSeconds(expires),
     prompt: null,
     size,
     seconds: String(video.seconds),
@@ -226,13 +223,8 @@ async function remove(facts: RequestFacts, { videos }: Surface): Promise<object>
   return { id: await videos.remove(idOf(facts)), object: 'video.deleted', deleted: true }
 }
 
-const mostListed = 100
-
 async function list({ query }: RequestFacts, { videos }: Surface): Promise<object> {
-  const text = query.get('limit') || '20'
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > mostListed)
-    throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostListed}`, { param: 'limit' })
+  const limit = pageLimit(query, { usual: 20, most: 100 })
   const oldestFirst = isOldestFirst(query)
   const page = await videos.list({ limit, cursor: '', after: query.get('after') ?? '', oldestFirst })
   const data = page.videos.map(encodeResource)

@@ -1,5 +1,4 @@
 import { create, type JsonObject } from '@bufbuild/protobuf'
-import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
 import {
   CreateProviderRequestSchema,
   type Provider,
@@ -8,13 +7,9 @@ import {
 import { fail } from '../../error/index.ts'
 import type { JsonBody, Route } from '../contract.ts'
 import { inWordsOf } from '../field-words.ts'
+import { isoTime } from '../times.ts'
 import { check } from '../validate.ts'
 import { deletedProvider, newProvider, oneProvider, providerChange, providerList } from './registry-types.ts'
-
-/** A time as this API writes it. */
-export function isoDate(timestamp: Timestamp): string {
-  return timestampDate(timestamp).toISOString()
-}
 
 /** What the page shows of a provider, and beside it what is not as on the page: a key that is elsewhere, and what is wrong. */
 function encodeProvider(provider: Provider): object {
@@ -28,8 +23,8 @@ function encodeProvider(provider: Provider): object {
     envVar,
     ...(baseUrl !== '' && { baseUrl }),
     ...(settings !== undefined && { settings }),
-    ...(created !== undefined && { created: isoDate(created) }),
-    ...(updated !== undefined && { updated: isoDate(updated) }),
+    ...(created !== undefined && { created: isoTime(created) }),
+    ...(updated !== undefined && { updated: isoTime(updated) }),
     ...(keySource !== '' && keySource !== 'env' && { keySource }),
     ...(keyFile !== '' && { keyFile }),
     ...(configured && { configured }),

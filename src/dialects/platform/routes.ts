@@ -1,6 +1,7 @@
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Route } from '../contract.ts'
-import { isoDate, providerRoutes } from './provider-routes.ts'
+import { providerRoutes } from './provider-routes.ts'
+import { isoTime } from '../times.ts'
 import { check } from '../validate.ts'
 import { modelList, syncRequest } from './registry-types.ts'
 
@@ -28,9 +29,9 @@ function encodeModel(model: Model): object {
     ...(maxOutputTokens > 0n && { maxOutputTokens: Number(maxOutputTokens) }),
     ...(inputModalities.length > 0 && { inputModalities }),
     ...(outputModalities.length > 0 && { outputModalities }),
-    ...(created !== undefined && { created: isoDate(created) }),
-    ...(firstSeen !== undefined && { firstSeen: isoDate(firstSeen) }),
-    ...(lastSeen !== undefined && { lastSeen: isoDate(lastSeen) }),
+    ...(created !== undefined && { created: isoTime(created) }),
+    ...(firstSeen !== undefined && { firstSeen: isoTime(firstSeen) }),
+    ...(lastSeen !== undefined && { lastSeen: isoTime(lastSeen) }),
   }
 }
 

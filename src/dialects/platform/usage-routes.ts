@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type Timestamp, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
   ListRequestsRequestSchema,
   QueryUsageRequestSchema,
@@ -10,10 +10,11 @@ import {
 } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
+import { pageLimit } from '../page-limit.ts'
+import { isoTime } from '../times.ts'
 import { oneRequest, usagePage } from './usage-types.ts'
 
-const defaultLimit = 50
-const mostRequests = 1000
+const listed = { usual: 50, most: 1000 }
 
 /** The request log and its sums. */
 export const usageRoutes: readonly Route[] = [
@@ -26,7 +27,7 @@ export const usageRoutes: readonly Route[] = [
     response: usagePage,
     async answer({ query }, { usage }) {
       const filter = filterOf(query)
-      const page = { limit: limitOf(query), cursor: query.get('cursor') ?? '' }
+      const page = { limit: pageLimit(query, listed), cursor: query.get('cursor') ?? '' }
       const [sums, list] = await Promise.all([
         usage.query(create(QueryUsageRequestSchema, { filter })),
         usage.requests(create(ListRequestsRequestSchema, { filter, ...page })),
@@ -89,14 +90,6 @@ function timeOf(query: URLSearchParams, name: string): Timestamp | undefined {
   return timestampFromMs(milliseconds)
 }
 
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit')
-  if (text === null || text === '') return defaultLimit
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= mostRequests) return limit
-  throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostRequests}`, { param: 'limit' })
-}
-
 function summaryOf(total: UsageRow | undefined): object {
   const input = Number(total?.usage?.inputTokens ?? 0n)
   const output = Number(total?.usage?.outputTokens ?? 0n)
@@ -150,7 +143,7 @@ function encodeRequest(record: RequestRecord): object {
       beganMs: began,
       durationMs: duration,
     })),
-    created: started === undefined ? '' : timestampDate(started).toISOString(),
+    created: started === undefined ? '' : isoTime(started),
     ...(record.requestContent !== '' && { request: record.requestContent }),
     ...(record.responseContent !== '' && { response: record.responseContent }),
   }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { z } from 'zod'
 import {
   type Batch,
@@ -11,7 +11,9 @@ import { fail, GatewayError } from '../../error/index.ts'
 import { batchStatusOf, batchStatusWord, batchStatusWords } from '../batch-status.ts'
 import type { JsonBody, RequestFacts, Route } from '../contract.ts'
 import { inWordsOf } from '../field-words.ts'
+import { pageLimit } from '../page-limit.ts'
 import type { FileOperations, Surface } from '../surface.ts'
+import { isoTime } from '../times.ts'
 import { check } from '../validate.ts'
 import { batchAnswer, type batchData, batchListAnswer, createBatchRequest } from './batch-types.ts'
 
@@ -20,8 +22,7 @@ const inputWord = { input: 'input_file_url' }
 /** The other name of the window, for those who use it. */
 const windowWord = { completion_window: 'endpoint_completion_window' }
 
-const defaultLimit = 50
-const mostListed = 1000
+const listed = { usual: 50, most: 1000 }
 
 /** `/v1/inference/batch`. */
 export const batchRoutes: readonly Route[] = [
@@ -55,7 +56,7 @@ export const batchRoutes: readonly Route[] = [
     response: batchListAnswer,
     async answer(facts, surface) {
       const { query } = facts
-      const asked = { status: statusOf(query), limit: limitOf(query), cursor: query.get('cursor') ?? '' }
+      const asked = { status: statusOf(query), limit: pageLimit(query, listed), cursor: query.get('cursor') ?? '' }
       const page = await surface.batches.list(create(ListBatchesRequestSchema, asked))
       const batches = await Promise.all(page.batches.map((batch) => encodeBatch(batch, facts, surface)))
       return envelope(facts, { batches, next_cursor: textOrNull(page.nextCursor) })
@@ -100,14 +101,6 @@ function statusOf(query: URLSearchParams): BatchStatus {
   const status = batchStatusOf(word)
   if (status !== undefined) return status
   throw fail('invalid_request', `status: must be one of ${batchStatusWords.join(', ')}`, { param: 'status' })
-}
-
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit')
-  if (text === null || text === '') return defaultLimit
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (limit >= 1 && limit <= mostListed) return limit
-  throw fail('invalid_request', `limit: must be a whole number from 1 to ${mostListed}`, { param: 'limit' })
 }
 
 async function encodeBatch(batch: Batch, facts: RequestFacts, { files }: Surface): Promise<z.infer<typeof batchData>> {
@@ -156,5 +149,5 @@ function textOrNull(text: string): string | null {
 }
 
 function timeText(time: Timestamp | undefined): string | null {
-  return time === undefined ? null : timestampDate(time).toISOString()
+  return time === undefined ? null : isoTime(time)
 }

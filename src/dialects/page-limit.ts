@@ -1,0 +1,12 @@
+import { fail } from '../error/index.ts'
+
+/** How many entries of a list are asked for, by `?limit=`; `usual` where nothing is said. Throws `invalid_request` unless it is from 1 to `most`. */
+export function pageLimit(
+  query: URLSearchParams,
+  { usual, most }: { readonly usual: number; readonly most: number },
+): number {
+  const text = query.get('limit') || String(usual)
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (limit >= 1 && limit <= most) return limit
+  throw fail('invalid_request', `limit: must be a whole number from 1 to ${most}`, { param: 'limit' })
+}
