@@ -8,7 +8,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody, RequestFacts } from '../contract.ts'
 import { message } from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
@@ -57,7 +57,7 @@ function decode(wire: MessagesRequest, body: JsonBody, { header }: Pick<RequestF
   decodeFormat(wire, request, untranslated)
   const headers = carriedHeaders(header)
   if (headers['anthropic-beta'] !== undefined) untranslated.push('anthropic-beta')
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'anthropic', body: body.text, untranslated, headers }
+  request.source = sourceOf('anthropic', body.text, untranslated, headers)
   return request
 }
 

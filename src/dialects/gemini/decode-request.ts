@@ -9,7 +9,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { message, textPart } from '../parts.ts'
 import { noteUnknown } from '../untranslated.ts'
@@ -60,7 +60,7 @@ function translate(wire: GenerateContentRequest, model: string, text: string): C
     request.messages.push(decodeContent(content, `contents[${index}]`, reading))
   decodeTools(wire, request, untranslated)
   if (wire.generationConfig != null) decodeConfig(wire.generationConfig, request, untranslated)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'gemini', body: text, untranslated, headers: {} }
+  request.source = sourceOf('gemini', text, untranslated)
   return request
 }
 

@@ -1,9 +1,10 @@
+import type { z } from 'zod'
 import type { GenerateImagesRequest } from '#gen/switchyard/v1/image_pb.ts'
 import { fail } from '../../error/index.ts'
+import { sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { emptyImagesRequest } from '../pictures.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { imagesRequest } from './image-types.ts'
 
 /** A request in the contract's terms, and whether its client wants links. */
@@ -18,12 +19,31 @@ export interface DecodedImages {
  * `source.untranslated`. Throws `invalid_request`, naming the field, and `unsupported_field` for a stream.
  */
 export function decodeImages(body: JsonBody, dialect: string): DecodedImages {
-  const wire = check(imagesRequest, body.value)
+  const { wire, untranslated } = checkNoting(imagesRequest, body.value)
   if (wire.stream === true)
     throw fail('unsupported_field', 'stream: images come whole, not as a stream', { param: 'stream' })
-  const untranslated: string[] = []
-  noteUnknown(wire, imagesRequest.shape, '', untranslated)
   const request = emptyImagesRequest(wire.model, wire.prompt)
+  decodeImageOptions(wire, request)
+  request.source = sourceOf(dialect, body.text, untranslated)
+  return { request, linked: wire.response_format === 'url' }
+}
+
+type ImageOptionFields = Pick<
+  z.infer<typeof imagesRequest>,
+  | 'n'
+  | 'size'
+  | 'quality'
+  | 'style'
+  | 'background'
+  | 'moderation'
+  | 'output_format'
+  | 'output_compression'
+  | 'response_format'
+  | 'user'
+>
+
+/** Takes over what is asked of the images beside what they are to show. */
+export function decodeImageOptions(wire: ImageOptionFields, request: GenerateImagesRequest): void {
   if (wire.n != null) request.n = wire.n
   if (wire.size != null) request.size = wire.size
   if (wire.quality != null) request.quality = wire.quality
@@ -34,6 +54,4 @@ export function decodeImages(body: JsonBody, dialect: string): DecodedImages {
   if (wire.output_compression != null) request.outputCompression = wire.output_compression
   if (wire.response_format === 'b64_json') request.responseFormat = wire.response_format
   if (wire.user != null) request.user = wire.user
-  request.source = { $typeName: 'switchyard.v1.Source', dialect, body: body.text, untranslated, headers: {} }
-  return { request, linked: wire.response_format === 'url' }
 }

@@ -7,7 +7,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
@@ -78,7 +78,7 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   decodeTools(wire, request, untranslated)
   decodeSampling(wire, request, untranslated)
   decodeOptions(wire, request, untranslated)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'openai', body: body.text, untranslated, headers: {} }
+  request.source = sourceOf('openai', body.text, untranslated)
   return {
     request,
     streaming: wire.stream === true,

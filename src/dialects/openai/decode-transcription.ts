@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { TranscribeRequest } from '#gen/switchyard/v1/audio_pb.ts'
 import { fail } from '../../error/index.ts'
+import { sourceOf } from '../../model/request.ts'
 import { type Form, numberIn } from '../form.ts'
 import { emptyTranscribeRequest, recordingIn } from '../recording.ts'
 import { noteUnknown } from '../untranslated.ts'
@@ -42,7 +43,7 @@ export function decodeTranscriptionFields(fields: JsonObject, translate: boolean
   const untranslated: string[] = []
   noteUnknown(wire, schema.shape, '', untranslated)
   const body = JSON.stringify(fields)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'openai', body, untranslated, headers: {} }
+  request.source = sourceOf('openai', body, untranslated)
   return { request, format, streaming }
 }
 

@@ -4,8 +4,7 @@ import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { JsonBody, OperationRoute } from '../contract.ts'
 import type { Served, WholeAnswer } from '../operation.ts'
 import { inputKinds } from '../text-input.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { encodeVector } from '../vectors.ts'
 import { embeddingsAnswer, embeddingsRequest } from './embed-types.ts'
 
@@ -14,9 +13,7 @@ type Format = 'float' | 'base64'
 
 /** Reads a request for embeddings. Throws `invalid_request`, naming the field. */
 function decodeEmbedRequest(body: JsonBody): { readonly request: EmbedRequest; readonly format: Format } {
-  const wire = check(embeddingsRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, embeddingsRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(embeddingsRequest, body.value)
   const request = create(EmbedRequestSchema, {
     model: wire.model,
     inputs: inputKinds(wire.input).map((kind) => ({ kind })),

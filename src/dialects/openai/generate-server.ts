@@ -11,8 +11,7 @@ import type { JsonBody, OperationRoute } from '../contract.ts'
 import type { Served, StreamedAnswer, WholeAnswer } from '../operation.ts'
 import { writeData } from '../sse.ts'
 import { inputKinds } from '../text-input.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting, noteUnknown } from '../untranslated.ts'
 import { decodeBiases } from './decode-request.ts'
 import { errorObject } from './errors.ts'
 import { completion, completionRequest, type CompletionRequest } from './generate-types.ts'
@@ -28,9 +27,7 @@ interface DecodedCompletion {
 
 /** Reads a request for a raw completion. Throws `invalid_request`, naming the field. */
 function decodeCompletionRequest(body: JsonBody): DecodedCompletion {
-  const wire = check(completionRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, completionRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(completionRequest, body.value)
   if (wire.stream_options != null)
     noteUnknown(wire.stream_options, { include_usage: true }, 'stream_options', untranslated)
   const request = create(GenerateRequestSchema, {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type CreateVideoRequest, JobStatus, type Video } from '#gen/switchyard/v1/video_pb.ts'
 import { fail } from '../../error/index.ts'
+import { sourceOf } from '../../model/request.ts'
 import { emptyVideoRequest, firstFrame } from '../../model/video.ts'
 import type { JsonBody, OperationRoute, RequestFacts, Route } from '../contract.ts'
 import type { Form } from '../form.ts'
@@ -9,8 +10,7 @@ import { pageLimit } from '../page-limit.ts'
 import { linkedImage } from '../parts.ts'
 import type { Surface } from '../surface.ts'
 import { epochSeconds } from '../times.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { isOldestFirst } from './list-order.ts'
 
 /*
@@ -88,9 +88,7 @@ const videoTypes = ['video/mp4', 'video/webm', 'video/quicktime', 'video/x-msvid
 const videoBytes = z.string().meta({ format: 'binary' })
 
 function decode(value: JsonBody['value']): CreateVideoRequest {
-  const wire = check(videoRequest, value)
-  const untranslated: string[] = []
-  noteUnknown(wire, videoRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(videoRequest, value)
   const request = emptyVideoRequest(wire.model, wire.prompt)
   if (wire.size != null) request.size = wire.size
   if (wire.seconds != null) request.seconds = secondsOf(wire.seconds)
@@ -104,7 +102,7 @@ function decode(value: JsonBody['value']): CreateVideoRequest {
     const { kind } = linkedImage(url, '', 'input_reference.image_url')
     if (kind.case === 'image') request.firstFrame = kind.value
   }
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'openai', body: '', untranslated, headers: {} }
+  request.source = sourceOf('openai', '', untranslated)
   return request
 }
 

@@ -9,7 +9,7 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { argumentsText } from '../openai/decode-messages.ts'
 import { decodeTool as decodeFunctionTool } from '../openai/decode-request.ts'
@@ -23,8 +23,7 @@ import {
   textPart as decodedText,
   toolResult,
 } from '../parts.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting, noteUnknown } from '../untranslated.ts'
 import {
   audioPart,
   calledTool,
@@ -57,21 +56,13 @@ const modeOf = { auto: Mode.AUTO, none: Mode.NONE, required: Mode.REQUIRED } as 
  */
 export function decodeRequest(body: JsonBody): ChatRequest {
   requireModel(body.value)
-  const wire = check(chatRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, chatRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(chatRequest, body.value)
   const request = emptyChatRequest(wire.model ?? '', wire.providerId ?? '')
   request.messages = wire.messages.map((sent, index) => decodeMessage(sent, `messages[${index}]`, untranslated))
   request.tools = (wire.tools ?? []).flatMap((sent, index) => decodeTool(sent, `tools[${index}]`, untranslated))
   if (wire.toolChoice != null) request.toolChoice = decodeToolChoice(wire.toolChoice)
   decodeSampling(wire, request)
-  request.source = {
-    $typeName: 'switchyard.v1.Source',
-    dialect: 'platform',
-    body: body.text,
-    untranslated,
-    headers: {},
-  }
+  request.source = sourceOf('platform', body.text, untranslated)
   return request
 }
 
@@ -112,14 +103,14 @@ function decodePart(wire: RequestPart, path: string, untranslated: string[]): Pa
       return decodedText(wire.text)
     case 'image': {
       noteUnknown(wire, imagePart.shape, path, untranslated)
-      const { url, data, mediaType } = sourceOf(wire, path)
+      const { url, data, mediaType } = mediaSourceOf(wire, path)
       const detail = wire.detail ?? ''
       if (url === undefined) return inlineImage(data, mediaType, `${path}.data`, detail)
       return declaredAs(mediaType, linkedImage(url, detail, `${path}.url`))
     }
     case 'audio': {
       noteUnknown(wire, audioPart.shape, path, untranslated)
-      const { url, data, mediaType } = sourceOf(wire, path)
+      const { url, data, mediaType } = mediaSourceOf(wire, path)
       if (url === undefined) return inlineAudio(data, mediaType, `${path}.data`)
       return declaredAs(mediaType, linkedAudio(url, `${path}.url`))
     }
@@ -133,7 +124,7 @@ type MediaSource =
   | { readonly url: string; readonly data?: undefined; readonly mediaType: string }
   | { readonly url?: undefined; readonly data: string; readonly mediaType: string }
 
-function sourceOf(wire: Exclude<RequestPart, { type: 'text' }>, path: string): MediaSource {
+function mediaSourceOf(wire: Exclude<RequestPart, { type: 'text' }>, path: string): MediaSource {
   const { url, data } = wire
   const mediaType = wire.mediaType ?? ''
   if (url != null && data == null) return { url, mediaType }

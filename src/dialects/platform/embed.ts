@@ -3,8 +3,7 @@ import { z } from 'zod'
 import { EmbedRequestSchema } from '#gen/switchyard/v1/embedding_pb.ts'
 import type { OperationRoute } from '../contract.ts'
 import { inputKinds, textInput } from '../text-input.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { requireModel } from './decode-request.ts'
 import { envelope } from './types.ts'
 
@@ -38,9 +37,7 @@ export const embed: OperationRoute = {
   response: embedAnswer,
   decode(body) {
     requireModel(body.value)
-    const wire = check(embedRequest, body.value)
-    const untranslated: string[] = []
-    noteUnknown(wire, embedRequest.shape, '', untranslated)
+    const { wire, untranslated } = checkNoting(embedRequest, body.value)
     const request = create(EmbedRequestSchema, {
       model: wire.model ?? '',
       provider: wire.providerId ?? '',

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { GenerateImagesRequest, GenerateImagesResponse } from '#gen/switchyard/v1/image_pb.ts'
+import { sourceOf } from '../../model/request.ts'
 import type { JsonBody, OperationRoute } from '../contract.ts'
+import { decodeImageOptions } from '../openai/decode-images.ts'
 import { imagesRequest as openaiRequest } from '../openai/image-types.ts'
 import type { Served } from '../operation.ts'
 import { linking } from '../picture-links.ts'
 import { emptyImagesRequest } from '../pictures.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { requireModel } from './decode-request.ts'
 import { imageObject, usageObject } from './encode-answer.ts'
 
@@ -48,23 +49,17 @@ const imagesAnswer = z.object({
 
 function decode(body: JsonBody): { readonly request: GenerateImagesRequest; readonly linked: boolean } {
   requireModel(body.value)
-  const wire = check(imagesRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, imagesRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(imagesRequest, body.value)
   const request = emptyImagesRequest(wire.model ?? '', wire.prompt, wire.providerId ?? '')
-  if (wire.n != null) request.n = wire.n
-  if (wire.size != null) request.size = wire.size
-  if (wire.quality != null) request.quality = wire.quality
-  if (wire.style != null) request.style = wire.style
-  if (wire.background != null) request.background = wire.background
-  if (wire.moderation != null) request.moderation = wire.moderation
-  if (wire.user != null) request.user = wire.user
-  if (wire.outputFormat != null) request.outputFormat = wire.outputFormat
-  if (wire.outputCompression != null) request.outputCompression = wire.outputCompression
-  if (wire.responseFormat === 'b64_json') request.responseFormat = wire.responseFormat
-  const source = { dialect: 'platform', body: body.text, untranslated, headers: {} }
-  request.source = { $typeName: 'switchyard.v1.Source', ...source }
-  return { request, linked: wire.responseFormat === 'url' }
+  const { outputFormat, outputCompression, responseFormat } = wire
+  const renamed = {
+    output_format: outputFormat,
+    output_compression: outputCompression,
+    response_format: responseFormat,
+  }
+  decodeImageOptions({ ...wire, ...renamed }, request)
+  request.source = sourceOf('platform', body.text, untranslated)
+  return { request, linked: responseFormat === 'url' }
 }
 
 function whole({ images, usage }: GenerateImagesResponse, { alias, requestId }: Served): string {

@@ -1,13 +1,14 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import { z } from 'zod'
 import type { TranscribeResponse } from '#gen/switchyard/v1/audio_pb.ts'
+import { sourceOf } from '../../model/request.ts'
 import { soundOf } from '../../model/sound.ts'
 import type { OperationRoute } from '../contract.ts'
 import { type Form, numberIn } from '../form.ts'
 import type { AskOf, Served } from '../operation.ts'
 import { decodeBase64 } from '../parts.ts'
 import { checkRecording, emptyTranscribeRequest, recordingIn } from '../recording.ts'
-import { noteUnknown } from '../untranslated.ts'
+import { checkNoting } from '../untranslated.ts'
 import { check } from '../validate.ts'
 import { requireModel } from './decode-request.ts'
 
@@ -50,15 +51,13 @@ type TranscribeAsk = AskOf<'transcribe'> & { readonly streaming: false }
 /** Reads everything but the recording. */
 function askOf(fields: JsonObject): TranscribeAsk {
   requireModel(fields)
-  const wire = check(transcribeRequest, fields)
-  const untranslated: string[] = []
-  noteUnknown(wire, transcribeRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(transcribeRequest, fields)
   const request = emptyTranscribeRequest(wire.model ?? '', wire.providerId ?? '')
   if (wire.language != null) request.language = wire.language
   if (wire.prompt != null) request.prompt = wire.prompt
   if (wire.temperature != null) request.temperature = wire.temperature
   request.timestamps = [...(wire.timestamps ?? [])]
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'platform', body: '', untranslated, headers: {} }
+  request.source = sourceOf('platform', '', untranslated)
   const whole = (response: TranscribeResponse, served: Served): string =>
     JSON.stringify({ success: true, data: dataOf(response, served, soundOf(request.audio).seconds) })
   return { operation: 'transcribe', request, streaming: false, answer: { whole } }

@@ -8,11 +8,10 @@ import {
   ToolChoice_Mode as Mode,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { message, textPart } from '../parts.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting, noteUnknown } from '../untranslated.ts'
 import { entryOf } from '../entry.ts'
 import { decodeInput } from './decode-input.ts'
 import {
@@ -39,10 +38,8 @@ export interface DecodedRequest {
  * field for stays in `source`, and its paths in `source.untranslated`. Throws `invalid_request`, naming the field.
  */
 export function decodeRequest(body: JsonBody): DecodedRequest {
-  const wire = check(createResponse, body.value)
+  const { wire, untranslated } = checkNoting(createResponse, body.value)
   refuseStored(wire)
-  const untranslated: string[] = []
-  noteUnknown(wire, createResponse.shape, '', untranslated)
   const request = emptyChatRequest(wire.model)
   request.messages = decodeInput(itemsOf(wire), untranslated)
   if (wire.instructions != null && wire.instructions !== '')
@@ -50,13 +47,7 @@ export function decodeRequest(body: JsonBody): DecodedRequest {
   decodeTools(wire, request, untranslated)
   decodeSampling(wire, request, untranslated)
   decodeOptions(wire, request, untranslated)
-  request.source = {
-    $typeName: 'switchyard.v1.Source',
-    dialect: 'responses',
-    body: body.text,
-    untranslated,
-    headers: {},
-  }
+  request.source = sourceOf('responses', body.text, untranslated)
   return { request, wire, streaming: wire.stream === true }
 }
 

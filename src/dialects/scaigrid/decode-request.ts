@@ -1,6 +1,6 @@
 import { type ChatRequest, type Message, type Part, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
-import { emptyChatRequest } from '../../model/request.ts'
+import { emptyChatRequest, sourceOf } from '../../model/request.ts'
 import type { JsonBody } from '../contract.ts'
 import { argumentsText } from '../openai/decode-messages.ts'
 import { decodeTool, decodeToolChoice } from '../openai/decode-request.ts'
@@ -16,8 +16,7 @@ import {
   textPart,
   toolResult,
 } from '../parts.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting, noteUnknown } from '../untranslated.ts'
 import {
   calledTool,
   chatMessage,
@@ -45,21 +44,13 @@ const roleOf = {
  * naming the field.
  */
 export function decodeRequest(body: JsonBody): DecodedRequest {
-  const wire = check(chatRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, chatRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(chatRequest, body.value)
   const request = emptyChatRequest(wire.model)
   request.messages = wire.messages.map((sent, index) => decodeMessage(sent, `messages[${index}]`, untranslated))
   request.tools = (wire.tools ?? []).flatMap((tool, index) => decodeTool(tool, `tools[${index}]`, untranslated))
   if (wire.tool_choice != null) request.toolChoice = decodeToolChoice(wire.tool_choice)
   decodeOptions(wire, request)
-  request.source = {
-    $typeName: 'switchyard.v1.Source',
-    dialect: 'scaigrid',
-    body: body.text,
-    untranslated,
-    headers: {},
-  }
+  request.source = sourceOf('scaigrid', body.text, untranslated)
   return { request, streaming: wire.stream === true }
 }
 

@@ -6,8 +6,7 @@ import { embeddingsOf } from '../openai/embed-server.ts'
 import { embeddingsAnswer, embeddingsRequest } from '../openai/embed-types.ts'
 import type { Served } from '../operation.ts'
 import { inputKinds } from '../text-input.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 
 const { model, input, dimensions, encoding_format } = embeddingsRequest.shape
 
@@ -27,9 +26,7 @@ export const embed: OperationRoute = {
   request: embedRequest,
   response: embedAnswer,
   decode(body) {
-    const wire = check(embedRequest, body.value)
-    const untranslated: string[] = []
-    noteUnknown(wire, embedRequest.shape, '', untranslated)
+    const { wire, untranslated } = checkNoting(embedRequest, body.value)
     const request = create(EmbedRequestSchema, {
       model: wire.model,
       inputs: inputKinds(wire.input).map((kind) => ({ kind })),

@@ -9,8 +9,7 @@ import { encodeUsage } from '../openai/usage.ts'
 import { finishWord } from '../openai/words.ts'
 import type { Ask, Served, StreamedAnswer } from '../operation.ts'
 import { inputKinds } from '../text-input.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 import { splittable } from './encode-answer.ts'
 import { errorObject } from './errors.ts'
 
@@ -56,9 +55,7 @@ export const generate: OperationRoute = {
 }
 
 function decode(body: JsonBody): Ask {
-  const wire = check(generateRequest, body.value)
-  const untranslated: string[] = []
-  noteUnknown(wire, generateRequest.shape, '', untranslated)
+  const { wire, untranslated } = checkNoting(generateRequest, body.value)
   const request = create(GenerateRequestSchema, {
     model: wire.model,
     prompts: inputKinds(wire.prompt).map((kind) => ({ kind })),

@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { sourceOf } from '../../model/request.ts'
 import type { OperationRoute } from '../contract.ts'
 import { speechRequest } from '../openai/speech-types.ts'
 import { emptySpeechRequest, speechAnswer, speechMediaTypes } from '../speech.ts'
-import { noteUnknown } from '../untranslated.ts'
-import { check } from '../validate.ts'
+import { checkNoting } from '../untranslated.ts'
 
 const { model, input, response_format, speed } = speechRequest.shape
 
@@ -18,15 +18,12 @@ export const synthesize: OperationRoute = {
   request: synthesizeRequest,
   produces: speechMediaTypes,
   decode(body) {
-    const wire = check(synthesizeRequest, body.value)
-    const untranslated: string[] = []
-    noteUnknown(wire, synthesizeRequest.shape, '', untranslated)
+    const { wire, untranslated } = checkNoting(synthesizeRequest, body.value)
     const request = emptySpeechRequest(wire.model, wire.input)
     request.voice = wire.voice ?? ''
     if (wire.response_format != null) request.format = wire.response_format
     if (wire.speed != null) request.speed = wire.speed
-    const source = { dialect: 'scaigrid', body: body.text, untranslated, headers: {} }
-    request.source = { $typeName: 'switchyard.v1.Source', ...source }
+    request.source = sourceOf('scaigrid', body.text, untranslated)
     return { operation: 'synthesize', request, streaming: true, answer: speechAnswer(request.format) }
   },
 }

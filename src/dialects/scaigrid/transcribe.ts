@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import { z } from 'zod'
 import type { TranscribeRequest, TranscribeResponse } from '#gen/switchyard/v1/audio_pb.ts'
+import { sourceOf } from '../../model/request.ts'
 import { soundOf } from '../../model/sound.ts'
 import type { OperationRoute } from '../contract.ts'
 import { decodeTranscriptionFields, fieldsOf } from '../openai/decode-transcription.ts'
@@ -36,7 +37,7 @@ function askOf(fields: JsonObject): AskOf<'transcribe'> & { readonly streaming: 
   const untranslated: string[] = []
   noteUnknown(fields, transcribeRequest.shape, '', untranslated)
   const body = JSON.stringify(fields)
-  request.source = { $typeName: 'switchyard.v1.Source', dialect: 'scaigrid', body, untranslated, headers: {} }
+  request.source = sourceOf('scaigrid', body, untranslated)
   request.model = wire.model
   const whole = (response: TranscribeResponse, served: Served): string | Payload => {
     const asked = { format, translate: false, seconds: soundOf(request.audio).seconds }
