@@ -10,6 +10,7 @@ import { emptyImagesRequest } from '../pictures.ts'
 import { checkNoting } from '../untranslated.ts'
 import { requireModel } from './decode-request.ts'
 import { imageObject, usageObject } from './encode-answer.ts'
+import { envelope } from './types.ts'
 
 const { prompt, n, size, quality, style, background, moderation, user, ...wide } = openaiRequest.shape
 
@@ -30,9 +31,8 @@ const imagesRequest = z.looseObject({
   responseFormat: wide.response_format,
 })
 
-const imagesAnswer = z.object({
-  success: z.literal(true),
-  data: z.object({
+const imagesAnswer = envelope(
+  z.object({
     images: z.array(
       z.object({
         data: z.string().optional().describe('base64'),
@@ -45,7 +45,7 @@ const imagesAnswer = z.object({
     usage: z.object({ inputTokens: z.number(), outputTokens: z.number() }).optional(),
     requestId: z.string(),
   }),
-})
+)
 
 function decode(body: JsonBody): { readonly request: GenerateImagesRequest; readonly linked: boolean } {
   requireModel(body.value)

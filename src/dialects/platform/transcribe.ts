@@ -11,6 +11,7 @@ import { checkRecording, emptyTranscribeRequest, recordingIn } from '../recordin
 import { checkNoting } from '../untranslated.ts'
 import { check } from '../validate.ts'
 import { requireModel } from './decode-request.ts'
+import { envelope } from './types.ts'
 
 const text = z.string().nullish()
 
@@ -30,9 +31,8 @@ const transcribeRequest = z.looseObject({
 
 const timed = { start: z.number(), end: z.number() }
 
-const transcribeAnswer = z.object({
-  success: z.literal(true),
-  data: z.object({
+const transcribeAnswer = envelope(
+  z.object({
     text: z.string(),
     model: z.string(),
     language: z.string().optional(),
@@ -44,7 +44,7 @@ const transcribeAnswer = z.object({
       .optional(),
     requestId: z.string(),
   }),
-})
+)
 
 type TranscribeAsk = AskOf<'transcribe'> & { readonly streaming: false }
 

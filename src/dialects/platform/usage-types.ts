@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { envelope } from './types.ts'
 
 const attempt = z.object({
   provider: z.string(),
@@ -40,9 +41,8 @@ const request = z.object({
 })
 
 /** Body of `GET /api/v1/inference/usage`. */
-export const usagePage = z.object({
-  success: z.literal(true),
-  data: z.object({
+export const usagePage = envelope(
+  z.object({
     summary: z.object({
       totalRequests: z.number(),
       totalErrors: z.number(),
@@ -55,7 +55,7 @@ export const usagePage = z.object({
     requests: z.array(request),
     nextCursor: z.string().optional(),
   }),
-})
+)
 
 /** Body of `GET /api/v1/inference/requests/:id`. */
-export const oneRequest = z.object({ success: z.literal(true), data: request })
+export const oneRequest = envelope(request)

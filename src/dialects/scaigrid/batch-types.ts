@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { batchStatusWords } from '../batch-status.ts'
+import { enveloped } from './envelope.ts'
 
 const metadata = z.record(z.string(), z.string())
-const meta = z.object({ request_id: z.string() })
 
 /** Body of `POST /v1/inference/batch`. `endpoint_completion_window` is another name of `completion_window`. */
 export const createBatchRequest = z.looseObject({
@@ -37,11 +37,7 @@ export const batchData = z.object({
 })
 
 /** Answer with one batch. */
-export const batchAnswer = z.object({ status: z.literal('ok'), data: batchData, meta })
+export const batchAnswer = enveloped(batchData)
 
 /** Answer with a page of batches. */
-export const batchListAnswer = z.object({
-  status: z.literal('ok'),
-  data: z.object({ batches: z.array(batchData), next_cursor: z.string().nullable() }),
-  meta,
-})
+export const batchListAnswer = enveloped(z.object({ batches: z.array(batchData), next_cursor: z.string().nullable() }))

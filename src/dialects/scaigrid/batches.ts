@@ -16,6 +16,7 @@ import type { FileOperations, Surface } from '../surface.ts'
 import { isoTime } from '../times.ts'
 import { check } from '../validate.ts'
 import { batchAnswer, type batchData, batchListAnswer, createBatchRequest } from './batch-types.ts'
+import { envelope } from './envelope.ts'
 
 /** The contract's field names, as this API spells them. */
 const inputWord = { input: 'input_file_url' }
@@ -45,7 +46,7 @@ export const batchRoutes: readonly Route[] = [
       })
       const words = asked.completion_window == null ? { ...inputWord, ...windowWord } : inputWord
       const batch = await inWordsOf(words, surface.batches.create(request, 'scaigrid'))
-      return envelope(facts, await encodeBatch(batch, facts, surface))
+      return envelope(await encodeBatch(batch, facts, surface), facts.requestId)
     },
   },
   {
@@ -59,7 +60,7 @@ export const batchRoutes: readonly Route[] = [
       const asked = { status: statusOf(query), limit: pageLimit(query, listed), cursor: query.get('cursor') ?? '' }
       const page = await surface.batches.list(create(ListBatchesRequestSchema, asked))
       const batches = await Promise.all(page.batches.map((batch) => encodeBatch(batch, facts, surface)))
-      return envelope(facts, { batches, next_cursor: textOrNull(page.nextCursor) })
+      return envelope({ batches, next_cursor: textOrNull(page.nextCursor) }, facts.requestId)
     },
   },
   {
@@ -70,7 +71,7 @@ export const batchRoutes: readonly Route[] = [
     response: batchAnswer,
     async answer(facts, surface) {
       const batch = await surface.batches.get(facts.params['id'] ?? '')
-      return envelope(facts, await encodeBatch(batch, facts, surface))
+      return envelope(await encodeBatch(batch, facts, surface), facts.requestId)
     },
   },
   {
@@ -81,14 +82,10 @@ export const batchRoutes: readonly Route[] = [
     response: batchAnswer,
     async answer(facts, surface) {
       const batch = await surface.batches.cancel(facts.params['id'] ?? '')
-      return envelope(facts, await encodeBatch(batch, facts, surface))
+      return envelope(await encodeBatch(batch, facts, surface), facts.requestId)
     },
   },
 ]
-
-function envelope({ requestId }: RequestFacts, data: object): object {
-  return { status: 'ok', data, meta: { request_id: requestId } }
-}
 
 /** A file is named by `file:` and its id here; an id alone is taken too. */
 function inputOf(url: string): string {

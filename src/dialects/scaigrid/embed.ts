@@ -7,16 +7,15 @@ import { embeddingsAnswer, embeddingsRequest } from '../openai/embed-types.ts'
 import type { Served } from '../operation.ts'
 import { inputKinds } from '../text-input.ts'
 import { checkNoting } from '../untranslated.ts'
+import { envelope, enveloped } from './envelope.ts'
 
 const { model, input, dimensions, encoding_format } = embeddingsRequest.shape
 
 /** Body of `POST /v1/inference/embed`. */
 const embedRequest = z.looseObject({ model, input, dimensions, encoding_format })
 
-const requestId = z.object({ request_id: z.string() })
-
 /** Body of an answer. */
-const embedAnswer = z.object({ status: z.literal('ok'), data: embeddingsAnswer, meta: requestId })
+const embedAnswer = enveloped(embeddingsAnswer)
 
 /** Makes vectors: OpenAI's list under the name that was asked for, in the envelope. */
 export const embed: OperationRoute = {
@@ -35,7 +34,7 @@ export const embed: OperationRoute = {
     })
     const whole = (response: EmbedResponse, served: Served): string => {
       const data = embeddingsOf(response, served.alias, wire.encoding_format ?? 'float')
-      return JSON.stringify({ status: 'ok', data, meta: { request_id: served.requestId } })
+      return JSON.stringify(envelope(data, served.requestId))
     }
     return { operation: 'embed', request, streaming: false, answer: { whole } }
   },

@@ -1,5 +1,6 @@
 import type { ChatAnswer } from '../contract.ts'
 import { AnswerEncoder, completionOf } from '../openai/encode-answer.ts'
+import { envelope } from './envelope.ts'
 import { errorObject } from './errors.ts'
 
 const usageAlone = '"choices":[],"usage":'
@@ -21,10 +22,9 @@ export function scaigridAnswer(): ChatAnswer {
   const chunks = new AnswerEncoder({ asked: true, includeUsage: true })
   return {
     whole(response, served) {
-      const meta = { request_id: served.requestId }
-      const completion = completionOf(response, served, true)
-      const data = { ...completion, _meta: { ...meta, latency_ms: Math.round(served.elapsed()) } }
-      return JSON.stringify({ status: 'ok', data, meta })
+      const { requestId } = served
+      const told = { request_id: requestId, latency_ms: Math.round(served.elapsed()) }
+      return JSON.stringify(envelope({ ...completionOf(response, served, true), _meta: told }, requestId))
     },
     events: (batch, served) => splittable(chunks.events(batch, served).replace(usageAlone, usageBesideChoice)),
     end: () => chunks.end(),

@@ -11,6 +11,7 @@ import type { Ask, Served, StreamedAnswer } from '../operation.ts'
 import { inputKinds } from '../text-input.ts'
 import { checkNoting } from '../untranslated.ts'
 import { splittable } from './encode-answer.ts'
+import { envelope, enveloped } from './envelope.ts'
 import { errorObject } from './errors.ts'
 
 const { model, max_tokens, temperature, top_p, stop, stream, user } = completionRequest.shape
@@ -28,20 +29,16 @@ const generateRequest = z.looseObject({
   user,
 })
 
-const requestId = z.object({ request_id: z.string() })
-
 /** Body of a whole answer. */
-const generateAnswer = z.object({
-  status: z.literal('ok'),
-  data: z.object({
+const generateAnswer = enveloped(
+  z.object({
     id: z.string(),
     model: z.string(),
     created: z.int(),
     choices: z.array(z.object({ index: z.int(), text: z.string(), finish_reason: z.string() })),
     usage: chatCompletion.shape.usage,
   }),
-  meta: requestId,
-})
+)
 
 /** Completes text, whole or as OpenAI's chunks under the name that was asked for; a model that only chats is sent the prompt as a message. */
 export const generate: OperationRoute = {
@@ -82,7 +79,7 @@ function whole(response: GenerateResponse, { requestId: id, alias }: Served): st
     }),
     ...(response.usage !== undefined && { usage: encodeUsage(response.usage) }),
   }
-  return JSON.stringify({ status: 'ok', data, meta: { request_id: id } })
+  return JSON.stringify(envelope(data, id))
 }
 
 function streamed(): StreamedAnswer<'generate'> {

@@ -5,18 +5,15 @@ import { imagesObject } from '../openai/image-server.ts'
 import { imagesRequest, imagesResponse } from '../openai/image-types.ts'
 import type { WholeAnswer } from '../operation.ts'
 import { linking } from '../picture-links.ts'
+import { envelope, enveloped } from './envelope.ts'
 
-const answer = z.object({
-  status: z.literal('ok'),
-  data: imagesResponse.extend({ model: z.string() }),
-  meta: z.object({ request_id: z.string() }),
-})
+const answer = enveloped(imagesResponse.extend({ model: z.string() }))
 
 /** Writes images as OpenAI does, under the name that was asked for, in the envelope. */
 const imagesAnswer: WholeAnswer<'generate_images'> = {
   whole(response, { alias, requestId }) {
     const data = { model: alias, ...imagesObject(response) }
-    return JSON.stringify({ status: 'ok', data, meta: { request_id: requestId } })
+    return JSON.stringify(envelope(data, requestId))
   },
 }
 

@@ -11,6 +11,7 @@ import type { AskOf, Payload, Served } from '../operation.ts'
 import { recordingIn } from '../recording.ts'
 import { noteUnknown } from '../untranslated.ts'
 import { check } from '../validate.ts'
+import { envelope, enveloped } from './envelope.ts'
 
 const { model, language, prompt, temperature, timestamp_granularities } = transcriptionRequest.shape
 
@@ -25,10 +26,8 @@ const transcribeRequest = z.looseObject({
   timestamp_granularities,
 })
 
-const requestId = z.object({ request_id: z.string() })
-
 /** Body of a transcript that is JSON. */
-const transcribeAnswer = z.object({ status: z.literal('ok'), data: transcript, meta: requestId })
+const transcribeAnswer = enveloped(transcript)
 
 function askOf(fields: JsonObject): AskOf<'transcribe'> & { readonly streaming: false } {
   const wire = check(transcribeRequest, fields)
@@ -44,7 +43,7 @@ function askOf(fields: JsonObject): AskOf<'transcribe'> & { readonly streaming: 
     const text = textOf(response, asked)
     if (text !== undefined) return text
     const data = transcriptObject(response, asked)
-    return JSON.stringify({ status: 'ok', data, meta: { request_id: served.requestId } })
+    return JSON.stringify(envelope(data, served.requestId))
   }
   return { operation: 'transcribe', request, streaming: false, answer: { whole } }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { chatCompletion, chatCompletionRequest } from '../openai/types.ts'
+import { enveloped } from './envelope.ts'
 
 /*
  * The wire format below `/v1/inference`: OpenAI's messages, tools and answers, with content parts of its own and an
@@ -67,11 +68,7 @@ export type RequestMessage = z.infer<typeof chatMessage>
 /** One content part of a message. */
 export type RequestPart = z.infer<typeof part>
 
-const requestId = z.object({ request_id: z.string() })
-
 /** Body of a whole answer. */
-export const chatAnswer = z.object({
-  status: z.literal('ok'),
-  data: chatCompletion.extend({ _meta: requestId.extend({ latency_ms: z.int() }) }),
-  meta: requestId,
-})
+export const chatAnswer = enveloped(
+  chatCompletion.extend({ _meta: z.object({ request_id: z.string(), latency_ms: z.int() }) }),
+)
