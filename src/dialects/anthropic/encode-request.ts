@@ -99,9 +99,9 @@ function translate(request: ChatRequest, options: MessagesOptions): { body: obje
     messages,
     ...encodeTools(request, dropped),
     ...encodeSampling(request, derived && thinking !== undefined, dropped),
-    ...(thinking !== undefined && { thinking }),
+    thinking,
     ...((effort !== undefined || format !== undefined) && {
-      output_config: { ...(effort !== undefined && { effort }), ...(format !== undefined && { format }) },
+      output_config: { effort, format },
     }),
   }
   dropped.push(...uncarriedOptions(request, ['parallel_tool_calls', 'top_k', 'service_tier', 'user']))
@@ -112,7 +112,7 @@ function encodeTools(request: ChatRequest, dropped: string[]): object {
   const tools = request.tools.flatMap((tool, index) => encodeTool(tool, `tools[${index}]`, dropped))
   if (tools.length === 0) return {}
   const choice = encodeToolChoice(request, dropped)
-  return { tools, ...(choice !== undefined && { tool_choice: choice }) }
+  return { tools, tool_choice: choice }
 }
 
 function encodeTool({ kind, cacheControl }: Tool, path: string, dropped: string[]): JsonObject[] {
@@ -175,10 +175,10 @@ function encodeSampling(request: ChatRequest, thinks: boolean, dropped: string[]
   if (thinks && topK !== undefined) dropped.push('top_k')
   return {
     ...(temperature !== undefined && !thinks && { temperature }),
-    ...(topP !== undefined && { top_p: topP }),
+    top_p: topP,
     ...(topK !== undefined && !thinks && { top_k: topK }),
     ...(stop.length > 0 && { stop_sequences: stop }),
-    ...(tier !== undefined && { service_tier: tier }),
+    service_tier: tier,
     ...(user !== undefined && { metadata: { user_id: user } }),
   }
 }

@@ -10,7 +10,7 @@ import { fail } from '../../error/index.ts'
 import type { EncodedChat, EncodedCount } from '../contract.ts'
 import { replaceModel } from '../json.ts'
 import { entryOf } from '../entry.ts'
-import { noteDescription } from '../uncarried.ts'
+import { noteDescription, type OptionName, uncarriedOptions } from '../uncarried.ts'
 import { encodeContents, type Writing } from './encode-parts.ts'
 import { withoutForeign } from './foreign.ts'
 import { modeWord } from './words.ts'
@@ -95,7 +95,7 @@ function encodeBody(request: ChatRequest, options: GeminiOptions, dropped: strin
   // Google wants a turn to answer: instructions alone are one.
   const alone = contents.length === 0
   const generationConfig = encodeConfig(request, dropped)
-  noteLost(request, dropped)
+  dropped.push(...uncarriedOptions(request, carried))
   return {
     contents: alone ? [{ role: 'user', parts: system }] : contents,
     ...(system.length > 0 && !alone && { systemInstruction: { parts: system } }),
@@ -104,22 +104,17 @@ function encodeBody(request: ChatRequest, options: GeminiOptions, dropped: strin
   }
 }
 
-/** Names what Google has no field for. */
-function noteLost(request: ChatRequest, dropped: string[]): void {
-  const given: readonly (readonly [string, boolean])[] = [
-    ['parallel_tool_calls', request.parallelToolCalls === false],
-    ['logit_bias', Object.keys(request.logitBias).length > 0],
-    ['audio', request.audio !== undefined],
-    ['verbosity', request.verbosity !== undefined],
-    ['service_tier', request.serviceTier !== undefined && request.serviceTier !== 'auto'],
-    ['user', request.user !== undefined],
-    ['metadata', Object.keys(request.metadata).length > 0],
-    ['prediction', request.prediction.length > 0],
-    ['prompt_cache_key', request.promptCacheKey !== undefined],
-    ['store', request.store === true],
-  ]
-  for (const [path, lost] of given) if (lost) dropped.push(path)
-}
+/** Options that Google has a field for. */
+const carried: readonly OptionName[] = [
+  'top_k',
+  'seed',
+  'presence_penalty',
+  'frequency_penalty',
+  'n',
+  'logprobs',
+  'top_logprobs',
+  'modalities',
+]
 
 // ------------------------------------------------------------------------------------------------------------- tools
 

@@ -67,9 +67,9 @@ function encodeEmbed(request: EmbedRequest, { embeddings = {} }: EmbeddingVendor
   const body = {
     model: request.model,
     input: inputOf(request),
-    ...(dimensions !== undefined && { dimensions }),
+    dimensions,
     ...(word !== undefined && embeddings.purpose !== undefined && { [embeddings.purpose.field]: word }),
-    ...(request.user !== undefined && { user: request.user }),
+    user: request.user,
     ...(embeddings.compact === true && { encoding_format: 'base64' }),
   }
   return { path: '/embeddings', body: JSON.stringify(renamed(body, embeddings)), dropped, passThrough: false }

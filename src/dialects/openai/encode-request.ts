@@ -111,7 +111,7 @@ function encodeTools(request: ChatRequest, dropped: string[]): object {
       request.toolChoice.mode !== Mode.UNSPECIFIED && {
         tool_choice: encodeToolChoice(request.toolChoice, request.tools),
       }),
-    ...(request.parallelToolCalls !== undefined && { parallel_tool_calls: request.parallelToolCalls }),
+    parallel_tool_calls: request.parallelToolCalls,
   }
 }
 
@@ -124,8 +124,8 @@ function encodeTool(tool: Tool, path: string, dropped: string[]): object[] {
       const definition = {
         name,
         ...(description !== '' && { description }),
-        ...(parameters !== undefined && { parameters }),
-        ...(strict !== undefined && { strict }),
+        parameters,
+        strict,
       }
       return [{ type: 'function', function: definition, ...hint }]
     }
@@ -134,7 +134,7 @@ function encodeTool(tool: Tool, path: string, dropped: string[]): object[] {
       return [
         {
           type: 'custom',
-          custom: { name, ...(description !== '' && { description }), ...(format !== undefined && { format }) },
+          custom: { name, ...(description !== '' && { description }), format },
           ...hint,
         },
       ]
@@ -167,7 +167,7 @@ function encodeToolChoice(choice: ToolChoice, tools: readonly Tool[]): unknown {
 }
 
 function encodeSampling(request: ChatRequest, options: CompatibleOptions): object {
-  const fields: Record<string, unknown> = {
+  return {
     [options.limitField]: request.maxOutputTokens,
     temperature: request.temperature,
     top_p: request.topP,
@@ -181,7 +181,6 @@ function encodeSampling(request: ChatRequest, options: CompatibleOptions): objec
     stop: request.stop.length === 0 ? undefined : request.stop,
     logit_bias: Object.keys(request.logitBias).length === 0 ? undefined : request.logitBias,
   }
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
 function encodeOptions(request: ChatRequest, options: CompatibleOptions, dropped: string[]): object {
@@ -189,19 +188,19 @@ function encodeOptions(request: ChatRequest, options: CompatibleOptions, dropped
   if (reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
   if (reasoning?.summary !== undefined) dropped.push('reasoning.summary')
   return {
-    ...(request.responseFormat !== undefined && { response_format: encodeFormat(request.responseFormat) }),
-    ...(reasoning?.effort !== undefined && { reasoning_effort: reasoning.effort }),
+    response_format: request.responseFormat && encodeFormat(request.responseFormat),
+    reasoning_effort: reasoning?.effort,
     ...(request.modalities.length > 0 && { modalities: request.modalities }),
-    ...(audio !== undefined && { audio: encodeAudio(audio) }),
-    ...(request.verbosity !== undefined && { verbosity: request.verbosity }),
-    ...(request.serviceTier !== undefined && { service_tier: request.serviceTier }),
-    ...(request.user !== undefined && { user: request.user }),
+    audio: audio && encodeAudio(audio),
+    verbosity: request.verbosity,
+    service_tier: request.serviceTier,
+    user: request.user,
     ...(Object.keys(request.metadata).length > 0 && { metadata: request.metadata }),
     ...(request.prediction.length > 0 && {
       prediction: { type: 'content', content: encodeContent(request.prediction, 'prediction', options, dropped) },
     }),
-    ...(request.promptCacheKey !== undefined && { prompt_cache_key: request.promptCacheKey }),
-    ...(request.store !== undefined && { store: request.store }),
+    prompt_cache_key: request.promptCacheKey,
+    store: request.store,
   }
 }
 
@@ -219,8 +218,8 @@ function encodeFormat(format: ResponseFormat): object {
       const definition = {
         name: name === '' ? 'answer' : name,
         ...(description !== '' && { description }),
-        ...(schema !== undefined && { schema }),
-        ...(strict !== undefined && { strict }),
+        schema,
+        strict,
       }
       return { type: 'json_schema', json_schema: definition }
     }

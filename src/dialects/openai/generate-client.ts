@@ -52,7 +52,7 @@ function promptOf({ prompts }: GenerateRequest): unknown {
 }
 
 function samplingOf(request: GenerateRequest): Record<string, unknown> {
-  const fields: Record<string, unknown> = {
+  return {
     max_tokens: request.maxOutputTokens,
     temperature: request.temperature,
     top_p: request.topP,
@@ -67,5 +67,4 @@ function samplingOf(request: GenerateRequest): Record<string, unknown> {
     logit_bias: Object.keys(request.logitBias).length === 0 ? undefined : request.logitBias,
     user: request.user,
   }
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

@@ -25,7 +25,7 @@ function encode({ model, prompt, size, seconds, firstFrame, user, source }: Crea
   const body = {
     model,
     prompt,
-    ...(size !== undefined && { size }),
+    size,
     ...(seconds !== undefined && { seconds: String(seconds) }),
     ...(firstFrame !== undefined && { input_reference: { image_url: urlOf(firstFrame) } }),
   }

@@ -36,7 +36,7 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
   const instructions = instructionsOf(request.messages)
   const body: Record<string, unknown> = {
     model: request.model,
-    ...(instructions !== undefined && { instructions }),
+    instructions,
     input: encodeInput(request.messages, instructions === undefined ? 0 : 1, options, dropped),
     ...encodeTools(request, dropped),
     ...encodeSampling(request, dropped),
@@ -75,7 +75,7 @@ function encodeTools(request: ChatRequest, dropped: string[]): object {
     ...(tools.length > 0 && { tools }),
     ...(choice !== undefined &&
       choice.mode !== Mode.UNSPECIFIED && { tool_choice: encodeToolChoice(choice, request.tools) }),
-    ...(request.parallelToolCalls !== undefined && { parallel_tool_calls: request.parallelToolCalls }),
+    parallel_tool_calls: request.parallelToolCalls,
   }
 }
 
@@ -90,7 +90,7 @@ function encodeTool({ kind, cacheControl }: Tool, path: string, dropped: string[
           name,
           ...(description !== '' && { description }),
           parameters: parameters ?? { type: 'object', properties: {} },
-          ...(strict !== undefined && { strict }),
+          strict,
         },
       ]
     }
@@ -156,36 +156,31 @@ function encodeSampling(request: ChatRequest, dropped: string[]): object {
   if (request.stop.length > 0) dropped.push('stop')
   dropped.push(...uncarriedOptions(request, carried))
   return {
-    ...(request.maxOutputTokens !== undefined && { max_output_tokens: request.maxOutputTokens }),
-    ...(request.temperature !== undefined && { temperature: request.temperature }),
-    ...(request.topP !== undefined && { top_p: request.topP }),
-    ...(request.topLogprobs !== undefined && { top_logprobs: request.topLogprobs }),
+    max_output_tokens: request.maxOutputTokens,
+    temperature: request.temperature,
+    top_p: request.topP,
+    top_logprobs: request.topLogprobs,
   }
 }
 
 function encodeOptions(request: ChatRequest, { vendor }: ResponsesOptions, dropped: string[]): object {
   const { reasoning, responseFormat, verbosity } = request
   if (reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
-  const thinking = {
-    ...(reasoning?.effort !== undefined && { effort: reasoning.effort }),
-    ...(reasoning?.summary !== undefined && { summary: reasoning.summary }),
-  }
+  const { effort, summary } = reasoning ?? {}
   const include = [
     ...(reasons(request, vendor) ? ['reasoning.encrypted_content'] : []),
     ...(request.logprobs === true ? ['message.output_text.logprobs'] : []),
   ]
-  const text = {
-    ...(responseFormat !== undefined && { format: encodeFormat(responseFormat) }),
-    ...(verbosity !== undefined && { verbosity }),
-  }
   return {
-    ...(Object.keys(text).length > 0 && { text }),
-    ...(Object.keys(thinking).length > 0 && { reasoning: thinking }),
+    ...((responseFormat ?? verbosity) !== undefined && {
+      text: { format: responseFormat && encodeFormat(responseFormat), verbosity },
+    }),
+    ...((effort ?? summary) !== undefined && { reasoning: { effort, summary } }),
     ...(include.length > 0 && { include }),
-    ...(request.serviceTier !== undefined && { service_tier: request.serviceTier }),
-    ...(request.user !== undefined && { user: request.user }),
+    service_tier: request.serviceTier,
+    user: request.user,
     ...(Object.keys(request.metadata).length > 0 && { metadata: request.metadata }),
-    ...(request.promptCacheKey !== undefined && { prompt_cache_key: request.promptCacheKey }),
+    prompt_cache_key: request.promptCacheKey,
     store: request.store === true,
   }
 }
@@ -212,7 +207,7 @@ function encodeFormat({ kind }: ResponseFormat): object {
         name: name === '' ? 'answer' : name,
         ...(description !== '' && { description }),
         schema: schema ?? {},
-        ...(strict !== undefined && { strict }),
+        strict,
       }
     }
     default:
