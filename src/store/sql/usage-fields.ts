@@ -1,4 +1,3 @@
-import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { UsageSums } from '../contract.ts'
 
 /** The fields of `Usage` that are counted. */
@@ -57,14 +56,9 @@ export function readUsageFields(
 /** The most of anything that a call may count, as the contract has it: sums of these stay within what a column holds. */
 const largest = 0xffff_ffff
 
-/** A usage as columns, with nothing in them that a database would refuse. */
-export function writeUsageFields(usage: Usage): Record<UsageColumn, number> {
-  return Object.fromEntries(
-    usageFields.map(([field, column]) => {
-      const count = Math.min(amount(usage[field]), largest)
-      return [column, isSeconds(column) ? count : Math.trunc(count)]
-    }),
-  ) as Record<UsageColumn, number>
+/** What a call counts of something, or how many seconds of it, as no database refuses it. */
+export function counted(value: number): number {
+  return Math.min(amount(value), largest)
 }
 
 /** A number that is finite and not negative, whatever was counted. */
