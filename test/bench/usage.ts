@@ -18,7 +18,7 @@ import type { SqlEngine } from '../../src/store/sql/engine.ts'
 import { transact } from '../../src/store/sql/faults.ts'
 import { type RequestRecord, writeRequest } from '../../src/store/sql/request-row.ts'
 import { dimensions } from '../../src/store/sql/sum-columns.ts'
-import { type Addend, addendOf, addToSums } from '../../src/store/sql/sums.ts'
+import { type Addend, addendsOf as addendsOfRows, addToSums } from '../../src/store/sql/sums.ts'
 import type { Tables } from '../../src/store/sql/tables.ts'
 import { SqliteEngine } from '../../src/store/sqlite/engine.ts'
 import { startPostgres } from '../services/postgres.ts'
@@ -109,7 +109,7 @@ function addendsOf(from: number, to: number): readonly Addend[] {
   })
 }
 const nothing: Pick<Addend, 'sums' | 'buckets'> = { sums: {}, buckets: [] }
-const addends = samples.map((sample) => addendOf(sample))
+const addends = samples.flatMap((sample) => addendsOfRows([sample]))
 
 async function fillSums(engine: SqlEngine): Promise<void> {
   for (let from = 0; from < rows;) {

@@ -87,6 +87,10 @@ export class PostgresEngine implements SqlEngine {
     return sql<boolean>`${sql.ref(column)} = any(${values}::text[])`
   }
 
+  mayHaveStarted(from: number, to: number): RawBuilder<boolean> {
+    return sql<boolean>`started between ${BigInt(from)} and ${BigInt(to)}`
+  }
+
   async lockLedger(transaction: Writing): Promise<void> {
     await sql`select pg_advisory_xact_lock(${locks.ledger})`.execute(transaction)
   }

@@ -4,7 +4,7 @@ import { type Charge, chargeAccounts } from './charges.ts'
 import type { Sql, SqlEngine, Writing } from './engine.ts'
 import { transact } from './faults.ts'
 import { type RequestRecord, startOf, writeContent, writeRequest } from './request-row.ts'
-import { addendOf, addToSums } from './sums.ts'
+import { addendsOf, addToSums } from './sums.ts'
 
 /** How far apart two rows of one id are looked for: nothing lasts longer than a day between intent and settlement. */
 const dayMs = 86_400_000
@@ -42,43 +42,24 @@ export async function appendIn(
   rows: readonly RequestRow[],
   content: readonly ContentRow[],
 ): Promise<void> {
-  const records = [...new Map(rows.map((row) => [row.id, writeRequest(row)])).values()]
-  const taken = await insertNew(engine, writing, records)
-  const known = new Set(records.map(({ id }) => id).filter((id) => !taken.has(id)))
+  const given = [...new Map(rows.map(writeRequest).map((record) => [record.id, record])).values()]
+  const known = await idsKnown(engine, writing, given)
+  const fresh = given.filter(({ id }) => !known.has(id))
+  // Nobody else writes here until the transaction ends, so what was not known is not there.
+  await engine.insertAll(writing, 'request', fresh, sql`on conflict do nothing`)
   const unknown = content.filter(({ id }) => !known.has(id)).map(writeContent)
   await engine.insertAll(writing, 'request_content', unknown, sql`on conflict do nothing`)
-  const fresh = records.filter(({ id }) => taken.has(id))
-  await addToSums(engine, writing, fresh.map(addendOf))
+  await addToSums(engine, writing, addendsOf(fresh))
   await chargeAccounts(engine, writing, fresh.map(chargeOf))
 }
 
-/** Inserts the rows that are not there yet, and gives their ids. */
-async function insertNew(
-  engine: SqlEngine,
-  writing: Writing,
-  records: readonly RequestRecord[],
-): Promise<ReadonlySet<string>> {
-  if (records.length === 0) return new Set()
-  const known = await idsKnown(engine, writing, records)
-  const missing = records.filter(({ id }) => !known.has(id))
-  const taken = await engine.insertAll<{ id: string }>(
-    writing,
-    'request',
-    missing,
-    sql`on conflict do nothing returning id`,
-  )
-  return new Set(taken.map(({ id }) => id))
-}
-
-/**
- * The ids that are in the log already. PostgreSQL's table is split by time and can refuse a second row of an id only where the time is
- * the same too; a call that is told again with another time is found here.
- */
+/** The ids that are in the log already. */
 async function idsKnown(
   engine: SqlEngine,
   writing: Writing,
   records: readonly RequestRecord[],
 ): Promise<ReadonlySet<string>> {
+  if (records.length === 0) return new Set()
   const starts = records.map(({ started }) => started)
   const found = await writing
     .selectFrom('request')
@@ -89,8 +70,7 @@ async function idsKnown(
         records.map(({ id }) => id),
       ),
     )
-    .where('started', '>=', BigInt(Math.min(...starts) - dayMs))
-    .where('started', '<=', BigInt(Math.max(...starts) + dayMs))
+    .where(engine.mayHaveStarted(Math.min(...starts) - dayMs, Math.max(...starts) + dayMs))
     .execute()
   return new Set(found.map(({ id }) => id))
 }

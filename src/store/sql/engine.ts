@@ -34,6 +34,11 @@ export interface SqlEngine {
   updateAll(transaction: Writing, table: keyof Tables, key: readonly string[], rows: readonly NewRow[]): Promise<void>
   /** A condition: the column is one of the values, of which there may be none or thousands. */
   isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean>
+  /**
+   * A condition for rows of the request log that are sought by id: that they started within these times, where the log is split by time;
+   * elsewhere always true.
+   */
+  mayHaveStarted(from: number, to: number): RawBuilder<boolean>
   /** At the end of a query: keeps its rows from others until the transaction ends; or leaves out the rows that others keep. */
   readonly keepRows: { readonly waiting: RawBuilder<unknown>; readonly skipping: RawBuilder<unknown> }
   /** Lets those who write to the ledger take turns, until the transaction ends: the order of its rows is the order of commits. */

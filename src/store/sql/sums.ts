@@ -36,29 +36,56 @@ export function dimensionsOf(call: Readonly<Record<Dimension, string>>): Readonl
   return call.provider === '' ? { ...call, alias: '' } : call
 }
 
-/** What a row of the request log adds. */
-export function addendOf(record: RequestRecord): Addend {
-  const { duration, time_to_first_event: firstEvent, cost_nano_usd: cost } = record
-  const buckets: Filling[] = [{ metric: metrics.duration, bucket: record.duration_bucket, calls: 1 }]
-  if (record.first_event_bucket !== null)
-    buckets.push({ metric: metrics.firstEvent, bucket: record.first_event_bucket, calls: 1 })
-  return {
-    started: record.started,
-    dimensions: dimensionsOf(record),
-    sums: {
-      ...Object.fromEntries(usageFields.map(([, column]) => [column, record[column]])),
-      requests: 1,
-      errors: Number(record.status === 'error'),
-      estimated: record.estimated,
-      unpriced: Number(cost === null),
-      cost_nano_usd: BigInt(cost ?? 0),
-      duration_us: Math.round(duration * 1000),
-      first_events: Number(firstEvent !== null),
-      first_event_us: Math.round((firstEvent ?? 0) * 1000),
-    },
-    buckets,
+/** What rows of the request log add: those of one combination and hour together. */
+export function addendsOf(records: readonly RequestRecord[]): readonly Addend[] {
+  const together = new Map<string, Together>()
+  for (const record of records) {
+    const started = record.started - (record.started % spans.hour.spanMs)
+    const named = dimensionsOf(record)
+    const key = orderKey(started, nameOf(named))
+    const all = together.get(key) ?? nothingOf(started, named)
+    together.set(key, all)
+    count(record, all)
   }
+  return [...together.values()].map(({ filled, ...all }) => ({ ...all, buckets: filled.flatMap(fillings) }))
 }
+
+interface Together extends Omit<Addend, 'buckets'> {
+  readonly sums: Record<Exclude<Summed, 'cost_nano_usd'>, number> & { cost_nano_usd: bigint }
+  /** For each metric, calls by bucket. */
+  readonly filled: readonly [duration: Map<number, number>, firstEvent: Map<number, number>]
+}
+
+function nothingOf(started: number, named: Addend['dimensions']): Together {
+  return { started, dimensions: named, sums: { ...nothingYet, cost_nano_usd: 0n }, filled: [new Map(), new Map()] }
+}
+
+/** Adds a call to those it is counted with. Once for every call, on the thread that serves them. */
+function count(record: RequestRecord, { sums, filled }: Together): void {
+  const { duration, time_to_first_event: firstEvent, cost_nano_usd: cost } = record
+  for (const column of usageNames) if (record[column] !== 0) sums[column] += record[column]
+  sums.requests += 1
+  if (record.status === 'error') sums.errors += 1
+  sums.estimated += record.estimated
+  if (cost === null) sums.unpriced += 1
+  else sums.cost_nano_usd += BigInt(cost)
+  sums.duration_us += Math.round(duration * 1000)
+  fill(filled[metrics.duration], record.duration_bucket)
+  if (firstEvent === null) return
+  sums.first_events += 1
+  sums.first_event_us += Math.round(firstEvent * 1000)
+  fill(filled[metrics.firstEvent], record.first_event_bucket ?? 0)
+}
+
+function fill(buckets: Map<number, number>, bucket: number): void {
+  buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1)
+}
+
+function fillings(buckets: ReadonlyMap<number, number>, metric: number): readonly Filling[] {
+  return [...buckets].map(([bucket, calls]) => ({ metric, bucket, calls }))
+}
+
+const usageNames = usageFields.map(([, column]) => column)
 
 /** Adds to the sums of hours and days. Rows are written in one order by everybody, so that nobody waits in a circle. */
 export async function addToSums(engine: SqlEngine, writing: Writing, addends: readonly Addend[]): Promise<void> {
@@ -82,11 +109,15 @@ interface Named {
 function nameCombinations(addends: readonly Addend[]): readonly Named[] {
   const names = new Map<string, string>()
   return addends.map((addend) => {
-    const key = dimensions.map((dimension) => addend.dimensions[dimension]).join('\0')
+    const key = nameOf(addend.dimensions)
     const combination = names.get(key) ?? String(createHash('sha256').update(key).digest().readBigUInt64BE() >> 1n)
     names.set(key, combination)
     return { addend, combination }
   })
+}
+
+function nameOf(call: Addend['dimensions']): string {
+  return dimensions.map((dimension) => call[dimension]).join('\0')
 }
 
 async function writeCombinations(engine: SqlEngine, writing: Writing, named: readonly Named[]): Promise<void> {
@@ -116,7 +147,7 @@ function sumRows({ spanMs }: SumTables, named: readonly Named[]): readonly NewRo
   return inOrder(rows).map((row) => ({ ...row, cost_nano_usd: String(row['cost_nano_usd']) }))
 }
 
-const nothingYet = Object.fromEntries(summed.map((column) => [column, 0]))
+const nothingYet = Object.fromEntries(summed.map((column) => [column, 0])) as Record<Summed, number>
 
 function histogramRows({ spanMs }: SumTables, named: readonly Named[]): readonly NewRow[] {
   const rows = new Map<string, Record<string, number | string>>()

@@ -82,7 +82,10 @@ export class WorkerConnection implements DatabaseConnection {
   }
 }
 
-/** As the only parameter of a query: run it with each of these lists of parameters, in one go. */
+/**
+ * As the only parameter of a query: run it with each of these lists of parameters, in one go. Each goes into a column or is compared
+ * with one, whose type makes it whole where that is whole.
+ */
 export class Runs {
   readonly lists: readonly (readonly SQLInputValue[])[]
 
@@ -93,5 +96,10 @@ export class Runs {
 
 function runsOf(parameters: readonly unknown[]): Question['runs'] {
   const [first] = parameters
-  return first instanceof Runs ? first.lists : [parameters.map((value) => (value ?? null) as SQLInputValue)]
+  return first instanceof Runs ? first.lists : [parameters.map(bindable)]
+}
+
+/** Whole numbers are bound as integers: bound as they are, SQLite takes every number for a real one. */
+function bindable(value: unknown): SQLInputValue {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : ((value ?? null) as SQLInputValue)
 }

@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Answer, Opening, Question } from './protocol.ts'
 
@@ -48,19 +48,14 @@ function prepare(sql: string): StatementSync {
   return statement
 }
 
-/** Whole numbers are bound as integers: bound as they are, SQLite takes every number for a real one. */
-function bindable(value: SQLInputValue): SQLInputValue {
-  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value
-}
-
 function answer({ id, sql, runs }: Question): Answer {
   try {
     const statement = prepare(sql)
     if (statement.columns().length > 0) {
-      return { id, rows: runs.flatMap((parameters) => statement.all(...parameters.map(bindable))), changes: undefined }
+      return { id, rows: runs.flatMap((parameters) => statement.all(...parameters)), changes: undefined }
     }
     let changes = 0n
-    for (const parameters of runs) changes += BigInt(statement.run(...parameters.map(bindable)).changes)
+    for (const parameters of runs) changes += BigInt(statement.run(...parameters).changes)
     return { id, rows: [], changes }
   } catch (error) {
     const { message, errcode } = error as Error & { readonly errcode?: number }
