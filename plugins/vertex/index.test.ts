@@ -92,7 +92,7 @@ function asking(model: string) {
 }
 
 const context = (): CallContext => ({
-  signal: AbortSignal.timeout(5000),
+  signal: AbortSignal.timeout(30_000),
   streaming: false,
   requestId: 'r',
   egress,

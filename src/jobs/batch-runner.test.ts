@@ -330,8 +330,8 @@ test('what a process leaves behind when it is frozen is done by another, and wha
       expect(signal.aborted).toBe(false)
       return answered(one, went)
     },
-    // It renews nothing until it is awake again.
-    { leaseMs: 200_000_000 },
+    // It renews nothing until it is awake again, and has no room to take over what it does itself.
+    { leaseMs: 200_000_000, lines: 2 },
   )
   const id = await submit(line('a') + line('b'))
   await expect

@@ -37,7 +37,7 @@ test('sends a body in pieces, of a length that is told before, and hears a refus
     })
   })
   const send = (pieces: readonly Uint8Array[]): Promise<UpstreamResponse> =>
-    egress().send({ method: 'POST', url, headers: {}, pieces, signal: AbortSignal.timeout(5000) })
+    egress().send({ method: 'POST', url, headers: {}, pieces, signal: AbortSignal.timeout(30_000) })
   expect((await send([Buffer.from('one'), Buffer.alloc(0), Buffer.from('two')])).status).toBe(200)
   expect(read).toEqual([{ length: '6', body: 'onetwo' }])
   const refused = await send([Buffer.alloc(20_000_000)])

@@ -84,7 +84,7 @@ export async function askedBeside(beside: Beside, way: Way): Promise<Asked> {
     return jsonAnswer(404, '{}')
   })
   const provider = await open(way, egress)
-  const signal = AbortSignal.timeout(5000)
+  const signal = AbortSignal.timeout(30_000)
   const context: CallContext = { ...surroundingsOf(egress), signal, streaming: false, requestId: 'r' }
   for (const model of served) {
     try {

@@ -94,7 +94,7 @@ async function formatAsked(plugin: Plugin<unknown>, settings: unknown, model: st
     const provider = await open({ plugin, settings }, egress)
     const context: CallContext = {
       ...surroundingsOf(egress),
-      signal: AbortSignal.timeout(5000),
+      signal: AbortSignal.timeout(30_000),
       streaming: false,
       requestId: 'r',
     }

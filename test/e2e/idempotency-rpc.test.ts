@@ -161,10 +161,10 @@ test('another question by the same key is refused, whole or as a stream', async 
   const key = newKey()
   await rpc.chat(asking(), key)
   for (const other of [
-    rpc.chat(asking('up/well', { temperature: 1 }), key),
-    Array.fromAsync(rpc.streamChat(asking(), key)),
+    () => rpc.chat(asking('up/well', { temperature: 1 }), key),
+    () => Array.fromAsync(rpc.streamChat(asking(), key)),
   ]) {
-    const { code, message } = await failureOf(other)
+    const { code, message } = await failureOf(other())
     expect([code, message]).toEqual([Code.InvalidArgument, expect.stringContaining('another request')])
   }
 })

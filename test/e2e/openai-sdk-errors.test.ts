@@ -206,7 +206,7 @@ describe('a client that gives up', () => {
 
   test("by its own timeout raises the SDK's own error, and is logged as one who left", async () => {
     const headers = { 'x-request-id': 'impatient' }
-    const call = completions.create({ ...echo, model: 'simulator/hang' }, { timeout: 200, headers })
+    const call = completions.create({ ...echo, model: 'simulator/hang' }, { timeout: 1000, headers })
     expect(await failureOf(call)).toBeInstanceOf(APIConnectionTimeoutError)
     expect(await gateway.settled('impatient')).toMatchObject([{ status: 'cancelled', http_status: 499 }])
   })

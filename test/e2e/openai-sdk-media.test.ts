@@ -62,20 +62,24 @@ describe('images', () => {
     expect(images).toMatchObject(made)
     expect(sentTo('gpt-image-1')).toEqual(asked)
     // The catalog has 5 dollars for a million tokens of text, and 40 for those of an image.
-    expect(gateway.allSettled().at(-1)).toMatchObject({
-      operation: 'generate_images',
-      images: 1,
-      input_tokens: 10,
-      output_tokens: 272,
-      cost_nano_usd: 10 * 5000 + 272 * 40_000,
-    })
+    await expect
+      .poll(() => gateway.allSettled().at(-1))
+      .toMatchObject({
+        operation: 'generate_images',
+        images: 1,
+        input_tokens: 10,
+        output_tokens: 272,
+        cost_nano_usd: 10 * 5000 + 272 * 40_000,
+      })
   })
 
   test('of a model with a price cost what nobody knows where their tokens are not told', async () => {
     const { usage: _, ...untold } = made
     gateway.upstream.answer('gpt-image-1-mini', status(200, untold))
     await client.images.generate({ model: 'up/gpt-image-1-mini', prompt })
-    expect(gateway.allSettled().at(-1)).toMatchObject({ images: 1, estimated: true, cost_nano_usd: null })
+    await expect
+      .poll(() => gateway.allSettled().at(-1))
+      .toMatchObject({ images: 1, estimated: true, cost_nano_usd: null })
   })
 
   test('fail as the simulator is told to', async () => {
@@ -113,7 +117,9 @@ describe('images', () => {
     const images = await client.images.generate({ model: 'up/dall-e-3', prompt, response_format: 'url' })
     expect(images).toMatchObject(linked)
     expect(sentTo('dall-e-3')).toEqual({ model: 'dall-e-3', prompt, response_format: 'url' })
-    expect(gateway.allSettled().at(-1)).toMatchObject({ images: 1, estimated: true, cost_nano_usd: null })
+    await expect
+      .poll(() => gateway.allSettled().at(-1))
+      .toMatchObject({ images: 1, estimated: true, cost_nano_usd: null })
   })
 
   test.each([
@@ -224,7 +230,9 @@ describe('speech', () => {
     })()
     await expect(reading).rejects.toThrow()
     expect(chunks.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(1000)
-    expect(gateway.allSettled().at(-1)).toMatchObject({ status: 'error', reason: 'provider_interrupted' })
+    await expect
+      .poll(() => gateway.allSettled().at(-1))
+      .toMatchObject({ status: 'error', reason: 'provider_interrupted' })
   })
 
   test('is asked of an upstream that speaks the same as the client wrote it', async () => {

@@ -152,8 +152,8 @@ describe('the kit finds a provider out', () => {
     const spoiltChat = right && wrong(right)
     return { ...subject, provider: { ...subject.provider, ...(spoiltChat && { chat: spoiltChat }) } }
   }
-  const failed = async (subject: Subject) => {
-    const { outcomes, conforms } = await examine(subject, 2000)
+  const failed = async (subject: Subject, limitMs = 20_000) => {
+    const { outcomes, conforms } = await examine(subject, limitMs)
     return {
       conforms,
       failed: outcomes.filter(({ verdict }) => verdict === 'fail').map(({ feature }) => feature),
@@ -175,7 +175,7 @@ describe('the kit finds a provider out', () => {
     const deaf = await spoilt(
       (right) => (request, context) => right(request, { ...context, signal: new AbortController().signal }),
     )
-    const found = await failed(deaf)
+    const found = await failed(deaf, 2000)
     expect(found.conforms).toBe(false)
     expect(found.failed).toContain('cancellation before the first event')
     expect(found.failed).toContain('cancellation within a stream')
