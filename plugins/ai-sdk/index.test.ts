@@ -353,6 +353,19 @@ describe('a stream', () => {
   })
 })
 
+test('a system message is text alone, and what else is in it is named', async () => {
+  const { encodePrompt } = await import('./prompt.ts')
+  const reader = { vendor: settings.package, version: 'v4' as const, dropped: [] as string[] }
+  const picture = { source: { case: 'data' as const, value: Buffer.from('GIF89a') } }
+  const parts = [
+    { kind: { case: 'text' as const, value: { text: 'be brief' } } },
+    { kind: { case: 'image' as const, value: picture } },
+  ]
+  const { messages } = ask('m', '', { messages: [{ role: Role.SYSTEM, parts }] })
+  expect(encodePrompt(messages, reader)).toEqual([{ role: 'system', content: 'be brief' }])
+  expect(reader.dropped).toEqual(['messages[0].parts[1]'])
+})
+
 test('opaque values of the package are kept with what they seal, and given back to it alone', async () => {
   const sealed = { acme: { signature: 'opaque' } }
   const tokens = { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 }

@@ -49,6 +49,7 @@ function encodeOwn(role: Role, places: readonly Placed[], reader: PromptReader):
   const content = places.flatMap((one) => encodeUser(one, reader))
   if (role !== Role.SYSTEM && role !== Role.DEVELOPER) return { role: 'user', content }
   const texts = content.flatMap((part) => (part.type === 'text' ? [part.text] : []))
+  for (const { part, path } of places) if (part.kind.case !== 'text') reader.dropped.push(path)
   return { role: 'system', content: texts.join('\n') }
 }
 
