@@ -76,10 +76,10 @@ export interface TextDialect<Options> {
 export interface SpeechDialect<Options> {
   encode(request: SynthesizeRequest, options: Options): EncodedCall
   /** Reads an answer that is no sound but text with the sound in it; absent where the body is the sound. */
-  decode?(
+  readonly decode?: (
     answer: UpstreamAnswer,
     request: SynthesizeRequest,
-  ): { readonly audio: Uint8Array; readonly mediaType: string; readonly usage?: Usage }
+  ) => { readonly audio: Uint8Array; readonly mediaType: string; readonly usage?: Usage }
 }
 
 /** How an upstream makes videos: a job that is asked after. */

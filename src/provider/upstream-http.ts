@@ -1,5 +1,5 @@
 import type { ClientDialect } from '../dialects/contract.ts'
-import { fail, type GatewayError } from '../error/index.ts'
+import { fail, GatewayError } from '../error/index.ts'
 import type { UpstreamAnswer } from '../dialects/client-operations.ts'
 import { conceal, concealId, secretsOf } from './conceal.ts'
 import type { CallContext, Credential } from './contract.ts'
@@ -108,6 +108,15 @@ export async function requireSuccess<Options>(
 ): Promise<void> {
   if (response.status >= 200 && response.status <= 299) return
   throw conceal(secretsOf([credential]), await failureOf(dialect, response))
+}
+
+/** What is read of an answer. The errors of that are thrown with the key gone from them. */
+export async function reading<Read>({ credential }: CallContext, read: () => Read | Promise<Read>): Promise<Read> {
+  try {
+    return await read()
+  } catch (error) {
+    throw error instanceof GatewayError ? conceal(secretsOf([credential]), error) : error
+  }
 }
 
 /** Characters of a whole answer: two thousand long vectors, or ten large images. */

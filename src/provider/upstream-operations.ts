@@ -2,13 +2,13 @@ import type { GenerateEvent, GenerateRequest } from '#gen/switchyard/v1/text_pb.
 import type { EncodedCall, SpeechDialect, TextDialect, WholeDialect } from '../dialects/client-operations.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
 import { problemOf, upstreamError } from '../dialects/upstream.ts'
-import { fail, GatewayError } from '../error/index.ts'
+import { fail, type GatewayError } from '../error/index.ts'
 import { completionEvents } from '../model/generated.ts'
 import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, Provider, SynthesizeEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { readAnswer } from './upstream-answer.ts'
-import { answerOf, idOf, post, refuseDropped, requireSuccess, type Upstream } from './upstream-http.ts'
+import { answerOf, idOf, post, reading, refuseDropped, requireSuccess, type Upstream } from './upstream-http.ts'
 import { infer } from './upstream-infer.ts'
 import { cancelVideo, downloadVideo, getVideo } from './upstream-video.ts'
 
@@ -80,15 +80,10 @@ async function wholePart<Name extends OperationName, Options>(
   const encoded = dialect.encode(request, upstream.options)
   refuseDropped(request, encoded.dropped)
   const response = await ask(upstream, request.model, encoded, 'application/json', context)
-  const secrets = secretsOf([context.credential])
-  try {
-    const answer = dialect.decode(await answerOf(response), encoded, upstream.options)
-    if ('upstreamRequestId' in answer && answer.upstreamRequestId === '')
-      answer.upstreamRequestId = idOf(response, secrets)
-    return answer
-  } catch (error) {
-    throw error instanceof GatewayError ? conceal(secrets, error) : error
-  }
+  const answer = await reading(context, async () => dialect.decode(await answerOf(response), encoded, upstream.options))
+  if ('upstreamRequestId' in answer && answer.upstreamRequestId === '')
+    answer.upstreamRequestId = idOf(response, secretsOf([context.credential]))
+  return answer
 }
 
 /** Sends the question. Throws what an answer that is no success means. */
@@ -124,8 +119,9 @@ async function* speak<Options>(
     dropped: [...encoded.dropped],
     upstreamRequestId: idOf(response, secretsOf([context.credential])),
   }
-  if (dialect.decode !== undefined) {
-    const { audio, mediaType, usage } = dialect.decode(await answerOf(response), request)
+  const { decode } = dialect
+  if (decode !== undefined) {
+    const { audio, mediaType, usage } = await reading(context, async () => decode(await answerOf(response), request))
     yield { event: { case: 'started', value: { ...started, mediaType } } }
     yield { event: { case: 'audio', value: audio } }
     if (usage !== undefined) yield { event: { case: 'usage', value: usage } }

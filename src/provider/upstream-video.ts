@@ -1,11 +1,10 @@
 import type { Video } from '#gen/switchyard/v1/video_pb.ts'
 import type { VideoDialect } from '../dialects/client-operations.ts'
 import { readDataUrl } from '../dialects/parts.ts'
-import { fail, GatewayError } from '../error/index.ts'
-import { conceal, secretsOf } from './conceal.ts'
+import { fail } from '../error/index.ts'
 import type { CallContext, DownloadVideoInit, VideoInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
-import { answerOf, requireSuccess, send, type Upstream } from './upstream-http.ts'
+import { answerOf, reading, requireSuccess, send, type Upstream } from './upstream-http.ts'
 
 /** Asks how far a video is. */
 export async function getVideo<Options>(
@@ -17,11 +16,7 @@ export async function getVideo<Options>(
   const { path, headers } = dialect.encodeGet(id, upstream.options)
   const response = await ask(upstream, 'GET', path, { accept: 'application/json', ...headers }, context)
   await requireSuccess(upstream, response, context)
-  try {
-    return dialect.decodeGet(await answerOf(response), id, upstream.options)
-  } catch (error) {
-    throw error instanceof GatewayError ? conceal(secretsOf([context.credential]), error) : error
-  }
+  return await reading(context, async () => dialect.decodeGet(await answerOf(response), id, upstream.options))
 }
 
 /** Asks to end a video. One that the upstream does not know any more has ended. */
