@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import { fail, type GatewayError, type Reason } from '../error/index.ts'
+import type { UpstreamFailure } from './contract.ts'
 import { scrub } from './scrub.ts'
 
 /** What an upstream said of a failure, however its envelope looked. */
@@ -187,4 +188,19 @@ export function retryAfter(header: (name: string) => string | undefined, now: nu
     return exhausted && seconds !== undefined ? [seconds] : []
   })
   return resets.length > 0 ? wholeSeconds(Math.max(...resets)) : undefined
+}
+
+/** The error that a failed call means to the caller. Its body is JSON, or text to be quoted only as far as it is a sentence. */
+export function callError({ status, header, text }: UpstreamFailure): GatewayError {
+  const problem = problemOf(bodyOf(text), status)
+  return upstreamError({ ...problem, retryAfterSeconds: retryAfter(header, Date.now()) ?? problem.retryAfterSeconds })
+}
+
+/** What a body parses to; the first words of one that is neither JSON nor a page. */
+export function bodyOf(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body.trimStart().startsWith('<') ? '' : body.slice(0, 500)
+  }
 }

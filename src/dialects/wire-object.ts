@@ -1,19 +1,33 @@
 import { fail, GatewayError } from '../error/index.ts'
 
-/** The JSON object that an upstream sent. Throws `reason` for any other text. */
-export function parseObject(text: string, reason: 'provider_error' | 'provider_interrupted'): object {
+type ReadingReason = 'provider_error' | 'provider_interrupted'
+
+/** The JSON value that an upstream sent. Throws `reason` for any other text. */
+export function parseValue(text: string, reason: ReadingReason): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+    return JSON.parse(text)
   } catch {
-    // Reported below, like any other text that is not an object.
+    throw unreadable(reason)
   }
-  throw fail(reason, "the provider's answer could not be read")
+}
+
+/** The JSON object that an upstream sent. Throws `reason` for any other text. */
+export function parseObject(text: string, reason: ReadingReason): object {
+  return requireObject(parseValue(text, reason), reason)
+}
+
+/** What an upstream sent as an object. Throws `reason` where it is none. */
+export function requireObject(value: unknown, reason: ReadingReason): object {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+  throw unreadable(reason)
 }
 
 /** The error that reading an answer ended with: our own as it is, any other for an answer that is not what its format says. */
 export function readingError(error: unknown): GatewayError {
-  return error instanceof GatewayError
-    ? error
-    : fail('provider_error', "the provider's answer could not be read", { cause: error })
+  return error instanceof GatewayError ? error : unreadable('provider_error', error)
+}
+
+/** The error of an answer that is not what its format says. */
+export function unreadable(reason: ReadingReason, cause?: unknown): GatewayError {
+  return fail(reason, "the provider's answer could not be read", { cause })
 }

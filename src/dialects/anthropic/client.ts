@@ -1,6 +1,6 @@
 import { fail } from '../../error/index.ts'
 import type { ClientDialect } from '../contract.ts'
-import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { callError, bodyOf } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeCount, encodeRequest, type MessagesOptions } from './encode-request.ts'
 import { carries, inlineMedia } from './inline-media.ts'
@@ -42,10 +42,7 @@ export const anthropicClient: ClientDialect<MessagesOptions> = {
 
   models,
 
-  decodeError({ status, header, text }) {
-    const problem = problemOf(bodyOf(text), status)
-    return upstreamError({ ...problem, retryAfterSeconds: retryAfter(header, Date.now()) ?? problem.retryAfterSeconds })
-  },
+  decodeError: callError,
 }
 
 function numberIn(text: string): number | undefined {
@@ -53,13 +50,4 @@ function numberIn(text: string): number | undefined {
   const value =
     typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['input_tokens'] : undefined
   return typeof value === 'number' && value >= 0 && value <= 0xffff_ffff ? Math.trunc(value) : undefined
-}
-
-/** An error body is JSON, or text to be quoted only as far as it is a sentence. */
-function bodyOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
-  }
 }

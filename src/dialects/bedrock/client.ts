@@ -20,7 +20,8 @@ export const bedrockClient: ClientDialect<ConverseOptions> = {
 
   reader: (contentType) => (contentType.includes('vnd.amazon.eventstream') ? frameReader() : undefined),
 
-  decodeChat: ({ dropped }, { vendor }, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId, vendor }),
+  decodeChat: ({ passThrough, dropped }, { vendor }, upstreamRequestId) =>
+    new AnswerDecoder({ passThrough, dropped, upstreamRequestId, vendor }),
 
   decodeError: failureError,
 }

@@ -1,7 +1,7 @@
+import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
 import { Buffer } from 'node:buffer'
 import type { JsonObject } from '@bufbuild/protobuf'
 import { type ChatEvent, FinishReason, type Signature } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
 import {
   annotation,
@@ -9,14 +9,12 @@ import {
   image,
   providerPart,
   reasoningDelta,
-  started,
   textDelta,
   toolCallDelta,
-  usageEvent,
 } from '../../model/events.ts'
-import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import type { SseMessage } from '../contract.ts'
 import { isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
-import { parseObject, readingError } from '../wire-object.ts'
+import { parseObject } from '../wire-object.ts'
 import { exceptionError } from './errors.ts'
 import { exceptionEvent } from './frames.ts'
 import type {
@@ -32,14 +30,6 @@ import type {
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
-/** What a decoder needs to know of the call. */
-export interface AnswerFacts {
-  readonly dropped: readonly string[]
-  readonly upstreamRequestId: string
-  /** Names the vendor in signatures, so that they return to it alone. */
-  readonly vendor: string
-}
-
 /** What is known of one block of a stream while its pieces arrive. */
 interface BlockState {
   /** Our index of the tool call this block is. */
@@ -53,72 +43,40 @@ interface BlockState {
 }
 
 /** Reads one answer of Converse, or of ConverseStream from its frames. The filler `p` of every frame is dropped. */
-export class AnswerDecoder implements ChatDecoder {
-  readonly #facts: AnswerFacts
+export class AnswerDecoder extends WireDecoder<VendorFacts> {
   readonly #blocks = new Map<number, BlockState>()
-  #begun = false
   #calls = 0
   #stopWord: string | undefined
   #stopSequence = ''
-  #usage: Usage | undefined
-  #failure: GatewayError | undefined
-  #done = false
 
-  constructor(facts: AnswerFacts) {
-    this.#facts = facts
+  constructor(facts: VendorFacts) {
+    super('bedrock', facts)
   }
 
-  get complete(): boolean {
-    return this.#done
-  }
-
-  whole(text: string): ChatEvent[] {
-    try {
-      return this.#whole(text)
-    } catch (error) {
-      throw readingError(error)
-    }
-  }
-
-  event({ event, data }: SseMessage): ChatEvent[] {
-    const events: ChatEvent[] = []
-    try {
-      const wire: WireEvent & { readonly type?: string } = parseObject(data, 'provider_interrupted')
-      if (event === exceptionEvent) throw exceptionError(textOf(wire.type), textOf(wire.message))
-      this.#read(event ?? '', wire, events)
-    } catch (error) {
-      this.#failure ??= readingError(error)
-      this.#done = true
-    }
-    return events
-  }
-
-  end(): Ending {
-    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
-    const failure = this.#failure ?? this.#incomplete()
-    if (failure !== undefined) return { events: counted, failure }
-    this.#done = true
-    const word = this.#stopWord ?? ''
-    const reason = finishReasonOf(word, this.#calls > 0)
-    return { events: [finished({ reason, upstreamReason: word, stopSequence: this.#stopSequence }), ...counted] }
-  }
-
-  #whole(text: string): ChatEvent[] {
+  protected override readWhole(text: string, events: ChatEvent[]): void {
     const answer: WireAnswer = parseObject(text, 'provider_error')
     const content = answer.output?.message?.content
     if (!Array.isArray(content) || typeof answer.stopReason !== 'string')
       throw fail('provider_error', "the provider's answer is not one of Converse")
-    const events = [this.#start(answer.serviceTier?.type)]
+    events.push(this.start({ serviceTier: textOf(answer.serviceTier?.type) }))
     for (const block of content as readonly WireBlock[]) this.#readBlock(block, events)
     this.#stop(answer)
     this.#count(answer.usage)
-    const { events: ending, failure } = this.end()
-    if (failure !== undefined) throw failure
-    return [...events, ...ending]
   }
 
-  /** Why the answer must not pass for a complete one. */
-  #incomplete(): GatewayError | undefined {
+  protected override readEvent({ event, data }: SseMessage, events: ChatEvent[]): void {
+    const wire: WireEvent & { readonly type?: string } = parseObject(data, 'provider_interrupted')
+    if (event === exceptionEvent) throw exceptionError(textOf(wire.type), textOf(wire.message))
+    this.#read(event ?? '', wire, events)
+  }
+
+  protected override rest(): ChatEvent[] {
+    const word = this.#stopWord ?? ''
+    const reason = finishReasonOf(word, this.#calls > 0)
+    return [finished({ reason, upstreamReason: word, stopSequence: this.#stopSequence })]
+  }
+
+  protected override incomplete(): GatewayError | undefined {
     if (this.#stopWord === undefined)
       return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
     if (finishReasonOf(this.#stopWord, false) === FinishReason.ERROR)
@@ -127,7 +85,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #read(event: string, wire: WireEvent, events: ChatEvent[]): void {
-    if (!this.#begun && this.#failure === undefined) events.push(this.#start(undefined))
+    if (!this.begun && this.failure === undefined) events.push(this.start({}))
     const index = wire.contentBlockIndex ?? 0
     switch (event) {
       case 'contentBlockStart':
@@ -145,16 +103,10 @@ export class AnswerDecoder implements ChatDecoder {
         return
       case 'metadata':
         this.#count(wire.usage)
-        this.#done = this.#stopWord !== undefined
+        this.done = this.#stopWord !== undefined
         return
       default: // messageStart, and what the service may add
     }
-  }
-
-  #start(serviceTier: string | undefined): ChatEvent {
-    this.#begun = true
-    const { dropped, upstreamRequestId } = this.#facts
-    return started({ dropped: [...dropped], upstreamRequestId, serviceTier: textOf(serviceTier) })
   }
 
   #stop({ stopReason, additionalModelResponseFields: more }: WireEvent): void {
@@ -164,7 +116,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #count(wire: WireUsage | undefined): void {
-    if (isObject(wire)) this.#usage = usageOf(wire)
+    if (isObject(wire)) this.usage = usageOf(wire)
   }
 
   #open(index: number, start: WireStart, events: ChatEvent[]): BlockState {
@@ -245,14 +197,14 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #signature(value: string): Signature {
-    return { $typeName: 'switchyard.v1.Signature', vendor: this.#facts.vendor, value }
+    return { $typeName: 'switchyard.v1.Signature', vendor: this.facts.vendor, value }
   }
 
   /** A tool that the vendor itself runs, or what that tool answered. */
   #served(block: Pick<WireBlock, 'toolUse' | 'toolResult'>): ChatEvent {
     const type = block.toolUse === undefined ? 'toolResult' : 'toolUse'
     const json = JSON.stringify({ [type]: block[type] })
-    return providerPart({ $typeName: 'switchyard.v1.ProviderPart', vendor: this.#facts.vendor, type, json })
+    return providerPart({ $typeName: 'switchyard.v1.ProviderPart', vendor: this.facts.vendor, type, json })
   }
 }
 

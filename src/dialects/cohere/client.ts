@@ -1,5 +1,5 @@
 import type { ClientDialect } from '../contract.ts'
-import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { callError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { embed } from './embed-client.ts'
 import { type CohereOptions, encodeRequest } from './encode-request.ts'
@@ -15,22 +15,12 @@ export const cohereClient: ClientDialect<CohereOptions> = {
 
   carries: ({ kind }) => (kind === 'image' ? 'url' : undefined),
 
-  decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
+  decodeChat: ({ passThrough, dropped }, _options, upstreamRequestId) =>
+    new AnswerDecoder({ passThrough, dropped, upstreamRequestId }),
 
   operations: { embed },
 
   models,
 
-  decodeError({ status, header, text }) {
-    return upstreamError({ ...problemOf(bodyOf(text), status), retryAfterSeconds: retryAfter(header, Date.now()) })
-  },
-}
-
-/** An error body is a flat `{id, message}`, or text to be quoted only as far as it is a sentence. */
-function bodyOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
-  }
+  decodeError: callError,
 }

@@ -1,30 +1,16 @@
+import { type AnswerFacts, WireDecoder } from '../wire-decoder.ts'
 import { randomUUID } from 'node:crypto'
 import { type ChatEvent, FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
-import {
-  annotation,
-  finished,
-  reasoningDelta,
-  started,
-  textDelta,
-  toolCallDelta,
-  usageEvent,
-} from '../../model/events.ts'
-import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import { annotation, finished, reasoningDelta, textDelta, toolCallDelta } from '../../model/events.ts'
+import type { SseMessage } from '../contract.ts'
 import { countOf, isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
 import { scrub } from '../scrub.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
-import { parseObject, readingError } from '../wire-object.ts'
+import { parseObject } from '../wire-object.ts'
 import type { WireAnswer, WireCitation, WireContent, WireEvent, WireToolCall, WireUsage } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
-
-/** What a decoder needs to know of the call. */
-export interface AnswerFacts {
-  readonly dropped: readonly string[]
-  readonly upstreamRequestId: string
-}
 
 interface CallState {
   readonly index: number
@@ -36,63 +22,22 @@ interface CallState {
  * Reads one answer of the chat of version 2, whole or streamed. The plan a model tells before it calls tools (`tool_plan`) is
  * reasoning here, as it is of no use to whoever runs the tools and is no part of the answer.
  */
-export class AnswerDecoder implements ChatDecoder {
-  readonly #facts: AnswerFacts
+export class AnswerDecoder extends WireDecoder {
   /** By the upstream's index. */
   readonly #calls = new Map<number, CallState>()
-  #begun = false
   #called = 0
   #finishWord: string | undefined
-  #usage: Usage | undefined
-  #failure: GatewayError | undefined
-  #done = false
 
   constructor(facts: AnswerFacts) {
-    this.#facts = facts
+    super('cohere', facts)
   }
 
-  get complete(): boolean {
-    return this.#done
-  }
-
-  whole(text: string): ChatEvent[] {
-    try {
-      return this.#whole(text)
-    } catch (error) {
-      throw readingError(error)
-    }
-  }
-
-  event({ data }: SseMessage): ChatEvent[] {
-    const events: ChatEvent[] = []
-    if (data === '[DONE]') {
-      this.#done = true
-      return events
-    }
-    try {
-      this.#read(parseObject(data, 'provider_interrupted'), events)
-    } catch (error) {
-      this.#failure ??= readingError(error)
-      this.#done = true
-    }
-    return events
-  }
-
-  end(): Ending {
-    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
-    const failure = this.#failure ?? this.#incomplete()
-    if (failure !== undefined) return { events: counted, failure }
-    this.#done = true
-    const word = this.#finishWord ?? ''
-    return { events: [finished({ reason: finishReasonOf(word, this.#called > 0), upstreamReason: word }), ...counted] }
-  }
-
-  #whole(text: string): ChatEvent[] {
+  protected override readWhole(text: string, events: ChatEvent[]): void {
     const answer: WireAnswer = parseObject(text, 'provider_error')
     const { message } = answer
     if (message === null || typeof message !== 'object' || typeof answer.finish_reason !== 'string')
       throw fail('provider_error', "the provider's answer is not one of the chat of version 2")
-    const events = [this.#start(answer.id)]
+    events.push(this.start({ id: textOf(answer.id) }))
     events.push(...planOf(message.tool_plan))
     const notes = objectsOf(message.citations).filter(isOfText)
     const content = objectsOf(message.content)
@@ -104,12 +49,19 @@ export class AnswerDecoder implements ChatDecoder {
     }
     for (const call of objectsOf(message.tool_calls)) this.#openCall(this.#called, call, events)
     this.#finish(answer.finish_reason, answer.error, answer.usage)
-    const { events: ending, failure } = this.end()
-    if (failure !== undefined) throw failure
-    return [...events, ...ending]
   }
 
-  #incomplete(): GatewayError | undefined {
+  protected override readEvent({ data }: SseMessage, events: ChatEvent[]): void {
+    if (data === '[DONE]') this.done = true
+    else this.#read(parseObject(data, 'provider_interrupted'), events)
+  }
+
+  protected override rest(): ChatEvent[] {
+    const word = this.#finishWord ?? ''
+    return [finished({ reason: finishReasonOf(word, this.#called > 0), upstreamReason: word })]
+  }
+
+  protected override incomplete(): GatewayError | undefined {
     if (this.#finishWord !== undefined) return undefined
     return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
   }
@@ -117,7 +69,7 @@ export class AnswerDecoder implements ChatDecoder {
   #read(wire: WireEvent, events: ChatEvent[]): void {
     if (wire.error !== undefined && wire.error !== null) throw upstreamError(problemOf(wire))
     if (wire.type === undefined && typeof wire.message === 'string') throw refused(wire.message)
-    if (!this.#begun) events.push(this.#start(wire.id))
+    if (!this.begun) events.push(this.start({ id: textOf(wire.id) }))
     const message = wire.delta?.message
     switch (wire.type) {
       case 'content-start':
@@ -142,16 +94,10 @@ export class AnswerDecoder implements ChatDecoder {
       case 'message-end':
         for (const index of this.#calls.keys()) this.#closeCall(index, events)
         this.#finish(textOf(wire.delta?.finish_reason), wire.delta?.error, wire.delta?.usage)
-        this.#done = true
+        this.done = true
         return
       default: // message-start, content-end, citation-end, and what the vendor may add
     }
-  }
-
-  #start(id: string | undefined): ChatEvent {
-    this.#begun = true
-    const { dropped, upstreamRequestId } = this.#facts
-    return started({ id: textOf(id), dropped: [...dropped], upstreamRequestId })
   }
 
   #openCall(wireIndex: number, { id, function: called }: WireToolCall, events: ChatEvent[]): void {
@@ -184,8 +130,8 @@ export class AnswerDecoder implements ChatDecoder {
 
   #finish(word: string, error: string | undefined, wireUsage: WireUsage | null | undefined): void {
     this.#finishWord ??= word
-    if (isObject(wireUsage)) this.#usage = usageOf(wireUsage)
-    if (finishReasonOf(word, false) === FinishReason.ERROR) this.#failure ??= refused(textOf(error) || word)
+    if (isObject(wireUsage)) this.usage = usageOf(wireUsage)
+    if (finishReasonOf(word, false) === FinishReason.ERROR) this.failure ??= refused(textOf(error) || word)
   }
 }
 

@@ -1,8 +1,8 @@
 import { video } from './video-client.ts'
 import { fail } from '../../error/index.ts'
 import { tokenCount } from '../../model/usage.ts'
-import type { ClientDialect } from '../contract.ts'
-import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import type { ClientDialect, UpstreamFailure } from '../contract.ts'
+import { callError, bodyOf } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { embed } from './embed-client.ts'
 import { encodeCountRequest, encodeRequest, type GeminiOptions } from './encode-request.ts'
@@ -44,23 +44,10 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
 
   models,
 
-  decodeError({ status, header, text }) {
-    const problem = problemOf(bodyOf(text), statusOf(status, text))
-    const seconds = retryAfter(header, Date.now()) ?? problem.retryAfterSeconds
-    return upstreamError({ ...problem, retryAfterSeconds: seconds })
-  },
+  decodeError: (failure) => callError({ ...failure, status: statusOf(failure) }),
 }
 
 /** A key that Google does not know is a 400 with it; to the caller it is what 401 means elsewhere. */
-function statusOf(status: number, text: string): number {
+function statusOf({ status, text }: UpstreamFailure): number {
   return status === 400 && /API_KEY_INVALID|API key (?:not valid|expired)/.test(text) ? 401 : status
-}
-
-/** An error body is JSON, whatever its content type says, or text to be quoted only as far as it is a sentence. */
-function bodyOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
-  }
 }

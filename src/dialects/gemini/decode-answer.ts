@@ -1,26 +1,24 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { type ChatEvent, FinishReason } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { fail, GatewayError } from '../../error/index.ts'
+import { fail, type GatewayError } from '../../error/index.ts'
 import {
   audioDelta,
   finished,
   image,
   logprobs,
   providerPart,
-  rawOnly,
   reasoningDelta,
   signedText,
-  started,
   textDelta,
   toolCallDelta,
-  usageEvent,
 } from '../../model/events.ts'
 import { latest } from '../../model/usage.ts'
-import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import type { SseMessage } from '../contract.ts'
 import { countOf, isObject, objectsOf, secondsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
+import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
+import { parseValue, requireObject } from '../wire-object.ts'
 import { citationsOf, logprobsOf, Sources } from './decode-sources.ts'
 import { PartialArguments } from './partial-args.ts'
 import { signature } from './signature.ts'
@@ -37,16 +35,6 @@ interface CandidateState {
   readonly sources: Sources
 }
 
-/** What a decoder needs to know of the call. */
-export interface AnswerFacts {
-  /** Hand the upstream's own chunks through as `raw`. */
-  readonly passThrough: boolean
-  readonly dropped: readonly string[]
-  readonly upstreamRequestId: string
-  /** Names the vendor in signatures and in pieces that only it knows. */
-  readonly vendor: string
-}
-
 /** What a chunk has at least one of: the others are another format's, or nothing. */
 const members = [
   'candidates',
@@ -57,64 +45,32 @@ const members = [
 ] as const satisfies (keyof WireAnswer)[]
 
 /** Reads one answer of `generateContent`, whole or streamed. The format has no end mark: a stream is complete if it said why it ended. */
-export class AnswerDecoder implements ChatDecoder {
-  readonly #facts: AnswerFacts
+export class AnswerDecoder extends WireDecoder<VendorFacts> {
   readonly #candidates = new Map<number, CandidateState>()
-  #begun = false
   #blockWord = ''
-  #usage: Usage | undefined
-  #failure: GatewayError | undefined
 
-  constructor(facts: AnswerFacts) {
-    this.#facts = facts
+  constructor(facts: VendorFacts) {
+    super('gemini', facts)
   }
 
-  get complete(): boolean {
-    return this.#failure !== undefined
-  }
-
-  whole(text: string): ChatEvent[] {
-    try {
-      return this.#whole(text)
-    } catch (error) {
-      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
-    }
-  }
-
-  #whole(text: string): ChatEvent[] {
-    const events: ChatEvent[] = []
-    const value = parse(text, 'provider_error')
+  protected override readWhole(text: string, events: ChatEvent[]): void {
+    const value = parseValue(text, 'provider_error')
     const chunks = Array.isArray(value) ? (value as unknown[]) : [value]
-    for (const chunk of chunks) this.#read(answerOf(chunk, 'provider_error'), events, '')
+    for (const chunk of chunks) this.#read(requireObject(chunk, 'provider_error'), events, '')
     if (this.#candidates.size === 0 && this.#blockWord === '')
       throw fail('provider_error', "the provider's answer has no candidates")
     // A whole body cannot be cut: a candidate that does not say why it ended did so by itself.
     if (!Array.isArray(value)) for (const state of this.#candidates.values()) state.finishWord ||= 'STOP'
-    const { events: ending, failure } = this.end()
-    if (failure !== undefined) throw failure
-    events.push(...ending)
-    const last = events.at(-1)
-    if (this.#facts.passThrough && last !== undefined) last.rawResponse = text.trim()
-    return events
   }
 
-  event({ data }: SseMessage): ChatEvent[] {
-    const events: ChatEvent[] = []
-    if (this.#failure !== undefined || data === '[DONE]') return events
-    try {
-      const value = parse(data, 'provider_interrupted')
-      const answer = answerOf(Array.isArray(value) ? (value as unknown[])[0] : value, 'provider_interrupted')
-      this.#read(answer, events, this.#facts.passThrough ? data : '')
-    } catch (error) {
-      this.#failure = error instanceof GatewayError ? error : unreadable('provider_error', error)
-    }
-    return events
+  protected override readEvent({ data }: SseMessage, events: ChatEvent[]): void {
+    if (this.failure !== undefined || data === '[DONE]') return
+    const value = parseValue(data, 'provider_interrupted')
+    const answer = requireObject(Array.isArray(value) ? (value as unknown[])[0] : value, 'provider_interrupted')
+    this.#read(answer, events, this.facts.passThrough ? data : '')
   }
 
-  end(): Ending {
-    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
-    const failure = this.#failure ?? this.#incomplete()
-    if (failure !== undefined) return { events: counted, failure }
+  protected override rest(): ChatEvent[] {
     const events: ChatEvent[] = []
     const candidates = [...this.#candidates].toSorted(([one], [other]) => one - other)
     for (const [choice, state] of candidates) {
@@ -127,11 +83,11 @@ export class AnswerDecoder implements ChatDecoder {
     }
     if (this.#candidates.size === 0)
       events.push(finished({ reason: FinishReason.CONTENT_FILTER, upstreamReason: this.#blockWord }))
-    return { events: [...events, ...counted] }
+    return events
   }
 
-  /** Why the answer must not pass for a complete one: it ended without saying why. */
-  #incomplete(): GatewayError | undefined {
+  /** It ended without saying why. */
+  protected override incomplete(): GatewayError | undefined {
     const states = [...this.#candidates.values()]
     // A prompt found to be forbidden after the answer began ends what has been said of it.
     if (this.#blockWord !== '') for (const state of states) state.finishWord ||= 'PROHIBITED_CONTENT'
@@ -143,30 +99,22 @@ export class AnswerDecoder implements ChatDecoder {
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
     if (answer.error != null) throw upstreamError(problemOf(answer))
     // Nothing begins with an object that is no answer: the client would be shown another format's as its own.
-    if (!this.#begun && !members.some((name) => answer[name] != null)) return
+    if (!this.begun && !members.some((name) => answer[name] != null)) return
     const first = events.length
-    if (!this.#begun) events.push(this.#start(answer))
+    if (!this.begun) events.push(this.#start(answer))
     const { usageMetadata } = answer
-    if (isObject(usageMetadata) && hasCounts(usageMetadata)) this.#usage = latest(this.#usage, usageOf(usageMetadata))
+    if (isObject(usageMetadata) && hasCounts(usageMetadata)) this.usage = latest(this.usage, usageOf(usageMetadata))
     this.#blockWord ||= blockWordOf(answer.promptFeedback?.blockReason)
     for (const candidate of objectsOf(answer.candidates)) this.#readCandidate(candidate, events)
-    if (raw === '') return
-    const head = events[first]
-    if (head === undefined) events.push(rawOnly(raw))
-    else head.raw = raw
+    this.handThrough(raw, events, first)
   }
 
   #start(answer: WireAnswer): ChatEvent {
-    this.#begun = true
-    const { passThrough, dropped, upstreamRequestId } = this.#facts
     const made = Date.parse(textOf(answer.createTime))
-    return started({
+    return this.start({
       id: textOf(answer.responseId),
       model: textOf(answer.modelVersion),
       created: secondsOf(made / 1000),
-      rawDialect: passThrough ? 'gemini' : '',
-      dropped: [...dropped],
-      upstreamRequestId,
     })
   }
 
@@ -191,7 +139,7 @@ export class AnswerDecoder implements ChatDecoder {
   }
 
   #readPart(part: WirePart, choice: number, state: CandidateState, events: ChatEvent[]): void {
-    const { vendor } = this.#facts
+    const { vendor } = this.facts
     const { thoughtSignature, ...rest } = part
     const sealed = typeof thoughtSignature === 'string' && thoughtSignature !== ''
     const seal = sealed ? { signature: signature(vendor, thoughtSignature) } : {}
@@ -281,22 +229,4 @@ function closeCall(state: CandidateState, choice: number, events: ChatEvent[]): 
   if (state.open === undefined) return
   events.push(toolCallDelta({ index: state.open.index, argumentsJson: state.open.values.text() }, choice))
   state.open = undefined
-}
-
-function parse(text: string, reason: 'provider_error' | 'provider_interrupted'): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw unreadable(reason)
-  }
-}
-
-function answerOf(value: unknown, reason: 'provider_error' | 'provider_interrupted'): WireAnswer {
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
-  throw unreadable(reason)
-}
-
-/** The error of an answer that is not what the format says. */
-function unreadable(reason: 'provider_error' | 'provider_interrupted', cause?: unknown): GatewayError {
-  return fail(reason, "the provider's answer could not be read", { cause })
 }

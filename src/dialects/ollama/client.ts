@@ -1,5 +1,5 @@
 import type { ClientDialect } from '../contract.ts'
-import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { callError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeRequest, type OllamaOptions } from './encode-request.ts'
 import { models } from './models.ts'
@@ -17,20 +17,10 @@ export const ollamaClient: ClientDialect<OllamaOptions> = {
 
   reader: (contentType) => (contentType.includes('ndjson') ? lineReader() : undefined),
 
-  decodeChat: ({ dropped }, _options, upstreamRequestId) => new AnswerDecoder({ dropped, upstreamRequestId }),
+  decodeChat: ({ passThrough, dropped }, _options, upstreamRequestId) =>
+    new AnswerDecoder({ passThrough, dropped, upstreamRequestId }),
 
   models,
 
-  decodeError({ status, header, text }) {
-    return upstreamError({ ...problemOf(bodyOf(text), status), retryAfterSeconds: retryAfter(header, Date.now()) })
-  },
-}
-
-/** An error body is `{"error": "..."}`, or text to be quoted only as far as it is a sentence. */
-function bodyOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
-  }
+  decodeError: callError,
 }

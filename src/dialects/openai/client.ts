@@ -1,5 +1,5 @@
 import type { ClientDialect } from '../contract.ts'
-import { problemOf, retryAfter, upstreamError } from '../upstream.ts'
+import { callError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { embed } from './embed-client.ts'
 import { video } from './video-client.ts'
@@ -39,18 +39,5 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
 
   models,
 
-  decodeError({ status, header, text }) {
-    const problem = problemOf(bodyOf(text), status)
-    const seconds = retryAfter(header, Date.now()) ?? problem.retryAfterSeconds
-    return upstreamError({ ...problem, retryAfterSeconds: seconds })
-  },
-}
-
-/** An error body is JSON, or text to be quoted only as far as it is a sentence. */
-function bodyOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text.trimStart().startsWith('<') ? '' : text.slice(0, 500)
-  }
+  decodeError: callError,
 }

@@ -1,8 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { FinishReason, type ChatEvent, type Logprobs, type TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
-import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
-import { fail, GatewayError } from '../../error/index.ts'
+import { fail, type GatewayError } from '../../error/index.ts'
 import {
   annotation,
   audioDelta,
@@ -11,15 +10,15 @@ import {
   rawOnly,
   reasoningDelta,
   refusalDelta,
-  started,
   textDelta,
   toolCallDelta,
-  usageEvent,
 } from '../../model/events.ts'
 import { latest } from '../../model/usage.ts'
-import type { ChatDecoder, Ending, SseMessage } from '../contract.ts'
+import type { SseMessage } from '../contract.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { countOf, isObject, listOf, numberOf, objectsOf, rawOf, secondsOf, textOf } from '../scalars.ts'
+import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
+import { parseObject } from '../wire-object.ts'
 import type {
   WireAnswer,
   WireChoice,
@@ -49,98 +48,47 @@ interface ChoiceState {
   readonly byIndex: Map<number, CallState>
 }
 
-/** What a decoder needs to know of the call. */
-export interface AnswerFacts {
-  /** Hand the upstream's own chunks through as `raw`. */
-  readonly passThrough: boolean
-  readonly dropped: readonly string[]
-  readonly upstreamRequestId: string
-  /** Names the vendor in signatures, so that they return to it alone. */
-  readonly vendor: string
-}
-
 /** Reads one answer of OpenAI's chat completions or of a vendor compatible with them, whole or streamed. */
-export class AnswerDecoder implements ChatDecoder {
-  readonly #facts: AnswerFacts
+export class AnswerDecoder extends WireDecoder<VendorFacts> {
   readonly #choices = new Map<number, ChoiceState>()
-  #begun = false
   /** Chunks from before the answer began, to be handed through after its start. */
   readonly #early: string[] = []
-  #done = false
-  #usage: Usage | undefined
-  #failure: GatewayError | undefined
 
-  constructor(facts: AnswerFacts) {
-    this.#facts = facts
+  constructor(facts: VendorFacts) {
+    super('openai', facts)
   }
 
-  get complete(): boolean {
-    return this.#done
-  }
-
-  whole(text: string): ChatEvent[] {
-    try {
-      return this.#whole(text)
-    } catch (error) {
-      throw error instanceof GatewayError ? error : unreadable('provider_error', error)
-    }
-  }
-
-  #whole(text: string): ChatEvent[] {
-    const answer = parseAnswer(text, 'provider_error')
-    const events: ChatEvent[] = []
+  protected override readWhole(text: string, events: ChatEvent[]): void {
+    const answer: WireAnswer = parseObject(text, 'provider_error')
     this.#read(answer, events, '')
-    if (this.#failure !== undefined) throw this.#failure
-    if (!Array.isArray(answer.choices)) throw fail('provider_error', "the provider's answer is not a completion")
-    this.#done = true
-    const { events: ending, failure } = this.end()
-    if (failure !== undefined) throw failure
-    events.push(...ending)
-    const last = events.at(-1)
-    if (this.#facts.passThrough && last !== undefined) last.rawResponse = text.trim()
-    return events
+    if (this.failure === undefined && !Array.isArray(answer.choices))
+      throw fail('provider_error', "the provider's answer is not a completion")
+    this.done = true
   }
 
-  event(message: SseMessage): ChatEvent[] {
-    const { data } = message
+  protected override readEvent({ event, data }: SseMessage, events: ChatEvent[]): void {
     if (data === '[DONE]') {
-      this.#done = true
-      return []
+      this.done = true
+      return
     }
-    const events: ChatEvent[] = []
-    try {
-      const answer = parseAnswer(data, 'provider_interrupted')
-      if (message.event === 'error') throw upstreamError(problemOf(answer))
-      this.#read(answer, events, this.#facts.passThrough ? data : '')
-    } catch (error) {
-      this.#failure ??= error instanceof GatewayError ? error : unreadable('provider_error', error)
-      this.#done = true
-    }
-    return events
+    const answer: WireAnswer = parseObject(data, 'provider_interrupted')
+    if (event === 'error') throw upstreamError(problemOf(answer))
+    this.#read(answer, events, this.facts.passThrough ? data : '')
   }
 
-  end(): Ending {
-    const counted = this.#usage === undefined ? [] : [usageEvent(this.#usage)]
-    const failure = this.#failure ?? this.#incomplete()
-    if (failure !== undefined) return { events: counted, failure }
-    this.#done = true
+  protected override rest(): ChatEvent[] {
     const choices = [...this.#choices].toSorted(([a], [b]) => a - b)
-    const events = choices.map(([choice, state]) => {
-      const word = state.finishWord ?? ''
-      return finished(
-        { reason: finishReasonOf(word, state.calls.length > 0, state.refused), upstreamReason: word },
-        choice,
-      )
-    })
-    if (choices.length === 0) events.push(finished({ reason: FinishReason.STOP }))
-    return { events: [...events, ...counted] }
+    if (choices.length === 0) return [finished({ reason: FinishReason.STOP })]
+    return choices.map(([choice, { finishWord: word = '', calls, refused }]) =>
+      finished({ reason: finishReasonOf(word, calls.length > 0, refused), upstreamReason: word }, choice),
+    )
   }
 
-  /** Why the answer must not pass for a complete one: it just ended, or its last word was that it failed. */
-  #incomplete(): GatewayError | undefined {
+  /** It just ended, or its last word was that it failed. */
+  protected override incomplete(): GatewayError | undefined {
     const words = [...this.#choices.values()].map(({ finishWord }) => finishWord)
     const ended = words.length > 0 && words.every((word) => word !== undefined)
-    if ((!this.#done && !ended) || (words.length === 0 && !this.#begun))
+    if ((!this.done && !ended) || (words.length === 0 && !this.begun))
       return fail('provider_interrupted', "the provider's stream ended before the answer was complete")
     if (words.some((word) => word?.toLowerCase() === 'error'))
       return fail('provider_error', 'the provider ended the answer with an error')
@@ -150,42 +98,34 @@ export class AnswerDecoder implements ChatDecoder {
   #read(answer: WireAnswer, events: ChatEvent[], raw: string): void {
     let first = events.length
     const beside = answer.x_groq?.usage
-    if (isObject(answer.usage)) this.#usage = latest(this.#usage, usageOf(answer.usage))
-    else if (isObject(beside) && this.#usage === undefined) this.#usage = usageOf(beside)
+    if (isObject(answer.usage)) this.usage = latest(this.usage, usageOf(answer.usage))
+    else if (isObject(beside) && this.usage === undefined) this.usage = usageOf(beside)
     if (answer.error != null || answer.object === 'error') this.#fail(answer)
     const choices = answer.choices ?? []
-    if (!this.#begun && !isBeginning(answer) && this.#failure === undefined) {
+    if (!this.begun && !isBeginning(answer) && this.failure === undefined) {
       if (raw !== '') this.#early.push(raw)
       return
     }
-    if (!this.#begun && this.#failure === undefined) {
+    if (!this.begun && this.failure === undefined) {
       events.push(this.#start(answer), ...this.#early.map(rawOnly))
       if (events.length > 1) first = events.length
     }
-    if (this.#failure === undefined) for (const choice of choices) this.#readChoice(choice, events)
-    if (raw === '' || this.#failure !== undefined) return
-    const head = events[first]
-    if (head === undefined) events.push(rawOnly(raw))
-    else head.raw = raw
+    if (this.failure === undefined) for (const choice of choices) this.#readChoice(choice, events)
+    if (this.failure === undefined) this.handThrough(raw, events, first)
   }
 
   /** An error alone ends the answer at once; one beside choices lets the usage that follows be read first. */
   #fail(answer: WireAnswer): void {
     const failure = upstreamError(problemOf(answer))
     if (!Array.isArray(answer.choices) || answer.choices.length === 0) throw failure
-    this.#failure ??= failure
+    this.failure ??= failure
   }
 
   #start(answer: WireAnswer): ChatEvent {
-    this.#begun = true
-    const { passThrough, dropped, upstreamRequestId } = this.#facts
-    return started({
+    return this.start({
       id: textOf(answer.id),
       model: textOf(answer.model),
       created: secondsOf(answer.created),
-      rawDialect: passThrough ? 'openai' : '',
-      dropped: [...dropped],
-      upstreamRequestId,
       serviceTier: textOf(answer.service_tier),
       systemFingerprint: textOf(answer.system_fingerprint),
     })
@@ -245,7 +185,7 @@ export class AnswerDecoder implements ChatDecoder {
       if (typeof said === 'string' && said !== '' && plain === '') events.push(reasoningDelta({ text: said }, choice))
       const sealed = type === 'reasoning.encrypted' ? data : signature
       if (typeof sealed !== 'string' || sealed === '') continue
-      const value = { $typeName: 'switchyard.v1.Signature' as const, vendor: this.#facts.vendor, value: sealed }
+      const value = { $typeName: 'switchyard.v1.Signature' as const, vendor: this.facts.vendor, value: sealed }
       events.push(reasoningDelta({ signature: value, redacted: type === 'reasoning.encrypted' }, choice))
     }
   }
@@ -260,21 +200,6 @@ function reasoningOf({ reasoning_content: content, reasoning }: WireDelta): stri
 /** Azure begins with a chunk about the prompt that has neither id nor choices: the answer begins after it. */
 function isBeginning(answer: WireAnswer): boolean {
   return (answer.id ?? '') !== '' || (answer.choices ?? []).length > 0
-}
-
-function parseAnswer(text: string, reason: 'provider_error' | 'provider_interrupted'): WireAnswer {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
-  } catch {
-    // Reported below, like any other text that is not an object.
-  }
-  throw unreadable(reason)
-}
-
-/** The error of an answer that is not what the format says. */
-function unreadable(reason: 'provider_error' | 'provider_interrupted', cause?: unknown): GatewayError {
-  return fail(reason, "the provider's answer could not be read", { cause })
 }
 
 function isParts(content: WireContent | undefined): content is readonly WireContentPart[] {

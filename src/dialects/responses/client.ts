@@ -1,6 +1,6 @@
 import type { ClientDialect } from '../contract.ts'
-import { openaiClient } from '../openai/client.ts'
 import { models } from '../openai/models.ts'
+import { callError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { encodeRequest, type ResponsesOptions } from './encode-request.ts'
 
@@ -22,5 +22,5 @@ export const responsesClient: ClientDialect<ResponsesOptions> = {
 
   models,
 
-  decodeError: (failure) => openaiClient.decodeError(failure),
+  decodeError: callError,
 }
