@@ -191,9 +191,10 @@ export function retryAfter(header: (name: string) => string | undefined, now: nu
 }
 
 /** The error that a failed call means to the caller. Its body is JSON, or text to be quoted only as far as it is a sentence. */
-export function callError({ status, header, text }: UpstreamFailure): GatewayError {
-  const problem = problemOf(bodyOf(text), status)
-  return upstreamError({ ...problem, retryAfterSeconds: retryAfter(header, Date.now()) ?? problem.retryAfterSeconds })
+export function callError(failure: UpstreamFailure): GatewayError {
+  const problem = problemOf(bodyOf(failure.text), failure.status)
+  const seconds = retryAfter(failure.header, Date.now()) ?? problem.retryAfterSeconds
+  return upstreamError({ ...problem, retryAfterSeconds: seconds })
 }
 
 /** What a body parses to; the first words of one that is neither JSON nor a page. */

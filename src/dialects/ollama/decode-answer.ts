@@ -1,13 +1,14 @@
 import { type AnswerFacts, WireDecoder } from '../wire-decoder.ts'
 import { randomUUID } from 'node:crypto'
-import type { ChatEvent, TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
 import { finished, logprobs, reasoningDelta, textDelta, toolCallDelta } from '../../model/events.ts'
 import type { SseMessage } from '../contract.ts'
-import { listOf, numberOf, objectsOf, textOf } from '../scalars.ts'
+import { ratedToken } from '../logprobs.ts'
+import { objectsOf, textOf } from '../scalars.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
 import { parseObject } from '../wire-object.ts'
-import type { WireAnswer, WireLogprob, WireToolCall } from './types.ts'
+import type { WireAnswer, WireToolCall } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
@@ -71,20 +72,5 @@ export class AnswerDecoder extends WireDecoder {
       name: textOf(called?.name),
       argumentsJson: typeof given === 'string' ? given : JSON.stringify(given),
     })
-  }
-}
-
-function ratedToken(wire: WireLogprob): TokenLogprob {
-  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
-}
-
-function tokenOf({ token, logprob, bytes }: WireLogprob): TokenLogprob {
-  const utf8 = new Uint8Array(listOf(bytes))
-  return {
-    $typeName: 'switchyard.v1.TokenLogprob',
-    token: textOf(token),
-    logprob: numberOf(logprob),
-    utf8,
-    top: [],
   }
 }

@@ -1,10 +1,4 @@
-/** The log probability of one token, with those of its rivals. */
-export interface WireLogprob {
-  readonly token?: string
-  readonly logprob?: number
-  readonly bytes?: readonly number[] | null
-  readonly top_logprobs?: readonly WireLogprob[] | null
-}
+import type { WireLogprob } from '../logprobs.ts'
 
 /** A call of a tool: always whole, its arguments an object. */
 export interface WireToolCall {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import { FinishReason, type ChatEvent, type Logprobs, type TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
+import { FinishReason, type ChatEvent, type Logprobs } from '#gen/switchyard/v1/chat_pb.ts'
 import { fail, type GatewayError } from '../../error/index.ts'
 import {
   annotation,
@@ -15,19 +15,12 @@ import {
 } from '../../model/events.ts'
 import { latest } from '../../model/usage.ts'
 import type { SseMessage } from '../contract.ts'
+import { ratedToken, type WireLogprob } from '../logprobs.ts'
 import { problemOf, upstreamError } from '../upstream.ts'
-import { countOf, isObject, listOf, numberOf, objectsOf, rawOf, secondsOf, textOf } from '../scalars.ts'
+import { countOf, isObject, objectsOf, rawOf, secondsOf, textOf } from '../scalars.ts'
 import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
 import { parseObject } from '../wire-object.ts'
-import type {
-  WireAnswer,
-  WireChoice,
-  WireContent,
-  WireContentPart,
-  WireDelta,
-  WireLogprob,
-  WireToolCall,
-} from './types.ts'
+import type { WireAnswer, WireChoice, WireContent, WireContentPart, WireDelta, WireToolCall } from './types.ts'
 import { usageOf } from './usage.ts'
 import { finishReasonOf } from './words.ts'
 
@@ -287,19 +280,5 @@ function logprobsOf(content: WireLogprob[] | null | undefined, refusal: WireLogp
     $typeName: 'switchyard.v1.Logprobs',
     content: objectsOf(content).map(ratedToken),
     refusal: objectsOf(refusal).map(ratedToken),
-  }
-}
-
-function ratedToken(wire: WireLogprob): TokenLogprob {
-  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
-}
-
-function tokenOf(wire: WireLogprob): TokenLogprob {
-  return {
-    $typeName: 'switchyard.v1.TokenLogprob',
-    token: textOf(wire.token),
-    logprob: numberOf(wire.logprob),
-    utf8: new Uint8Array(listOf(wire.bytes)),
-    top: [],
   }
 }

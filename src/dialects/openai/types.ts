@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { WireLogprob } from '../logprobs.ts'
 
 /*
  * The wire format of `/v1/chat/completions`, as OpenAI's OpenAPI document 2.3.0 has it, with what compatible vendors add
@@ -216,14 +217,6 @@ export const modelObject = z.object({
 export const modelList = z.object({ object: z.literal('list'), data: z.array(modelObject) })
 
 // ---------------------------------------------------------------- answers as upstreams send them: nothing is certain
-
-/** A token's log probability. */
-export interface WireLogprob {
-  token?: string
-  logprob?: number
-  bytes?: number[] | null
-  top_logprobs?: WireLogprob[]
-}
 
 /** A part of the content, where the vendor has parts. */
 export interface WireContentPart {

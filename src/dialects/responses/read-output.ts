@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ChatEvent, Logprobs, Signature, TokenLogprob } from '#gen/switchyard/v1/chat_pb.ts'
+import type { ChatEvent, Logprobs, Signature } from '#gen/switchyard/v1/chat_pb.ts'
 import {
   annotation,
   logprobs,
@@ -9,10 +9,11 @@ import {
   textDelta,
   toolCallDelta,
 } from '../../model/events.ts'
-import { isObject, listOf, numberOf, objectsOf, textOf } from '../scalars.ts'
+import { isObject, listOf, objectsOf, textOf } from '../scalars.ts'
+import { ratedToken, type WireLogprob } from '../logprobs.ts'
 import { annotationOf } from './annotation.ts'
 import { openSeal, isWrapped } from './seal.ts'
-import type { WireEvent, WireItem, WireLogprob, WirePart } from './types.ts'
+import type { WireEvent, WireItem, WirePart } from './types.ts'
 
 /** How much of an item was told already, so that its later, fuller versions add only what is new. */
 interface ItemState {
@@ -269,18 +270,4 @@ function firstOf({ texts }: ItemState, kinds: readonly string[], count: number):
 
 function partsOf(value: WirePart[] | null | undefined): readonly WirePart[] {
   return objectsOf(value)
-}
-
-function ratedToken(wire: WireLogprob): TokenLogprob {
-  return { ...tokenOf(wire), top: objectsOf(wire.top_logprobs).map(tokenOf) }
-}
-
-function tokenOf(wire: WireLogprob): TokenLogprob {
-  return {
-    $typeName: 'switchyard.v1.TokenLogprob',
-    token: textOf(wire.token),
-    logprob: numberOf(wire.logprob),
-    utf8: new Uint8Array(listOf(wire.bytes)),
-    top: [],
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { WireLogprob } from '../logprobs.ts'
 
 /*
  * The wire format of `/v1/responses`, as OpenAI's OpenAPI document 2.3.0 has it. Objects are loose: a field that is not listed
@@ -166,14 +167,6 @@ export const responseObject = z.looseObject({
 })
 
 // ---------------------------------------------------------------- answers as upstreams send them: nothing is certain
-
-/** A token's log probability. */
-export interface WireLogprob {
-  token?: string
-  logprob?: number
-  bytes?: number[] | null
-  top_logprobs?: WireLogprob[] | null
-}
 
 /** A part of a message's content or of reasoning. */
 export interface WirePart {
