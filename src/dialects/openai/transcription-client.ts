@@ -114,15 +114,18 @@ function timesOf(
   return translate ? undefined : wanted
 }
 
-/** Recordings of some length are only taken with a word on how to cut them. */
+/** Models that tell speakers apart, and take recordings of more than half a minute only with a word on how to cut them. */
+const cutting = /diarize/
+
 function speakersOf(
-  { speakers }: TranscribeRequest,
+  { speakers, model }: TranscribeRequest,
   own: Fields | undefined,
   format: string | undefined,
   { speakersField }: TranscriptionOptions,
 ): Fields {
   if (speakersField !== undefined) return speakers ? { [speakersField]: true } : {}
-  return format === 'diarized_json' && own === undefined ? { chunking_strategy: 'auto' } : {}
+  const isCut = own === undefined && (format === 'diarized_json' || cutting.test(model))
+  return isCut ? { chunking_strategy: 'auto' } : {}
 }
 
 const extensions: ReadonlyMap<string, string> = new Map([

@@ -80,6 +80,14 @@ describe('asks in a format that has what is wanted', () => {
       [],
     ],
     [
+      // CreateTranscriptionRequest of OpenAI's OpenAPI document 2.3.0: required of this model for more than 30 seconds.
+      'no speakers of a model that has them',
+      asking('gpt-4o-transcribe-diarize'),
+      openai,
+      { response_format: 'json', chunking_strategy: 'auto' },
+      [],
+    ],
+    [
       'speakers of a model without',
       asking('whisper-1', { speakers: true }),
       openai,
