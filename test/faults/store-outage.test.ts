@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, type TestContext, test, vi } from 'vitest'
 import { asGatewayError } from '../../src/error/index.ts'
 import type { Store } from '../../src/store/contract.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -13,19 +13,18 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.end())
 
-const ends: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
+/* All but the first wait for what takes its time, beside each other. */
 
 /** A store that reaches its database through a gate. */
-async function openBehindGate(): Promise<{ store: Store; gate: Gate; location: string }> {
+async function openBehindGate({
+  onTestFinished,
+}: TestContext): Promise<{ store: Store; gate: Gate; location: string }> {
   const location = await postgres.database()
   const { hostname, port, href } = new URL(location)
   const gate = await Gate.open(hostname, Number(port))
-  ends.push(() => gate.close())
+  onTestFinished(() => gate.close())
   const store = await openStore(href.replace(`${hostname}:${port}`, `127.0.0.1:${gate.port}`))
-  ends.push(() => store.close())
+  onTestFinished(() => store.close())
   return { store, gate, location }
 }
 
@@ -34,8 +33,8 @@ async function outcome<Result>(promise: Promise<Result>): Promise<Result | strin
   return await promise.catch((error: unknown) => asGatewayError(error).reason)
 }
 
-test('a database that was stopped is unavailable, and is there again after its start', async () => {
-  const { store, gate } = await openBehindGate()
+test('a database that was stopped is unavailable, and is there again after its start', async (context) => {
+  const { store, gate } = await openBehindGate(context)
   // A server that is not ours to stop is cut off instead.
   const { halt = async () => gate.cut(), resume = async () => gate.admit() } = postgres
   const row = requestRow()
@@ -61,8 +60,8 @@ test('a database that was stopped is unavailable, and is there again after its s
   await expect.poll(() => changed).toHaveBeenCalled()
 })
 
-test('a frozen database is given up on, also in the middle of a transaction, and used again when it is back', async () => {
-  const { store, gate } = await openBehindGate()
+test.concurrent('a frozen database is given up on, also in the middle of a transaction, and used again when it is back', async (context) => {
+  const { store, gate } = await openBehindGate(context)
   const rows = Array.from({ length: 40 }, () => requestRow())
   // Some of these are in the middle of something when all stands still.
   const before = rows.map((row) => outcome(store.ledger.append([row], [])))
@@ -80,10 +79,10 @@ test('a frozen database is given up on, also in the middle of a transaction, and
   expect((await store.ledger.requests({}, 'all', { limit: 100 })).rows).toHaveLength(40)
 })
 
-test('a change while notifications are cut off is noticed afterwards', async () => {
-  const { store, gate, location } = await openBehindGate()
+test.concurrent('a change while notifications are cut off is noticed afterwards', async (context) => {
+  const { store, gate, location } = await openBehindGate(context)
   const other = await openStore(location)
-  ends.push(() => other.close())
+  context.onTestFinished(() => other.close())
   const changed = vi.fn<() => void>()
   const failed = vi.fn<() => void>()
   store.watch(changed, failed)
@@ -96,21 +95,21 @@ test('a change while notifications are cut off is noticed afterwards', async () 
   expect(await store.registry.providers()).toHaveLength(1)
 })
 
-test('a database that is frozen at the start is told within seconds', async () => {
+test.concurrent('a database that is frozen at the start is told within seconds', async ({ onTestFinished }) => {
   const location = await postgres.database()
   const { hostname, port, href } = new URL(location)
   const gate = await Gate.open(hostname, Number(port))
-  ends.push(() => gate.close())
+  onTestFinished(() => gate.close())
   gate.freeze()
   expect(await outcome(openStore(href.replace(`${hostname}:${port}`, `127.0.0.1:${gate.port}`)))).toBe(
     'store_unavailable',
   )
 })
 
-test('a replica that stands still in the middle of a transaction does not hold up the others for long', async () => {
-  const { store, gate, location } = await openBehindGate()
+test.concurrent('a replica that stands still in the middle of a transaction does not hold up the others for long', async (context) => {
+  const { store, gate, location } = await openBehindGate(context)
   const other = await openStore(location)
-  ends.push(() => other.close())
+  context.onTestFinished(() => other.close())
   const before = Array.from({ length: 30 }, () => outcome(store.ledger.append([requestRow()], [])))
   await before[3]
   gate.freeze()
