@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import type { UpstreamScript } from '../../e2e/sdk-matrix/script.ts'
+import type { Script } from './endpoints.ts'
 
 /** One request as an upstream that cannot keep a secret sees it. */
 export interface Exchange {
-  readonly script: UpstreamScript
+  readonly script: Script
   readonly streaming: boolean
+  /** Whether an answer is bytes, in which an error has no place. */
+  readonly isBytes: boolean
   /** The gateway's key, as it was shown. */
   readonly key: string
   readonly prompt: string
@@ -106,7 +108,7 @@ const behaviour = (answer: Behaviour['answer'], quotesPrompt = false): Behaviour
 const inTheMiddle =
   (say: (exchange: Exchange) => string): Behaviour['answer'] =>
   (response, exchange) => {
-    if (!exchange.streaming) return json(response, 200, say(exchange))
+    if (!exchange.streaming || exchange.isBytes) return json(response, 200, say(exchange))
     open(response, exchange)
     response.end(Buffer.concat([untilAnEvent(exchange), Buffer.from(`event: error\ndata: ${say(exchange)}\n\n`)]))
   }
@@ -123,7 +125,7 @@ export const behaviours: Readonly<Record<string, Behaviour>> = {
       ...exchange.script.whole(said(exchange)),
       usage: { prompt_tokens: 3, of: prompt, to: [answer] },
     }
-    if (!exchange.streaming) return json(response, 200, whole)
+    if (!exchange.streaming || exchange.isBytes) return json(response, 200, whole)
     open(response, exchange)
     response.end(Buffer.concat([untilAnEvent(exchange), Buffer.from(`data: ${JSON.stringify(whole)}\n\n`)]))
   }, true),

@@ -3,13 +3,16 @@ import { exchange } from '../raw.ts'
 import { asks, counts } from './asks.ts'
 import { inTurn } from './calls.ts'
 import { Client } from './client.ts'
+import { operations } from './operations.ts'
 import type { Stage } from './stage.ts'
 
-const paths = [...asks, ...counts].map((ask) => ask.path('openai/well', false))
+const chats = [...asks, ...counts].map((ask) => ask.path('openai/well', false))
+const paths = [...new Set([...chats, ...operations.map((ask) => ask.path('openai/well')), '/v1/files', '/v1/batches'])]
 
-/** Asks in every way that no gateway should take, with keys and prompts wherever they may be. */
-export async function knockAtTheEdge(stage: Stage, url: string, key: string): Promise<void> {
-  await inTurn([...badBodies(stage, url, key), ...badKeys(stage, url), ...badRequests(stage, url, key)], 8)
+/** Asks in every way that no gateway should take, with keys and prompts wherever they may be; some of them unless it is to be thorough. */
+export async function knockAtTheEdge(stage: Stage, url: string, key: string, thorough: boolean): Promise<void> {
+  const bodies = badBodies(stage, url, key).filter((_step, at) => thorough || at % 4 === 0)
+  await inTurn([...bodies, ...badKeys(stage, url), ...badRequests(stage, url, key)], 8)
 }
 
 /** Bodies that hold a prompt and are wrong otherwise. */

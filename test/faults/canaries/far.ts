@@ -27,6 +27,27 @@ const failures: Readonly<Record<string, Code>> = {
   garbage: Code.Unknown,
 }
 
+type Refusal = (request: { readonly model: string }, context: HandlerContext) => ConnectError
+
+/** Everything beside chats is refused. */
+function refusing(refusal: Refusal) {
+  const refuse = (request: { readonly model: string }, context: HandlerContext): never => {
+    throw refusal(request, context)
+  }
+  return {
+    generate: refuse,
+    embed: refuse,
+    generateImages: refuse,
+    transcribe: refuse,
+    createVideo: refuse,
+    infer: refuse,
+    // oxlint-disable-next-line require-yield
+    async *synthesize(request: { readonly model: string }, context: HandlerContext) {
+      throw refusal(request, context)
+    },
+  }
+}
+
 /** Starts it on a free port of 127.0.0.1. */
 export async function startFarProvider({ prompt, answer }: Words): Promise<FarProvider> {
   const received: string[] = []
@@ -60,6 +81,7 @@ export async function startFarProvider({ prompt, answer }: Words): Promise<FarPr
         countTokens(_request, context) {
           throw failure(Code.Internal, context)
         },
+        ...refusing(({ model }, context) => failure(failures[model] ?? Code.Internal, context)),
         listModels(_request, context) {
           throw new ConnectError(`no models for ${keyOf(context)}`, Code.Unauthenticated)
         },

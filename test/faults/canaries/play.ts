@@ -10,6 +10,9 @@ import { runCommands } from './commands.ts'
 import type { GuardedDatabase } from './database.ts'
 import { knockAtTheEdge } from './edge.ts'
 import { Evidence, type Leak } from './evidence.ts'
+import { beginBatch, fileAway } from './filing.ts'
+import { operations } from './operations.ts'
+import { openOperations, operationSteps, watchFilms } from './operation-calls.ts'
 import { Operator, secretOf } from './operator.ts'
 import { Switchyard } from './process.ts'
 import type { Stage } from './stage.ts'
@@ -27,6 +30,17 @@ export interface CanariesResult {
 
 /** What the account that wants its content kept asks, and is answered. */
 const kept = 'kept prompt'
+
+/** What the store has: what its accounts want kept, lines and names of files, and answers to who may ask again. */
+const inStore = [kept, 'filed', 'filed answer', 'idempotency key']
+
+/** What a file of the gateway may hold. */
+function keptIn(name: string): readonly string[] {
+  if (/(?:^|\/)files\//.test(name)) return ['filed', 'filed answer']
+  if (/\bspool[^/]*\.db(?:-wal|-shm)?$/.test(name)) return [kept]
+  if (/\.db(?:-wal|-shm)?$/.test(name)) return inStore
+  return name.startsWith('backup') ? [kept, 'filed', 'filed answer'] : []
+}
 
 /** What a play is made of. */
 export interface Parts {
@@ -50,6 +64,7 @@ export class Play {
   #admin = ''
   #caller = ''
   #keeper = ''
+  #filer = ''
   #calls = 0
 
   constructor({ stage, database, postgres, thorough }: Parts) {
@@ -84,6 +99,7 @@ export class Play {
     await this.#serve()
     this.#caller = await this.#operator.makeKey('caller key', false, ['models:use', 'usage:read', 'requests:read'])
     this.#keeper = await this.#operator.makeKey('key of who wants content kept', true, ['models:use', 'requests:read'])
+    this.#filer = await this.#operator.makeKey('key of who files', false, ['models:use', 'batches:write'])
     await this.#operator.keepKeys()
     await this.#operator.keepProviders()
   }
@@ -97,13 +113,39 @@ export class Play {
         const body = ask.body('simulator/echo', streaming, canaries.keptPrompt.text)
         await client.ask(ask.path('simulator/echo', streaming), { body, headers, shows: [kept] })
       }
+    for (const ask of operations) {
+      const said = { prompt: canaries.keptPrompt.text, fileName: canaries.keptPrompt.text }
+      const sent = ask.send('simulator/echo', said)
+      const question = { ...sent, headers: { ...sent.headers, ...headers }, shows: [kept] }
+      await client.ask(ask.path('simulator/echo'), question)
+    }
     const stop = new AbortController()
     const following = this.#operator.follow(stop.signal)
     const tail = new Switchyard(['tail', '--json'], { ...this.#stage, env: this.#asking })
-    this.#calls = await makeCalls({ stage: this.#stage, url: this.#url, keys: this.#keys, thorough: this.#thorough })
+    this.#calls = await makeCalls(this.#calling)
     stop.abort()
     await tail.end('SIGINT')
     await following
+  }
+
+  /** Everything beside chats. */
+  async operate(): Promise<void> {
+    const steps = operationSteps(this.#calling)
+    await inTurn(steps, 24)
+    this.#calls += steps.length
+    await watchFilms(this.#calling)
+  }
+
+  async file(): Promise<void> {
+    await fileAway(this.#filing)
+  }
+
+  get #calling() {
+    return { stage: this.#stage, url: this.#url, keys: this.#keys, thorough: this.#thorough }
+  }
+
+  get #filing() {
+    return { stage: this.#stage, url: this.#url, key: this.#filer, other: this.#caller }
   }
 
   get #keys(): readonly string[] {
@@ -115,7 +157,7 @@ export class Play {
   }
 
   async knock(): Promise<void> {
-    await knockAtTheEdge(this.#stage, this.#url, this.#caller)
+    await knockAtTheEdge(this.#stage, this.#url, this.#caller, this.#thorough)
   }
 
   async read(): Promise<void> {
@@ -251,17 +293,16 @@ export class Play {
     const { prompt } = this.#stage.canaries
     const headers = { authorization: `Bearer ${this.#caller}` }
     const models = ['openai/hang', 'openai/silent', 'anthropic/drip']
-    await Promise.all(
-      asks.flatMap((ask) =>
-        models.map((model) =>
-          client.ask(ask.path(model, true), {
-            body: ask.body(model, true, prompt.text),
-            headers,
-            shows: shownTo(ask, model),
-          }),
-        ),
+    const chats = asks.flatMap((ask) =>
+      models.map((model) =>
+        client.ask(ask.path(model, true), {
+          body: ask.body(model, true, prompt.text),
+          headers,
+          shows: shownTo(ask, model),
+        }),
       ),
     )
+    await Promise.all([...chats, ...openOperations(this.#calling).map((step) => step()), beginBatch(this.#filing)])
   }
 
   async stop(): Promise<void> {
@@ -275,7 +316,7 @@ export class Play {
   /** Everything on the disk, and in the database. */
   async search(): Promise<void> {
     this.#takeFiles()
-    await this.#database?.takeRows(this.#stage.evidence, [kept])
+    await this.#database?.takeRows(this.#stage.evidence, inStore)
   }
 
   /** The files of the gateway. Only the store and the way to it may hold what an account wants kept. */
@@ -289,8 +330,7 @@ export class Play {
         /^(?:config|broken-\d+)\.yaml$|^secrets\/|^account\.json$|^damaged\.gz$/.test(name)
       )
         continue
-      const holdsContent = /\.db(?:-wal|-shm)?$/.test(name) || name.startsWith('backup')
-      evidence.take(`files: ${name}`, readFileSync(path), holdsContent ? [kept] : [])
+      evidence.take(`files: ${name}`, readFileSync(path), keptIn(name))
       evidence.take('files: a name', name)
     }
   }

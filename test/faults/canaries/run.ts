@@ -25,6 +25,8 @@ export async function runCanaries({ postgres, thorough, say = () => {} }: Canari
   const acts: readonly (readonly [string, () => Promise<void>])[] = [
     ['a gateway is started', () => play.begin()],
     ['calls are made', () => play.call()],
+    ['everything else is asked for', () => play.operate()],
+    ['things are filed', () => play.file()],
     ['nonsense is asked', () => play.knock()],
     ['everything is read', () => play.read()],
     ['commands are run', () => play.command()],

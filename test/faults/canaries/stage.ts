@@ -6,7 +6,7 @@ import { canaryOf, plant } from './canary.ts'
 import { type Collector, startCollector } from './collector.ts'
 import { Evidence } from './evidence.ts'
 import { type FarProvider, startFarProvider } from './far.ts'
-import { type BlurtingUpstream, startBlurtingUpstream } from './upstream.ts'
+import { type BlurtingUpstream, startBlurtingUpstream, type WordsOf } from './upstream.ts'
 
 /** What must stay inside, or is seen by its caller alone. */
 export function plantCanaries() {
@@ -18,6 +18,14 @@ export function plantCanaries() {
     answer: plant('answer', 5),
     /** What is asked by an account that wants it kept. */
     keptPrompt: plant('kept prompt', 5),
+    /** What a recording is called by whoever sends it. */
+    fileName: plant('file name'),
+    /** What is in a file, or a line of a batch, and what such a file is called. */
+    filed: plant('filed', 5),
+    /** What is answered to a line of a batch, or to who may ask again. */
+    filedAnswer: plant('filed answer', 5),
+    /** What a request is known by when it is sent again. */
+    idempotencyKey: plant('idempotency key'),
     variableKey: plant('provider key of a variable'),
     fileKey: plant('provider key of a file'),
     storedKey: plant('provider key that is stored'),
@@ -65,7 +73,7 @@ export async function setStage(): Promise<Stage> {
   const canaries = plantCanaries()
   const evidence = new Evidence(Object.values(canaries))
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-canaries-'))
-  const upstream = await startBlurtingUpstream({ prompt: canaries.prompt.text, answer: canaries.answer.text })
+  const upstream = await startBlurtingUpstream(wordsOf(canaries))
   const far = await startFarProvider({ prompt: canaries.prompt.text, answer: canaries.answer.text })
   const collector = await startCollector(evidence)
   const secrets = join(folder, 'secrets')
@@ -103,6 +111,21 @@ export async function setStage(): Promise<Stage> {
   }
 }
 
+/** What is in the request for an upstream to give its answer the words that may be kept. */
+export const keepsAnswer = 'keep the answer'
+
+/** What an upstream quotes of a request, and what it answers: other words where those are there to be kept, as films are. */
+function wordsOf({ prompt, answer, fileName, filed, filedAnswer }: Canaries): WordsOf {
+  return (path, body) => {
+    const isFiled = body.includes(filed.text) || path.includes('/videos/')
+    const asked = isFiled ? filed.text : prompt.text
+    return {
+      prompt: body.includes(fileName.text) ? `${asked}, called ${fileName.text}` : asked,
+      answer: isFiled || body.includes(keepsAnswer) ? filedAnswer.text : answer.text,
+    }
+  }
+}
+
 interface Surroundings {
   readonly canaries: Canaries
   readonly upstream: BlurtingUpstream
@@ -129,16 +152,21 @@ function configuration({ canaries, upstream, far, secrets }: Surroundings): obje
       first_event: patience / 1000,
       between_events: patience / 1000,
       request_body: '300ms',
+      // What makes pictures and sound has no other timer.
+      total: '2s',
     },
     retries: { per_target: 0 },
     keys: [{ id: 'configured', hash: `sha256:${hash}` }],
     secrets: { allowed_files: [`${secrets}/*`] },
     plugins: [join(import.meta.dirname, 'wild-plugin.ts')],
     ledger: { max_spool_bytes: 1024 * 1024 },
+    batches: { poll: '100ms', tries: 2, pause: '50ms', longest_pause: '50ms' },
+    videos: { poll: '50ms', lease: '1s', deadline: '3s' },
     providers: [
       ...formats.map((name) => ({ name, type: name, ...at(name), ...(byFormat[name] ?? key) })),
       { name: 'responses', type: 'openai', ...at('openai'), ...key, settings: { api: 'responses' } },
       { name: 'ollama', type: 'ollama', ...at('ollama'), ...key },
+      { name: 'completing', type: 'vllm', ...at('openai'), ...key },
       { name: 'bridge', type: 'ai-sdk', ...at('openai'), env_var: 'BRIDGE_API_KEY', settings: bridged },
       { name: 'far', type: 'remote', base_url: far.url, env_var: 'FAR_API_KEY' },
       { name: 'wild', type: 'wild', env_var: 'WILD_API_KEY' },

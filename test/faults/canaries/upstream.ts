@@ -3,16 +3,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { upstreamScripts } from '../../e2e/sdk-matrix/upstreams.ts'
-import type { UpstreamScript } from '../../e2e/sdk-matrix/script.ts'
 import { asMap } from '../../wire/case.ts'
 import { selfSigned } from '../certificate.ts'
 import { behaviours, type Exchange } from './behaviours.ts'
+import { askedOf } from './endpoints.ts'
 
 /** What an upstream says of what it should not. */
 export interface Words {
   readonly prompt: string
   readonly answer: string
 }
+
+/** The words for a request to this path that holds this. */
+export type WordsOf = (path: string, body: string) => Words
 
 /** Every vendor's format on one port, each below a name of its own; the model's name chooses what goes wrong. */
 export interface BlurtingUpstream {
@@ -25,11 +28,11 @@ export interface BlurtingUpstream {
 }
 
 /** Starts it on free ports of 127.0.0.1. */
-export async function startBlurtingUpstream(words: Words): Promise<BlurtingUpstream> {
+export async function startBlurtingUpstream(wordsOf: WordsOf): Promise<BlurtingUpstream> {
   const received: string[] = []
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     response.on('error', () => undefined)
-    answer(request, response, words, received).catch(() => response.destroy())
+    answer(request, response, wordsOf, received).catch(() => response.destroy())
   }
   const [plain, tls] = [createServer(serve), createTlsServer(selfSigned(), serve)]
   for (const server of [plain, tls]) await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -53,7 +56,7 @@ function portOf(server: Server): number {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  words: Words,
+  wordsOf: WordsOf,
   received: string[],
 ): Promise<void> {
   const chunks: Buffer[] = []
@@ -62,18 +65,24 @@ async function answer(
   const url = request.url ?? ''
   received.push(`${url}\n${JSON.stringify(request.headers)}\n${text}`)
   const [, format = '', path = ''] = /^\/(\w+)(\/.*)$/.exec(url) ?? []
-  const script: UpstreamScript = upstreamScripts[format] ?? (upstreamScripts['openai'] as UpstreamScript)
-  const body = text === '' ? {} : (asMap(JSON.parse(text)) ?? {})
+  const isForm = request.headers['content-type']?.startsWith('multipart/') === true
+  const body = isForm ? { model: fieldOf(text, 'model') } : text === '' ? {} : (asMap(JSON.parse(text)) ?? {})
+  const known = upstreamScripts[format] ?? upstreamScripts['openai']
+  if (known === undefined) throw new Error('there is no format')
+  const { behaviour, ...asked } = askedOf(known, path, body)
   const exchange: Exchange = {
-    ...words,
-    script,
-    streaming: script.streams(path, body),
+    ...wordsOf(path, text),
+    ...asked,
     key: keyOf(request),
     authority: request.headers.host ?? '',
   }
-  if (request.method === 'GET') return listModels(response, format, exchange)
-  const model = script.model(path, body)
-  await (behaviours[model]?.answer ?? behaviours['404']?.answer)?.(response, exchange)
+  if (request.method === 'GET' && !path.includes('/videos/')) return listModels(response, format, exchange)
+  await (behaviours[behaviour]?.answer ?? behaviours['404']?.answer)?.(response, exchange)
+}
+
+/** A field of a form, where it is. */
+function fieldOf(form: string, name: string): string {
+  return new RegExp(`name="?${name}"?\\r\\n(?:[^\\r]*\\r\\n)*?\\r\\n([^\\r]*)`).exec(form)?.[1] ?? ''
 }
 
 /** A list of models where chat completions are spoken; elsewhere, what goes wrong with it. */
