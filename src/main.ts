@@ -22,6 +22,10 @@ enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/switchyard'
 const program = new Command('switchyard')
   .description('An inference gateway: one typed contract between your services and every model provider')
   .version(version)
+  // Whoever reads an answer may have seen enough of it. A gateway answers nobody there.
+  .hook('preAction', (_program, command) => {
+    if (command.name() !== 'serve') process.stdout.on('error', () => process.exit())
+  })
   // What stands after a command is that command's, also where the one above it has an option of that name.
   .enablePositionalOptions()
 

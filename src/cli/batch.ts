@@ -121,9 +121,11 @@ function isRemote(input: string): boolean {
 }
 
 async function upload(path: string, flags: GatewayFlags, { env }: Surroundings): Promise<string> {
-  await using file = await open(path).catch(() => Promise.reject(new Error(`the file ${path} cannot be read`)))
-  const { size } = await file.stat()
-  const stored = await gatewayClient(FileService, flags, env).uploadFile(pieces(path, file, BigInt(size)))
+  const unreadable = new Error(`the file ${path} cannot be read`)
+  await using file = await open(path).catch(() => Promise.reject(unreadable))
+  const facts = await file.stat()
+  if (facts.isDirectory()) throw unreadable
+  const stored = await gatewayClient(FileService, flags, env).uploadFile(pieces(path, file, BigInt(facts.size)))
   return stored.id
 }
 

@@ -27,11 +27,18 @@ export interface CreateKeyFlags extends StoreFlags {
   readonly days?: string | undefined
 }
 
+/** As the contract has it, which is not asked here: a longer one could not be read again. */
+const longestName = 128
+const longestModel = 512
+
 /** Makes a key in the store of this machine's configuration, and writes it to standard output, this once. Resolves with the exit code. */
 export function createKey(flags: CreateKeyFlags, process: Surroundings): Promise<number> {
   return withKeys(flags, process, async (keys) => {
     const days = flags.days === undefined ? undefined : Number(flags.days)
     if (days !== undefined && !(days > 0 && days <= 36_500)) throw new ConfigError(['--days is a number of days'])
+    if ((flags.name ?? '').length > longestName) throw new ConfigError([`--name has at most ${longestName} characters`])
+    if (wordsOf(flags.models).some((model) => model.length > longestModel))
+      throw new ConfigError([`--models: each has at most ${longestModel} characters`])
     const { key, secret } = await keys.createKey(
       create(CreateKeyRequestSchema, {
         name: flags.name ?? '',
@@ -69,6 +76,8 @@ export function revokeKey(id: string, flags: StoreFlags, process: Surroundings):
 /** Makes an account, and writes its id to standard output. Resolves with the exit code. */
 export function createAccount(name: string, flags: StoreFlags, process: Surroundings): Promise<number> {
   return withKeys(flags, process, async (keys) => {
+    if (name === '' || name.length > longestName)
+      throw new ConfigError([`the name of an account has 1 to ${longestName} characters`])
     const account = await keys.createAccount(create(CreateAccountRequestSchema, { name }))
     process.stdout.write(`${account.id}\n`)
   })

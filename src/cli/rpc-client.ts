@@ -8,16 +8,21 @@ export interface GatewayFlags {
   readonly url?: string | undefined
 }
 
-/** A client of a running gateway, with the key of SWITCHYARD_API_KEY where that is set. Throws a `TypeError` for what is no URL. */
+/** A client of a running gateway, with the key of SWITCHYARD_API_KEY where that is set. Throws an error that says so for what is no URL or no key. */
 export function gatewayClient<Service extends DescService>(
   service: Service,
   { url }: GatewayFlags,
   env: NodeJS.ProcessEnv,
 ): Client<Service> {
-  const baseUrl = new URL(url ?? env['SWITCHYARD_URL'] ?? 'http://127.0.0.1:3000').href.replace(/\/$/, '')
+  const baseUrl = URL.parse(url ?? (env['SWITCHYARD_URL'] || 'http://127.0.0.1:3000'))
+  if (baseUrl === null || !/^https?:$/.test(baseUrl.protocol))
+    throw new Error('--url, or SWITCHYARD_URL, must be like http://127.0.0.1:3000')
   const key = env['SWITCHYARD_API_KEY']
+  // What sends it would quote it.
+  if (key !== undefined && /[^\u0021-\u007E]/.test(key))
+    throw new Error('SWITCHYARD_API_KEY holds characters that no key has, such as a blank or the end of a line')
   const transport = createConnectTransport({
-    baseUrl,
+    baseUrl: baseUrl.href.replace(/\/$/, ''),
     httpVersion: '1.1',
     interceptors: [
       (next) => (request) => {

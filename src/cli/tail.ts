@@ -15,13 +15,22 @@ export interface TailFlags extends GatewayFlags {
   readonly json?: boolean | undefined
 }
 
-/** Follows the request log of a running gateway, a line for each call, until the signal is aborted. Resolves with the exit code. */
+const statuses = ['ok', 'error', 'cancelled']
+
+/**
+ * Follows the request log of a running gateway, a line for each call, until the signal is aborted. Resolves with the exit code: 2 for
+ * flags that make no sense.
+ */
 export async function tail(
   flags: TailFlags,
   { env, stdout, stderr }: Surroundings,
   signal: AbortSignal,
 ): Promise<number> {
   const { provider = '', model = '', key: keyId = '', status = '' } = flags
+  if (flags.status !== undefined && !statuses.includes(status)) {
+    stderr.write(`switchyard: --status: one of ${statuses.join(', ')}\n`)
+    return 2
+  }
   try {
     const rows = gatewayClient(UsageService, flags, env).tailRequests(
       { filter: { provider, model, keyId, status } },

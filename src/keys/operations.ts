@@ -6,7 +6,7 @@ import { ListAccountsResponseSchema, ListKeysResponseSchema } from '#gen/switchy
 import { scopeOf } from '../core/admit.ts'
 import type { Principal } from '../core/contract.ts'
 import type { KeyOperations } from '../dialects/surface.ts'
-import { fail } from '../error/index.ts'
+import { fail, GatewayError } from '../error/index.ts'
 import {
   type AccountRow,
   type AccountScope,
@@ -57,7 +57,12 @@ export function keyOperations({ store, refresh }: KeyOperationsParts, caller: Pr
     },
     async createKey(request) {
       const { row, token } = newKey(request, caller, scope)
-      await store.createKey(row)
+      await store.createKey(row).catch((thrown: unknown) => {
+        // All that a key refers to is its account.
+        throw thrown instanceof GatewayError && thrown.reason === 'not_found'
+          ? missing('account', row.accountId)
+          : thrown
+      })
       await refresh()
       return create(CreateKeyResponseSchema, { key: keyMessage(row), secret: token })
     },
