@@ -1,7 +1,10 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json, text } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 const examples = 'plugins/remote/examples'
 
@@ -65,6 +68,31 @@ describe('the examples of remote providers conform', () => {
       expect(status).toBe(0)
     })
   }
+})
+
+test('the provider from scratch of docs/plugins.md conforms, as it is printed', async () => {
+  const [, code = ''] =
+    /^## A provider from scratch$[^]*?^```ts\n([^]*?)^```$/m.exec(readFileSync('docs/plugins.md', 'utf8')) ?? []
+  // Where it may import what a plugin of this folder may, and git does not look.
+  mkdirSync('.switchyard', { recursive: true })
+  const folder = mkdtempSync('.switchyard/example-')
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(`${folder}/index.ts`, code)
+  const upstream = createServer((request, response) => {
+    void json(request).then((body) => {
+      const { prompt } = body as { readonly prompt: string }
+      response.end(`{"text": "you said "}\n${JSON.stringify({ text: prompt })}\n{"tokens": 4}\n`)
+    })
+  })
+  onTestFinished(() => void upstream.close())
+  await once(upstream.listen(0, '127.0.0.1'), 'listening')
+  const { port } = upstream.address() as AddressInfo
+  const args = [`./${folder}`, '--base-url', `http://127.0.0.1:${port}`, '--model', 'x', '--json']
+  const child = spawn('node', ['src/main.ts', 'conformance', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { conforms, checks } = card(await text(child.stdout))
+  expect(checks.filter(({ result }) => result === 'fail')).toEqual([])
+  expect(checks.filter(({ result }) => result === 'pass').length).toBeGreaterThan(7)
+  expect(conforms).toBe(true)
 })
 
 test("the Python example's contract is the one in proto/; npm run generate writes it", () => {
