@@ -125,7 +125,11 @@ const providerSchema = section({
 
 const timeoutsSchema = section({
   connect: duration().prefault('5s').describe('To open a connection to a provider.'),
-  first_event: duration().prefault('60s').describe('From sending a request to the first event of the answer.'),
+  first_event: duration()
+    .prefault('60s')
+    .describe(
+      'From sending a request to the first event of the answer; not for images, sound, videos and generic requests, which have `total` alone.',
+    ),
   between_events: duration().prefault('60s').describe('Between two events of an answer.'),
   request_body: duration().prefault('30s').describe('Without a byte of a request body that is still being sent.'),
   write: duration().prefault('60s').describe('For a client to take what was written to it.'),
