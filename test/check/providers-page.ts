@@ -59,7 +59,7 @@ ${table(['type', 'vendor', 'format', 'key variable', 'base URL', 'base URL varia
 
 ## What was verified
 
-For ${recorded.size} of ${asking.length} there are recordings: answers that the vendor really gave, recorded by public projects, in \`test/wire/cases\`. A row is
+Of the ${asking.length} that chat, ${recorded.size} have recordings of it: answers that the vendor really gave, recorded by public projects, in \`test/wire/cases\`. A row is
 a provider in one of its formats; a cell tells what is known of a feature:
 
 | | |
