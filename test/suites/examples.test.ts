@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { json, text } from 'node:stream/consumers'
+import { json, text as wholeText } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 const examples = 'plugins/remote/examples'
@@ -89,7 +89,7 @@ test('the provider from scratch of docs/plugins.md conforms, as it is printed', 
   const { port } = upstream.address() as AddressInfo
   const args = [`./${folder}`, '--base-url', `http://127.0.0.1:${port}`, '--model', 'x', '--json']
   const child = spawn('node', ['src/main.ts', 'conformance', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { conforms, checks } = card(await text(child.stdout))
+  const { conforms, checks } = card(await wholeText(child.stdout))
   expect(checks.filter(({ result }) => result === 'fail')).toEqual([])
   expect(checks.filter(({ result }) => result === 'pass').length).toBeGreaterThan(7)
   expect(conforms).toBe(true)
