@@ -4,6 +4,7 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import type { DescService } from '@bufbuild/protobuf'
 import { BatchService, FileService, type UploadFileRequestSchema } from '#gen/switchyard/v1/batch_pb.ts'
 import { CreateKeyRequestSchema, KeyService } from '#gen/switchyard/v1/key_pb.ts'
+import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { UsageService } from '#gen/switchyard/v1/usage_pb.ts'
 import { type Permission, permissions as known } from '../../../src/dialects/permissions.ts'
 import { ask } from '../../faults/client.ts'
@@ -71,16 +72,25 @@ export async function makeTenant(gateway: FaultyGateway, admin: string, name: st
   const jobs = clientOf(gateway, BatchService, tokens.all)
   const begun = await Promise.all([1, 2].map(() => jobs.createBatch({ input: fileIds[0] ?? '' })))
   const batchIds = begun.map(({ id }) => id)
-  const pages = [listed, await files.listFiles({ limit: 1 }), await jobs.listBatches({ limit: 1 })]
+  const films = clientOf(gateway, InferenceService, tokens.all)
+  const film = { model: 'simulator/video?ms=3600000', prompt: name }
+  const shot = await Promise.all([1, 2].map(() => films.createVideo(film)))
+  const videoIds = shot.map(({ id }) => id)
+  const pages = [
+    listed,
+    await files.listFiles({ limit: 1 }),
+    await jobs.listBatches({ limit: 1 }),
+    await films.listVideos({ limit: 1 }),
+  ]
   const cursors = [log.nextCursor, ...pages.map(({ nextCursor }) => nextCursor)]
-  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds, ...cursors]
-  if (ids.length < 18 || ids.includes('')) throw new Error('the tenant is not complete')
+  const ids = [accountId, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds, ...videoIds, ...cursors]
+  if (ids.length < 21 || ids.includes('')) throw new Error('the tenant is not complete')
   return {
     accountId,
     name,
     tokens,
     ids,
-    marks: [accountId, name, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds],
+    marks: [accountId, name, ...keyIds, ...requestIds, ...sent, ...fileIds, ...batchIds, ...videoIds],
   }
 }
 
