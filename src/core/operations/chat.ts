@@ -6,7 +6,9 @@ import { completeBatch } from '../../provider/complete.ts'
 import { contentOf } from '../content.ts'
 import { HoldBack } from '../hold-back.ts'
 import { type Operation, type Tally, tellUsage } from '../operation.ts'
+import { capped } from './capped.ts'
 import { nothing } from './nothing.ts'
+import { startedOnce } from './started.ts'
 
 /** One turn of a conversation, whole or as a stream. */
 export const chat: Operation<'chat'> = {
@@ -16,36 +18,13 @@ export const chat: Operation<'chat'> = {
   offeredBy: (provider) => provider.chat !== undefined,
   ask: (provider, request, context) => provider.chat?.(request, context) ?? nothing(),
   complete: (step) => completeBatch(step as Parameters<typeof completeBatch>[0]),
-  begin,
-  proceed: withoutStart,
-  head([first]) {
-    return first?.event.case === 'started' ? first.event.value : undefined
-  },
+  ...startedOnce<ChatEvent>(() => started({})),
   observe,
   lengthOf,
   end: ({ n }) => new HoldBack(Math.max(1, n ?? 1), usageEvent),
-  capped(request, most) {
-    const asked = request.maxOutputTokens
-    if (asked === undefined) return request
-    const limit = most() ?? asked
-    return asked <= limit ? request : { ...request, maxOutputTokens: limit }
-  },
+  capped,
   fold: () => new Fold(),
   content: contentOf,
-}
-
-/** An answer begins with `started`, once, whatever its provider says: clients could not read another. */
-function begin(batch: readonly ChatEvent[]): readonly ChatEvent[] {
-  const [first, ...rest] = batch
-  return first !== undefined && isStart(first) ? [first, ...withoutStart(rest)] : [started({}), ...withoutStart(batch)]
-}
-
-function withoutStart(batch: readonly ChatEvent[]): readonly ChatEvent[] {
-  return batch.some(isStart) ? batch.filter((event) => !isStart(event)) : batch
-}
-
-function isStart({ event }: ChatEvent): boolean {
-  return event.case === 'started'
 }
 
 function observe(batch: readonly ChatEvent[], tally: Tally): void {

@@ -13,7 +13,9 @@ import { generateWith } from '../../provider/generate-by-chat.ts'
 import { messagesContent } from '../content.ts'
 import { HoldBack } from '../hold-back.ts'
 import { type Operation, tellUsage } from '../operation.ts'
+import { capped } from './capped.ts'
 import { reasonWord } from './chat.ts'
+import { startedOnce } from './started.ts'
 
 /** A raw completion of one or more prompts, whole or as a stream. */
 export const generate: Operation<'generate'> = {
@@ -23,17 +25,12 @@ export const generate: Operation<'generate'> = {
   offeredBy: (provider) => provider.generate !== undefined || provider.chat !== undefined,
   ask: generateWith,
   complete: (step) => completeSteps(GenerateEventSchema, step),
-  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...proceed(batch)]),
-  proceed,
-  head([first]) {
-    return first?.event.case === 'started' ? first.event.value : undefined
-  },
+  ...startedOnce(startOf),
   observe(batch, tally) {
     for (const { event } of batch) {
       if (event.case === 'textDelta') tally.written += event.value.text.length
-      else if (event.case === 'usage') {
-        tellUsage(tally, event.value)
-      } else if (event.case === 'finished') {
+      else if (event.case === 'usage') tellUsage(tally, event.value)
+      else if (event.case === 'finished') {
         tally.finished.push(reasonWord(event.value.reason))
         tally.complete = true
       }
@@ -42,18 +39,9 @@ export const generate: Operation<'generate'> = {
   lengthOf: ({ prompts, suffix = '' }) =>
     prompts.reduce((sum, prompt) => sum + promptLength(prompt), 0) + suffix.length,
   end: ({ n, prompts }) => new HoldBack(Math.max(1, n ?? 1) * Math.max(1, prompts.length), usageEvent),
-  capped(request, most) {
-    const asked = request.maxOutputTokens
-    if (asked === undefined) return request
-    const limit = most() ?? asked
-    return asked <= limit ? request : { ...request, maxOutputTokens: limit }
-  },
+  capped,
   fold: () => new GenerateFold(),
   content: (request, response) => messagesContent(GenerateRequestSchema, request, GenerateResponseSchema, response),
-}
-
-function proceed(batch: readonly GenerateEvent[]): readonly GenerateEvent[] {
-  return batch.filter((event) => !isStart(event))
 }
 
 function usageEvent(value: Usage): GenerateEvent {
@@ -62,8 +50,4 @@ function usageEvent(value: Usage): GenerateEvent {
 
 function startOf(): GenerateEvent {
   return create(GenerateEventSchema, { event: { case: 'started', value: {} } })
-}
-
-function isStart(event: GenerateEvent | undefined): boolean {
-  return event?.event.case === 'started'
 }

@@ -12,6 +12,7 @@ import { messagesContent } from '../content.ts'
 import { UsageEnd } from '../hold-back.ts'
 import { type Operation, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
+import { startedOnce } from './started.ts'
 
 /** What the contract has no message for: the model's own arguments, and its own answer, whole or in chunks. */
 export const infer: Operation<'infer'> = {
@@ -21,16 +22,10 @@ export const infer: Operation<'infer'> = {
   offeredBy: (provider) => provider.infer !== undefined,
   ask: (provider, request, context) => provider.infer?.(request, context) ?? nothing(),
   complete: (step) => completeSteps(InferEventSchema, step),
-  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...batch]),
-  proceed: (batch) => batch.filter((event) => !isStart(event)),
-  head([first]) {
-    return first?.event.case === 'started' ? first.event.value : undefined
-  },
+  ...startedOnce(startOf),
   observe(batch, tally) {
     for (const { event } of batch) {
-      if (event.case === 'usage') {
-        tellUsage(tally, event.value)
-      }
+      if (event.case === 'usage') tellUsage(tally, event.value)
       if (event.case !== 'chunk') continue
       tally.complete = true
       tally.written += JSON.stringify(event.value).length
@@ -43,13 +38,9 @@ export const infer: Operation<'infer'> = {
 }
 
 function usageEvent(value: Usage): InferEvent {
-  return { $typeName: 'switchyard.v1.InferEvent', event: { case: 'usage', value } }
+  return create(InferEventSchema, { event: { case: 'usage', value } })
 }
 
 function startOf(): InferEvent {
   return create(InferEventSchema, { event: { case: 'started', value: {} } })
-}
-
-function isStart(event: InferEvent | undefined): boolean {
-  return event?.event.case === 'started'
 }

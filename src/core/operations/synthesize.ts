@@ -6,6 +6,7 @@ import { requestContent } from '../content.ts'
 import { UsageEnd } from '../hold-back.ts'
 import { type Operation, tellUsage } from '../operation.ts'
 import { nothing } from './nothing.ts'
+import { startedOnce } from './started.ts'
 
 /** Speech: the sound goes out as it comes, and ends when the call is settled. */
 export const synthesize: Operation<'synthesize'> = {
@@ -16,11 +17,7 @@ export const synthesize: Operation<'synthesize'> = {
   offeredBy: (provider) => provider.synthesize !== undefined,
   ask: (provider, request, context) => fromFirstSound(provider.synthesize?.(request, context) ?? nothing()),
   complete: (step) => step as readonly SynthesizeEvent[],
-  begin: (batch) => (isStart(batch[0]) ? batch : [startOf(), ...batch]),
-  proceed: (batch) => batch.filter((event) => !isStart(event)),
-  head([first]) {
-    return first?.event.case === 'started' ? first.event.value : undefined
-  },
+  ...startedOnce(startOf),
   observe(batch, tally, { input }) {
     for (const { event } of batch) {
       if (event.case === 'audio') tally.complete ||= event.value.length > 0
@@ -55,13 +52,9 @@ async function* fromFirstSound(steps: AsyncIterable<unknown>): AsyncGenerator<re
 }
 
 function usageEvent(value: Usage): SynthesizeEvent {
-  return { $typeName: 'switchyard.v1.SynthesizeEvent', event: { case: 'usage', value } }
+  return create(SynthesizeEventSchema, { event: { case: 'usage', value } })
 }
 
 function startOf(): SynthesizeEvent {
   return create(SynthesizeEventSchema, { event: { case: 'started', value: {} } })
-}
-
-function isStart(event: SynthesizeEvent | undefined): boolean {
-  return event?.event.case === 'started'
 }
