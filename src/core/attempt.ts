@@ -72,11 +72,11 @@ export class Attempt<Name extends OperationName> {
       requestId,
       egress,
       log,
-      ...(media !== undefined && { media }),
-      ...(credential !== undefined && { credential }),
-      ...(received !== undefined && { received }),
-      ...(publisher !== undefined && { publisher }),
-      ...(trace !== undefined && { trace }),
+      media,
+      credential,
+      received,
+      publisher,
+      trace,
     }
     try {
       if (!this.#operation.offeredBy(provider.provider)) throw this.#unable()

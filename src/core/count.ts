@@ -124,9 +124,9 @@ async function ask(
       egress,
       log,
       received,
-      ...(media !== undefined && { media }),
-      ...(trace !== undefined && { trace }),
-      ...(credential !== undefined && { credential }),
+      media,
+      trace,
+      credential,
     }
     return await provider.countTokens?.({ ...request, model: target.model, provider: '' }, context)
   } catch (error) {

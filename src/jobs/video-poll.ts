@@ -204,7 +204,7 @@ export function contextOf(
   { egress, log }: Pick<VideoPollParts, 'egress' | 'log'>,
   signal: AbortSignal,
 ): CallContext {
-  return { signal, streaming: false, requestId: '', egress, log, ...(credential !== undefined && { credential }) }
+  return { signal, streaming: false, requestId: '', egress, log, credential }
 }
 
 function failed(reason: string, message: string): VideoEnd {

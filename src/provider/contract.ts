@@ -81,18 +81,18 @@ export interface CallContext {
   readonly streaming: boolean
   /** The gateway's id of the call, to be passed on for correlation. */
   readonly requestId: string
-  readonly credential?: Credential
+  readonly credential?: Credential | undefined
   /** Pooled, guarded HTTP: the only way out. */
   readonly egress: Egress
   readonly log: Logger
   /** Reads what URLs in a request lead to, where the upstream takes the bytes alone; see `inlineMedia`. */
-  readonly media?: MediaReader
+  readonly media?: MediaReader | undefined
   /** Keeps large media, for upstreams that read them by URL. Absent where links to this gateway lead nowhere. */
-  readonly publisher?: MediaPublisher
+  readonly publisher?: MediaPublisher | undefined
   /** The W3C trace context that the provider's work is part of, as headers to be passed on. */
-  readonly trace?: { readonly traceparent?: string; readonly tracestate?: string }
+  readonly trace?: { readonly traceparent?: string; readonly tracestate?: string } | undefined
   /** To be told how many bytes of the answer were read, each time that some were. */
-  readonly received?: (bytes: number) => void
+  readonly received?: ((bytes: number) => void) | undefined
 }
 
 /**

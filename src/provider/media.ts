@@ -37,7 +37,7 @@ export interface MediaContext {
   readonly egress: Egress
   readonly signal: AbortSignal
   /** Without one, the default limits hold, and nothing is remembered between two tries. */
-  readonly media?: MediaReader
+  readonly media?: MediaReader | undefined
 }
 
 /** A request with bytes in the place of URLs, and what they are by the URL they came from. */

@@ -60,14 +60,7 @@ async function ask({ record, provider, credentials }: LoadedProvider, parts: Syn
   const total = setTimeout(() => abort(timedOut('total')), parts.timeouts.total)
   using watch = new Watch(abort)
   const [credential] = credentials
-  const context = {
-    signal: controller.signal,
-    streaming: false,
-    requestId: '',
-    egress,
-    log,
-    ...(credential !== undefined && { credential }),
-  }
+  const context = { signal: controller.signal, streaming: false, requestId: '', egress, log, credential }
   const found = new Map<string, Model>()
   let list: AsyncIterator<ModelInit> | undefined
   try {
