@@ -6,7 +6,7 @@ import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { HalfPairs } from './half-pairs.ts'
-import { failureOf, idOf } from './upstream-http.ts'
+import { idOf, requireSuccess } from './upstream-http.ts'
 
 /** Makes the decoder of an answer, once it is known whether it can be handed through, and what the upstream calls it. */
 type DecoderFor = (passThrough: boolean, upstreamRequestId: string) => ChatDecoder
@@ -23,7 +23,7 @@ export async function* readAnswer<Options>(
   decoderFor: DecoderFor,
 ): AsyncGenerator<readonly ChatEvent[], void, void> {
   const secrets = secretsOf([context.credential])
-  if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
+  await requireSuccess({ dialect }, response, context)
   const reader = dialect.reader?.(response.header('content-type') ?? '', context.streaming)
   const streamed = reader !== undefined || isEventStream(response, context.streaming)
   const decoder = decoderFor(passThrough && streamed === context.streaming, idOf(response, secrets))

@@ -102,7 +102,7 @@ export async function failureOf<Options>(
 
 /** Throws what an answer that is no success means. */
 export async function requireSuccess<Options>(
-  { dialect }: Upstream<Options>,
+  { dialect }: Pick<Upstream<Options>, 'dialect'>,
   response: UpstreamResponse,
   { credential }: CallContext,
 ): Promise<void> {

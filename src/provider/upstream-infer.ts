@@ -10,7 +10,7 @@ import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, InferEventInit } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { endpointFor, type GenericEndpoint, usageTold } from './generic-endpoint.ts'
-import { failureOf, idOf, post, type Upstream } from './upstream-http.ts'
+import { idOf, post, requireSuccess, type Upstream } from './upstream-http.ts'
 
 /**
  * Asks an endpoint that the contract has no message for: the arguments go out as they are, with only the model replaced, and the
@@ -26,9 +26,8 @@ export async function* infer<Options>(
   const path = typeof endpoint.path === 'string' ? endpoint.path : endpoint.path(request.args ?? {})
   const accept = context.streaming ? 'text/event-stream, application/json' : 'application/json'
   const response = await post(upstream, path, bodyOf(request), { accept }, context)
+  await requireSuccess(upstream, response, context)
   const secrets = secretsOf([context.credential])
-  if (response.status < 200 || response.status > 299)
-    throw conceal(secrets, await failureOf(upstream.dialect, response))
   const started: InferEventInit = {
     event: { case: 'started', value: { upstreamRequestId: idOf(response, secrets), dropped: [] } },
   }

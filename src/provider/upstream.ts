@@ -3,13 +3,12 @@ import type { CountDialect, EncodedChat, ListedModel, ModelsDialect } from '../d
 import { fail } from '../error/index.ts'
 import { lengthOf } from '../model/length.ts'
 import { estimateTokens } from '../model/usage.ts'
-import { conceal, secretsOf } from './conceal.ts'
 import type { CallContext, CountTokensInit, Provider } from './contract.ts'
 import type { UpstreamResponse } from './egress.ts'
 import { inlineMedia, type NeedsBytes, withStandIns, withTrueTypes } from './media.ts'
 import { linkMedia } from './media-link.ts'
 import { readAnswer } from './upstream-answer.ts'
-import { failureOf, post, refuseDropped, send, type Upstream } from './upstream-http.ts'
+import { post, refuseDropped, requireSuccess, send, type Upstream } from './upstream-http.ts'
 import { otherOperations } from './upstream-operations.ts'
 
 export type { Upstream } from './upstream-http.ts'
@@ -103,9 +102,7 @@ async function countTokens<Options>(
   const { path, body, headers, dropped } = count.encodeCount(asked, upstream.options)
   refuseDropped(request, dropped)
   const response = await post(upstream, path, body, { accept: 'application/json', ...headers }, context)
-  const secrets = secretsOf([context.credential])
-  if (response.status < 200 || response.status > 299)
-    throw conceal(secrets, await failureOf(upstream.dialect, response))
+  await requireSuccess(upstream, response, context)
   return { inputTokens: count.decodeCount(await response.text()), dropped: [...dropped] }
 }
 
@@ -127,8 +124,7 @@ async function* listModels<Options>(
   path: string,
   context: CallContext,
 ): AsyncGenerator<ListedModel, void, void> {
-  const { dialect, options } = upstream
-  const secrets = secretsOf([context.credential])
+  const { options } = upstream
   const headers = { accept: 'application/json', ...models.headers?.(options) }
   let cursor: string | undefined
   for (let page = 1; page <= mostPages; page++) {
@@ -136,7 +132,7 @@ async function* listModels<Options>(
     const response = await send(upstream, { method: 'GET', path: path + query, body: '' }, headers, context)
     if (response.status === 404 || response.status === 405)
       throw fail('unsupported_operation', `the provider lists no models there: it answered ${response.status}`)
-    if (response.status < 200 || response.status > 299) throw conceal(secrets, await failureOf(dialect, response))
+    await requireSuccess(upstream, response, context)
     const { models: listed, next } = models.decode(await response.text())
     yield* listed
     if (next === undefined || next === cursor) return
