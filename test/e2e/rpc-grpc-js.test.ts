@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { findTrailerError } from '@connectrpc/connect/protocol-grpc'
 import {
   type ClientReadableStream,
   type ClientUnaryCall,
   credentials,
-  makeClientConstructor,
   Metadata,
   type ServiceError,
   status,
@@ -13,43 +12,15 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type ChatEvent,
-  ChatEventSchema,
   type ChatRequest,
   ChatRequestSchema,
   type ChatResponse,
-  ChatResponseSchema,
   Role,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { type ErrorInfo, ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
+import { InferenceStub } from './grpc-js-stub.ts'
 import { type Edge, startEdge } from './rpc-edge.ts'
 import { script } from './rpc-script.ts'
-
-const chat = {
-  requestStream: false,
-  requestSerialize: (value: ChatRequest) => Buffer.from(toBinary(ChatRequestSchema, value)),
-  requestDeserialize: (bytes: Buffer) => fromBinary(ChatRequestSchema, bytes),
-}
-
-/** The service as it would come out of grpc-js's own loader. */
-const InferenceStub = makeClientConstructor(
-  {
-    chat: {
-      ...chat,
-      path: '/switchyard.v1.InferenceService/Chat',
-      responseStream: false,
-      responseSerialize: (value: ChatResponse) => Buffer.from(toBinary(ChatResponseSchema, value)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(ChatResponseSchema, bytes),
-    },
-    streamChat: {
-      ...chat,
-      path: '/switchyard.v1.InferenceService/StreamChat',
-      responseStream: true,
-      responseSerialize: (value: ChatEvent) => Buffer.from(toBinary(ChatEventSchema, value)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(ChatEventSchema, bytes),
-    },
-  },
-  'switchyard.v1.InferenceService',
-)
 
 interface CallOptions {
   readonly deadline?: number

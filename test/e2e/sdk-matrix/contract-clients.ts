@@ -1,27 +1,19 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
-import {
-  type ClientReadableStream,
-  credentials,
-  makeClientConstructor,
-  Metadata,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js'
+import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import {
   type ChatEvent,
-  ChatEventSchema,
   type ChatRequest,
   ChatRequestSchema,
   type ChatResponse,
-  ChatResponseSchema,
   FinishReason,
   Role,
 } from '#gen/switchyard/v1/chat_pb.ts'
 import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 import { InferenceService } from '#gen/switchyard/v1/inference_pb.ts'
 import { Fold } from '../../../src/model/collect.ts'
+import { InferenceStub } from '../grpc-js-stub.ts'
 import { type Heard, json, type MatrixClient, tools, type Turn, unlimited, words } from './turn.ts'
 
 /** A question in the contract's own messages. */
@@ -91,33 +83,6 @@ interface Stub {
   streamChat(request: ChatRequest, metadata: Metadata): ClientReadableStream<ChatEvent>
   close(): void
 }
-
-const chatRequest = {
-  requestStream: false,
-  requestSerialize: (value: ChatRequest) => Buffer.from(toBinary(ChatRequestSchema, value)),
-  requestDeserialize: (bytes: Buffer) => fromBinary(ChatRequestSchema, bytes),
-}
-
-/** The service as it would come out of grpc-js's own loader. */
-const InferenceStub = makeClientConstructor(
-  {
-    chat: {
-      ...chatRequest,
-      path: '/switchyard.v1.InferenceService/Chat',
-      responseStream: false,
-      responseSerialize: (value: ChatResponse) => Buffer.from(toBinary(ChatResponseSchema, value)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(ChatResponseSchema, bytes),
-    },
-    streamChat: {
-      ...chatRequest,
-      path: '/switchyard.v1.InferenceService/StreamChat',
-      responseStream: true,
-      responseSerialize: (value: ChatEvent) => Buffer.from(toBinary(ChatEventSchema, value)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(ChatEventSchema, bytes),
-    },
-  },
-  'switchyard.v1.InferenceService',
-)
 
 /** gRPC by Google’s own library. */
 export function grpcJs(origin: string): MatrixClient {
