@@ -29,7 +29,7 @@ const quote = 0x22
 const backslash = 0x5c
 
 /** The index behind the string that opens at `start`; the text's length when it does not end. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let end = start
   for (;;) {
     end = text.indexOf('"', end + 1)

@@ -1,15 +1,4 @@
-/** The index behind the string that opens at `start`. */
-function endOfString(text: string, start: number): number {
-  let quote = text.indexOf('"', start + 1)
-  while (quote > 0 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1)
-  return quote < 0 ? text.length : quote + 1
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let before = at
-  while (text[before - 1] === '\\') before--
-  return (at - before) % 2 === 1
-}
+import { endOfString } from './json.ts'
 
 /**
  * The text of a member of a JSON object, as the client wrote it: not every number comes out of a parser as it went in.
