@@ -1,4 +1,3 @@
-import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
 import { Buffer } from 'node:buffer'
 import type { JsonObject } from '@bufbuild/protobuf'
 import { type ChatEvent, FinishReason, type Signature } from '#gen/switchyard/v1/chat_pb.ts'
@@ -14,6 +13,7 @@ import {
 } from '../../model/events.ts'
 import type { SseMessage } from '../contract.ts'
 import { isObject, objectsOf, rawOf, textOf } from '../scalars.ts'
+import { type VendorFacts, WireDecoder } from '../wire-decoder.ts'
 import { parseObject } from '../wire-object.ts'
 import { exceptionError } from './errors.ts'
 import { exceptionEvent } from './frames.ts'
