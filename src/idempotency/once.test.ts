@@ -11,7 +11,7 @@ import { Turn } from './turn.ts'
 
 /* On a real store, with leases that are over soon. */
 
-const leaseMs = 700
+const leaseMs = 1500
 const name = { accountId: 'acme', keyId: 'k', key: 'once' }
 const nothing = (): undefined => undefined
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
