@@ -199,7 +199,8 @@ async function writeFiles({ batch, fence }: BatchJob, parts: JobParts, signal: A
     const name = `${batch.id}_${what}.jsonl`
     const lines = () => until(resultLines(store, batch.id, state), signal)
     problem ??= await copy({ batch, fence }, parts, name, lines(), signal)
-    const about = { name, purpose: 'batch_output', mediaType: 'application/jsonl' }
+    // They are as large as the answers are: a limit would never let the batch end.
+    const about = { name, purpose: 'batch_output', mediaType: 'application/jsonl', maxBytes: Infinity }
     const { id } = await files.keep(batch.accountId, about, lines())
     written.push(id)
     return id

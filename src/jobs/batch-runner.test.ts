@@ -233,6 +233,15 @@ test('an input that comes too slowly fails', async () => {
   now.mockRestore()
 })
 
+test('has results that are larger than what clients may upload', async () => {
+  const blobs = await openFolderBlobs(join(folder, 'files'))
+  vault = new Vault({ files: store.files, blobs, maxBytes: 200, keptMs: Infinity })
+  start(async (one) => answered(one))
+  const batch = await reached(await submit(line('a') + line('b')), 'completed')
+  expect(await resultsOf(batch.outputFileId)).toHaveLength(2)
+  expect((await vault.open(batch.outputFileId, 'all')).file.bytes).toBeGreaterThan(200)
+})
+
 test('ends with its own files when results cannot be written where they were wanted, and says so', async () => {
   let writes = 0
   const refusing: Places = {

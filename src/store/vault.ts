@@ -24,6 +24,8 @@ export interface FileFacts {
   readonly mediaType: string
   /** Milliseconds since the epoch, from when on it is not there any more. */
   readonly expires?: number | undefined
+  /** Most bytes of it, where that is not what the vault says. */
+  readonly maxBytes?: number
 }
 
 /** A file that is there. */
@@ -69,7 +71,8 @@ export class Vault {
     const file = this.#begun(accountId, facts)
     await this.#files.begin(file)
     try {
-      const { size, sha256 } = await this.#blobs.put(file.blob, bytes, { maxBytes: this.#maxBytes })
+      const { maxBytes = this.#maxBytes } = facts
+      const { size, sha256 } = await this.#blobs.put(file.blob, bytes, { maxBytes })
       return await this.#files.complete(file.id, { bytes: size, sha256 })
     } catch (error) {
       await this.#giveUp(file)
