@@ -35,9 +35,10 @@ test.each([
   [204, 'invalid_request'],
   [429, 'provider_unavailable'],
   [503, 'provider_unavailable'],
-])('a server that answers %i: %s', async (status, reason) => {
-  const { places: from } = answering(status, () => said('no'))
+])('a server that answers %i: %s, and the rest of its answer is let go of', async (status, reason) => {
+  const { asked, places: from } = answering(status, () => said('no'))
   expect(await reasonOf(text(from.read('https://example.com/in', never)))).toBe(reason)
+  expect(asked.map(({ signal }) => signal.aborted)).toEqual([true])
 })
 
 test('a server that falls silent is left', async () => {

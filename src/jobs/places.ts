@@ -106,6 +106,8 @@ async function* download(
     }
   } finally {
     clearTimeout(timer)
+    // Of an answer that nobody reads, which may have no end, the connection would stay open.
+    silence.abort()
   }
 }
 
