@@ -11,6 +11,7 @@ import { accountsSuite } from './store/accounts.ts'
 import { backupSuite } from './store/backup.ts'
 import { batchesSuite } from './store/batches.ts'
 import type { Bed } from './store/bed.ts'
+import { clocksSuite } from './store/clocks.ts'
 import { filesSuite } from './store/files.ts'
 import { idempotencySuite } from './store/idempotency.ts'
 import { videosSuite } from './store/videos.ts'
@@ -86,6 +87,7 @@ describe.each(Object.keys(engines) as Store['engine'][])('on %s', (engine) => {
   filesSuite(bed)
   idempotencySuite(bed)
   videosSuite(bed)
+  clocksSuite(bed)
   poisonSuite(bed)
   backupSuite(bed)
 })

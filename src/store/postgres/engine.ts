@@ -9,6 +9,9 @@ import type { Pool } from './pool.ts'
 /** The channel on which a change of the revision is told. */
 export const channel = 'switchyard_revision'
 
+/** An answer that took longer does not tell when it was made: milliseconds. */
+const tellingMs = 1000
+
 /** PostgreSQL as the shared SQL uses it. */
 export class PostgresEngine implements SqlEngine {
   readonly name = 'postgres'
@@ -17,6 +20,8 @@ export class PostgresEngine implements SqlEngine {
   readonly keepRows = { waiting: sql`for update`, skipping: sql`for update skip locked` }
   readonly #reports: Kysely<Tables>
   readonly #partitions: Partitions
+  /** How far the server's clock is ahead of this machine's: milliseconds. */
+  #ahead = 0
   readonly #types = new Map<string, ReadonlyMap<string, string>>()
 
   /** Reports have connections of their own: they may take longer, and do not keep others from theirs. */
@@ -89,6 +94,22 @@ export class PostgresEngine implements SqlEngine {
 
   mayHaveStarted(from: number, to: number): RawBuilder<boolean> {
     return sql<boolean>`started between ${BigInt(from)} and ${BigInt(to)}`
+  }
+
+  shared(time: number): number {
+    return Math.trunc(time) + this.#ahead
+  }
+
+  async compareClocks(): Promise<void> {
+    const asked = Date.now()
+    const { rows } = await sql<{ now: number }>`
+      select cast(extract(epoch from clock_timestamp()) * 1000 as double precision) as now`.execute(this.reader)
+    const answered = Date.now()
+    const [row] = rows
+    if (row === undefined || answered - asked > tellingMs) return
+    const ahead = Math.round((row.now - (asked + answered) / 2) / 1000) * 1000
+    // It matters nothing, and times stay as they are, where both are kept right.
+    this.#ahead = Math.abs(ahead) <= 1000 ? 0 : ahead
   }
 
   async lockLedger(transaction: Writing): Promise<void> {

@@ -47,7 +47,7 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
 
   return {
     async claimJob(owner, now, leaseMs) {
-      const at = Math.trunc(now)
+      const at = engine.shared(now)
       const next = (lock: RawBuilder<unknown>) => sql<{ id: string }>`
         select id from batch
         where finished is null and lease_until <= ${at} and (status <> 'in_progress' or expires <= ${at})
@@ -72,7 +72,7 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
       return { batch, fence: Number(taken.fence) }
     },
 
-    renewJob: (id, fence, until) => change(id, fence, anyStatus, sql`lease_until = ${Math.trunc(until)}`),
+    renewJob: (id, fence, until) => change(id, fence, anyStatus, sql`lease_until = ${engine.shared(until)}`),
 
     async addLines(id, fence, lines) {
       const done = await fenced(id, fence, async (writing, status) => {
@@ -128,7 +128,7 @@ export function batchJobs({ engine, skipped }: Sql): Jobs {
     closeLines: (id, fence, { code, message }, now, most) =>
       fenced(id, fence, async (writing) => {
         let closed = 0
-        for (const open of [sql`state = 'pending'`, sql`state = 'running' and lease_until <= ${Math.trunc(now)}`]) {
+        for (const open of [sql`state = 'pending'`, sql`state = 'running' and lease_until <= ${engine.shared(now)}`]) {
           const { numAffectedRows = 0n } = await sql`
             with picked as materialized (
               select line from batch_line where batch_id = ${id} and ${open}

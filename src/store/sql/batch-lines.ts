@@ -17,7 +17,8 @@ export function batchLines(store: Sql): Lines {
   const { engine, skipped } = store
   return {
     async claim(owner, now, leaseMs, limits) {
-      const lease: Lease = { owner, now: Math.trunc(now), until: Math.trunc(now) + leaseMs, perBatch: limits.perBatch }
+      const at = engine.shared(now)
+      const lease: Lease = { owner, now: at, until: at + leaseMs, perBatch: limits.perBatch }
       return await claimFairly(await batchesWithLines(store, lease.now), limits, (id, most) =>
         claimOf(store, id, most, lease),
       )
@@ -29,7 +30,7 @@ export function batchLines(store: Sql): Lines {
         ({ batchId, line, fence }) => sql`(${batchId}, cast(${line} as bigint), cast(${fence} as bigint))`,
       )
       const { rows } = await sql<{ batch_id: string; line: bigint; fence: bigint }>`
-        update batch_line set lease_until = ${Math.trunc(until)}
+        update batch_line set lease_until = ${engine.shared(until)}
         where state = 'running' and (batch_id, line, fence) in (values ${sql.join(wanted)})
         returning batch_id, line, fence`.execute(engine.writer)
       return rows.map(({ batch_id: batchId, line, fence }) => ({ batchId, line: Number(line), fence: Number(fence) }))
@@ -37,7 +38,7 @@ export function batchLines(store: Sql): Lines {
 
     async release({ batchId, line, fence }, from, tried) {
       const { numAffectedRows } = await sql`
-        update batch_line set state = 'pending', owner = '', lease_until = 0, due = ${Math.trunc(from)}, tries = tries + ${Number(tried)}
+        update batch_line set state = 'pending', owner = '', lease_until = 0, due = ${engine.shared(from)}, tries = tries + ${Number(tried)}
         where batch_id = ${batchId} and line = ${line} and fence = ${fence} and state = 'running'`.execute(
         engine.writer,
       )

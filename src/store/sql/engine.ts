@@ -41,6 +41,10 @@ export interface SqlEngine {
   mayHaveStarted(from: number, to: number): RawBuilder<boolean>
   /** At the end of a query: keeps its rows from others until the transaction ends; or leaves out the rows that others keep. */
   readonly keepRows: { readonly waiting: RawBuilder<unknown>; readonly skipping: RawBuilder<unknown> }
+  /** A time of this machine's clock, in whole milliseconds by the clock that all processes go by: leases are measured by that. */
+  shared(time: number): number
+  /** Looks how far the two clocks are apart. */
+  compareClocks(): Promise<void>
   /** Lets those who write to the ledger take turns, until the transaction ends: the order of its rows is the order of commits. */
   lockLedger(transaction: Writing): Promise<void>
   /** Makes room for rows that started at these times. Called before the transaction that inserts them, and `again` after it failed. */

@@ -46,7 +46,7 @@ export function sqlIdempotency(store: Sql): IdempotencyStore {
     engine,
     {
       async begin(name, fingerprint, leaseUntil, now) {
-        const [until, at] = [Math.min(Math.trunc(leaseUntil), lastTime), Math.trunc(now)]
+        const [until, at] = [Math.min(engine.shared(leaseUntil), lastTime), engine.shared(now)]
         for (let tries = 1; tries <= mostTries; tries += 1) {
           const fence = await take(name, fingerprint, until, at)
           if (fence !== undefined) return { state: 'new', fence }
@@ -58,7 +58,7 @@ export function sqlIdempotency(store: Sql): IdempotencyStore {
       },
 
       async renew(claims, leaseUntil) {
-        const until = Math.min(Math.trunc(leaseUntil), lastTime)
+        const until = Math.min(engine.shared(leaseUntil), lastTime)
         for (let from = 0; from < claims.length; from += renewSize) {
           const wanted = claims
             .slice(from, from + renewSize)
@@ -75,7 +75,7 @@ export function sqlIdempotency(store: Sql): IdempotencyStore {
             status: Math.trunc(status),
             headers: JSON.stringify(headers),
             body: body ?? null,
-            expires: Math.min(Math.trunc(expires), lastTime),
+            expires: Math.min(engine.shared(expires), lastTime),
           })
           .where(named(name))
           .where('fence', '=', fence)
@@ -94,7 +94,7 @@ export function sqlIdempotency(store: Sql): IdempotencyStore {
       },
 
       async sweep(now) {
-        const at = Math.trunc(now)
+        const at = engine.shared(now)
         let gone = 0
         for (;;) {
           // Asked again of each row: it may have begun anew since it was found.

@@ -1,4 +1,5 @@
 import type { Store } from '../contract.ts'
+import { type Pace, repeat } from '../repeat.ts'
 import { sqlAccounts } from './accounts.ts'
 import { sqlBatches } from './batches.ts'
 import { writeBackup } from './backup.ts'
@@ -24,12 +25,16 @@ export interface SqlStoreOptions extends Pick<Watch, 'pollMs' | 'hints'> {
   readonly skipped: (row: BadRow) => void
 }
 
+/** How often clocks are compared: milliseconds. */
+const clockPace: Pace = [60_000, 60_000]
+
 /** Brings the schema up to date, and gives the store. What is the same SQL on both engines is all there is of it. */
 export async function openSql({ engine, patient, skipped, ...watching }: SqlStoreOptions): Promise<Store> {
   let from: bigint
   try {
     await withEngine(patient(), migrate)
     await engine.prepareFor([], false)
+    await engine.compareClocks()
     from = await readRevision(engine)
   } catch (error) {
     await engine.close()
@@ -41,6 +46,12 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     backup: async (file: string) => void (await withEngine(patient(), (another) => writeBackup(another, file))),
   })
   const watches = new Set<() => void>()
+  // A store that does not answer is told by others.
+  const endComparing = repeat(
+    () => engine.compareClocks(),
+    () => undefined,
+    clockPace,
+  )
   return {
     engine: engine.name,
     registry: sqlRegistry(store),
@@ -59,6 +70,7 @@ export async function openSql({ engine, patient, skipped, ...watching }: SqlStor
     backup,
     async close() {
       for (const stop of watches) stop()
+      await endComparing()
       await engine.close()
     },
   }

@@ -63,7 +63,7 @@ export function sqlVideos(store: Sql): VideoStore {
               created: Math.trunc(video.created),
               deadline: Math.trunc(video.deadline),
               // Nobody asks for it before a provider has it; one that never got there is given up at its deadline.
-              due: Math.trunc(video.deadline),
+              due: engine.shared(video.deadline),
               status: 'queued',
             },
           ],
@@ -82,7 +82,7 @@ export function sqlVideos(store: Sql): VideoStore {
           upstream_id: upstreamId,
           status,
           progress,
-          due: Math.trunc(due),
+          due: engine.shared(due),
           ...(size !== undefined && { size }),
           ...(seconds !== undefined && { seconds }),
         })
@@ -116,7 +116,7 @@ export function sqlVideos(store: Sql): VideoStore {
     },
 
     async claim(owner, now, leaseMs, most, id) {
-      const at = Math.trunc(now)
+      const at = engine.shared(now)
       const free = every([
         open,
         sql<boolean>`lease_until <= ${at}`,
@@ -133,14 +133,14 @@ export function sqlVideos(store: Sql): VideoStore {
     },
 
     async renew(id, fence, until) {
-      return await change(id, fence, sql`lease_until = ${Math.trunc(until)}`)
+      return await change(id, fence, sql`lease_until = ${engine.shared(until)}`)
     },
 
     async report(id, fence, { status, progress, due }) {
       return await change(
         id,
         fence,
-        sql`status = ${status}, progress = ${progress}, due = ${Math.trunc(due)}, lease_until = 0`,
+        sql`status = ${status}, progress = ${progress}, due = ${engine.shared(due)}, lease_until = 0`,
       )
     },
 

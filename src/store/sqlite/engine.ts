@@ -61,6 +61,13 @@ export class SqliteEngine implements SqlEngine {
     return sql<boolean>`1 = 1`
   }
 
+  /** All processes are on one machine. */
+  shared(time: number): number {
+    return Math.trunc(time)
+  }
+
+  async compareClocks(): Promise<void> {}
+
   /** A transaction of the writing thread is alone with the file from its beginning. */
   async lockLedger(_transaction: Writing): Promise<void> {}
 
