@@ -1,6 +1,7 @@
 import { asGatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { BatchStore, Completion } from '../store/contract.ts'
+import { unwritable } from './problems.ts'
 
 /** Milliseconds before outcomes are written again that the store did not take. */
 const retryMs = 500
@@ -78,9 +79,26 @@ export class Completions {
       for (const one of some) await this.#write([one])
       return true
     }
-    if (only !== undefined)
+    if (only !== undefined) {
       this.#log.error({ err: error, ...only.completion.claim }, 'what came of a line of a batch cannot be written')
+      if (error.reason !== 'store_unavailable') await this.#writeLess(only.completion)
+    }
     for (const { resolve } of some) resolve(false)
     return true
+  }
+
+  /**
+   * Writes an outcome without its row, which then goes the usual way; or else that there was one. Whoever took the line over would ask for
+   * the same, and pay for it, time and again.
+   */
+  async #writeLess({ claim, outcome }: Completion): Promise<void> {
+    for (const less of [outcome, unwritable]) {
+      const completion = { claim, outcome: less, request: undefined, content: undefined }
+      const isDone = await this.#store.complete([completion], Date.now()).then(
+        () => true,
+        () => false,
+      )
+      if (isDone) return
+    }
   }
 }

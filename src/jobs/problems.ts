@@ -19,6 +19,12 @@ export const abandoned: BatchProblem = {
   message: 'whoever asked this line was gone before it was answered, time and again',
 }
 
+/** Why a line has no answer: it had one that no store can hold. */
+export const unwritable: BatchProblem = {
+  code: 'internal',
+  message: 'the line was answered, but its answer cannot be kept',
+}
+
 /** An error as whoever asked for the batch may see it. */
 export function problemOf(error: GatewayError): BatchProblem {
   return { code: error.reason, message: error.message }
