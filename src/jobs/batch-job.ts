@@ -167,8 +167,7 @@ async function end(job: BatchJob, parts: JobParts, signal: AbortSignal): Promise
     await giveBack(store, id, fence, settings.pollMs)
     return
   }
-  const batch = await store.batch(id, 'all')
-  if (batch.outputFileId === '' && batch.errorFileId === '') await writeFiles({ batch, fence }, parts, signal)
+  await writeFiles({ batch: await store.batch(id, 'all'), fence }, parts, signal)
   for (let last = 0; ;) {
     signal.throwIfAborted()
     const cleared = await store.clearLines(id, fence, last, linesAtOnce)
@@ -190,31 +189,29 @@ async function closeLines({ batch, fence }: BatchJob, { store }: JobParts, signa
   }
 }
 
-/** Writes what there is to write. What is written for nobody, since another has taken over meanwhile, is removed again. */
+/**
+ * Writes what there is to write, and is not written yet. A file is the batch's as soon as it is there, so that whoever takes over does not
+ * write it again; what is written for nobody, since another has taken over meanwhile, is removed.
+ */
 async function writeFiles({ batch, fence }: BatchJob, parts: JobParts, signal: AbortSignal): Promise<void> {
   const { store, files } = parts
-  const written: string[] = []
-  let problem: BatchProblem | undefined
-  const keep = async (state: 'done' | 'failed', what: string): Promise<string> => {
+  let { problem } = batch
+  let kept: BatchFiles = batch
+  const write = async (state: 'done' | 'failed', what: string, as: keyof BatchFiles): Promise<void> => {
     const name = `${batch.id}_${what}.jsonl`
     const lines = () => until(resultLines(store, batch.id, state), signal)
     problem ??= await copy({ batch, fence }, parts, name, lines(), signal)
     // They are as large as the answers are: a limit would never let the batch end.
     const about = { name, purpose: 'batch_output', mediaType: 'application/jsonl', maxBytes: Infinity }
     const { id } = await files.keep(batch.accountId, about, lines())
-    written.push(id)
-    return id
+    kept = { ...kept, [as]: id }
+    // Where this fails it may be the batch's file all the same, and stays.
+    if (await store.keepFiles(batch.id, fence, kept, problem)) return
+    await files.remove(id, [batch.accountId]).catch(() => undefined)
+    throw lost
   }
-  try {
-    const kept: BatchFiles = {
-      outputFileId: batch.completed > 0 ? await keep('done', 'output') : '',
-      errorFileId: batch.failed > 0 ? await keep('failed', 'error') : '',
-    }
-    must(await store.keepFiles(batch.id, fence, kept, problem))
-  } catch (error) {
-    for (const id of written) await files.remove(id, [batch.accountId]).catch(() => undefined)
-    throw error
-  }
+  if (batch.completed > 0 && batch.outputFileId === '') await write('done', 'output', 'outputFileId')
+  if (batch.failed > 0 && batch.errorFileId === '') await write('failed', 'error', 'errorFileId')
 }
 
 /** Writes results where the client wants them as well. Gives why it was given up: the batch ends all the same, and has its files. */

@@ -233,6 +233,35 @@ test('an input that comes too slowly fails', async () => {
   now.mockRestore()
 })
 
+test('keeps results of which it is not known whether the batch has them, and writes none twice', async () => {
+  const { batches: real } = store
+  const keep = vault.keep.bind(vault)
+  const [away, full] = [{ times: 1 }, { times: 1 }]
+  store = {
+    ...store,
+    batches: {
+      ...store.batches,
+      // The answer that it was written is lost.
+      async keepFiles(...given) {
+        const kept = await real.keepFiles(...given)
+        if (away.times-- > 0) throw fail('store_unavailable', 'the connection was lost')
+        return kept
+      },
+    },
+  }
+  vi.spyOn(vault, 'keep').mockImplementation((account, facts, bytes) => {
+    const isFull = facts.name.endsWith('error.jsonl') && full.times-- > 0
+    return isFull ? Promise.reject(fail('store_unavailable', 'no room')) : keep(account, facts, bytes)
+  })
+  start(async (one) => answered(one, [], one.customId === 'b' ? 400 : 200), { leaseMs: 30 })
+  const batch = await reached(await submit(line('a') + line('b')), 'completed')
+  expect(await resultsOf(batch.outputFileId)).toMatchObject([{ custom_id: 'a' }])
+  expect(await resultsOf(batch.errorFileId)).toMatchObject([{ custom_id: 'b' }])
+  expect([away.times, full.times].every((times) => times <= 0)).toBe(true)
+  const written = async () => (await vault.list({ purpose: 'batch_output' }, 'all', { limit: 10 })).rows
+  await expect.poll(written).toHaveLength(2)
+})
+
 test('has results that are larger than what clients may upload', async () => {
   const blobs = await openFolderBlobs(join(folder, 'files'))
   vault = new Vault({ files: store.files, blobs, maxBytes: 200, keptMs: Infinity })

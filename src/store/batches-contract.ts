@@ -199,7 +199,7 @@ export interface BatchStore {
     now: number,
     most: number,
   ): Promise<{ readonly closed: number; readonly running: number } | undefined>
-  /** The files are written: they are those of the batch, and need not be written again. `problem` is what went wrong with that. */
+  /** These files are written: they are those of the batch, and need not be written again. `problem` is what went wrong with that. */
   keepFiles(id: string, fence: number, files: BatchFiles, problem?: BatchProblem): Promise<boolean>
   /**
    * Forgets what lines after that one asked and were answered, at most so many of them. Resolves with the last of them, or with that one when
