@@ -54,7 +54,7 @@ export function batchLines(store: Sql): Lines {
           select line, coalesce(octet_length(answer), 0) as size from batch_line where ${wanted} order by line limit ${most}),
         sums as (select line, sum(size) over (order by line) - size as before from page)
         select batch_id, line, custom_id, state, http_status, request_id, answer, dropped, problem_code, problem_message, usage
-        from batch_line where ${wanted} and line in (select line from sums where before < ${sql.lit(bytesAtOnce)})
+        from batch_line where ${wanted} and line <= (select max(line) from sums where before < ${sql.lit(bytesAtOnce)})
         order by line`.execute(engine.reader)
       return rows.map((row) => readLine(row, skipped))
     },
