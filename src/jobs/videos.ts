@@ -120,7 +120,7 @@ export class Videos {
     this.#endForgetting = repeat(forget, (err) => log.warn({ err }, 'old videos could not be forgotten'), forgetPace)
   }
 
-  /** Resolves when no look is under way any more. */
+  /** Resolves when no look is under way any more, but for those that do not end soon. */
   async stop(): Promise<void> {
     this.#stopping.abort(fail('shutting_down', 'the gateway is stopping'))
     await Promise.all([this.#working, this.#endForgetting?.()])
@@ -131,6 +131,7 @@ export class Videos {
     const { signal } = this.#stopping
     // One whose bytes take their time does not keep the others waiting.
     const looks = new Set<Promise<void>>()
+    let isTold = false
     while (!signal.aborted) {
       try {
         const free = settings.most - looks.size
@@ -139,12 +140,15 @@ export class Videos {
           const look = lookAt(one, this.#parts, signal).finally(() => looks.delete(look))
           looks.add(look)
         }
+        isTold = false
       } catch (err) {
-        log.warn({ err }, 'the videos cannot be looked for')
+        if (!isTold) log.warn({ err }, 'videos wait: the store does not answer')
+        isTold = true
       }
       await sleep(settings.pollMs, undefined, { signal, ref: false }).catch(() => undefined)
     }
-    await Promise.all(looks)
+    // Bytes that a bucket does not take are not waited for: the lease ends by itself.
+    await Promise.race([Promise.all(looks), sleep(patienceMs, undefined, { ref: false })])
   }
 
   /** Asks how far a video is, unless somebody does, or did a moment ago. */
