@@ -125,8 +125,9 @@ describe('GET usage', () => {
     await expect(failure).rejects.toMatchObject({ reason: 'invalid_request', details: { param } })
   })
 
-  test('takes a time with its zone', async () => {
-    const { seen, answer } = ask('/api/v1/inference/usage', 'until=2026-03-01T01:00:00%2B02:00&limit=1000&cursor=c')
+  test.each(['%2B', '+'])('takes a time with its zone, written %s', async (plus) => {
+    const until = `2026-03-01T01:00:00${plus}02:00`
+    const { seen, answer } = ask('/api/v1/inference/usage', `until=${until}&limit=1000&cursor=c`)
     await answer
     expect(seen.query?.filter?.until && timestampDate(seen.query.filter.until).toISOString()).toBe(
       '2026-02-28T23:00:00.000Z',

@@ -72,8 +72,9 @@ const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d
 
 /** A date, which is midnight in UTC, or a time with its zone. */
 function timeOf(query: URLSearchParams, name: string): Timestamp | undefined {
-  const text = query.get(name)
-  if (text === null || text === '') return undefined
+  // A plus that is not percent-encoded is a space in a query.
+  const text = query.get(name)?.replace(/ (?=\d\d:\d\d$)/, '+') ?? ''
+  if (text === '') return undefined
   const form = dateOnly.test(text) || rfc3339.test(text)
   const milliseconds = form ? Date.parse(text) : Number.NaN
   // A day that a month does not have is moved into the next one by the parser.
