@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto'
+import type { SynthesizeEvent } from '#gen/switchyard/v1/audio_pb.ts'
 import type { CallInput, Core, Ledger, ModelCall, Principal } from '../core/contract.ts'
 import type { ServerDialect } from '../dialects/contract.ts'
 import { parseBody } from '../dialects/json.ts'
-import type { Ask, AskOf, OperationName, Payload } from '../dialects/operation.ts'
+import type { Ask, AskOf, OperationName, Payload, Served } from '../dialects/operation.ts'
 import { PathTable } from '../dialects/path-table.ts'
 import { modelRoutes, type Reading } from '../dialects/reading.ts'
 import { asGatewayError, fail, type GatewayError } from '../error/index.ts'
@@ -107,7 +108,7 @@ class LineCall {
       const { operationsOf } = this.#parts.core
       const query = new URLSearchParams()
       const facts = { requestId: this.#id, header: () => undefined, query, params, operationsOf }
-      ask = reading.decode(parseBody(body, dialect.passThrough), facts)
+      ask = withSoundWhole(reading.decode(parseBody(body, dialect.passThrough), facts))
       if (ask.streaming) throw fail('invalid_request', 'a line of a batch cannot be streamed', { param: 'stream' })
     } catch (thrown) {
       this.#refuse(asGatewayError(thrown))
@@ -202,6 +203,17 @@ class LineCall {
   #answer(httpStatus: number, body: string): LineAnswer {
     return { httpStatus, requestId: this.#id, body, dropped: this.#dropped }
   }
+}
+
+/** The same question. Sound, which clients are sent as it comes, is one body in a result; what is a stream of events stays one. */
+function withSoundWhole(ask: Ask): Ask {
+  if (ask.operation !== 'synthesize' || !ask.streaming || ask.answer.contentTypeOf === undefined) return ask
+  const { answer } = ask
+  const whole = (events: readonly SynthesizeEvent[], served: Served): Payload => ({
+    body: Buffer.from(answer.events(events, served)),
+    contentType: answer.contentTypeOf?.(events) ?? 'application/octet-stream',
+  })
+  return { ...ask, streaming: false, answer: { whole } }
 }
 
 /** A body as JSON text: what is no JSON is within an object that says what it is. */

@@ -179,6 +179,28 @@ test('OpenAI’s SDK uploads a file, makes a batch of it, and reads its results'
   await expect(openaiSdk(gateway, 'another-key').files.content(done.output_file_id ?? '')).rejects.toThrow('404')
 })
 
+test('a line that wants something spoken gets its sound', async () => {
+  const spoken = { model: 'simulator/echo', input: 'Hi', voice: 'alloy', response_format: 'wav' }
+  const paths = ['/v1/audio/speech', '/v1/inference/audio/synthesize']
+  const input = paths.map((path) => line(path, path, spoken))
+  const events = { model: 'simulator/echo', args: { ...spoken, stream: true } }
+  objects.set('/files/spoken.jsonl', Buffer.from(input.join('') + line('events', '/v5/inference', events)))
+  const { id } = await rpc.createBatch({ input: 's3://files/spoken.jsonl', outputPrefix: 's3://files/spoken' })
+  await ended(id)
+  const results = resultsIn(`/files/spoken/${id}_output.jsonl`)
+  expect(results.map(({ custom_id: path }) => path)).toEqual(paths)
+  for (const { response } of results) {
+    expect(response?.body).toMatchObject({ content_type: 'audio/wav' })
+    const sound: { readonly base64?: string } | undefined = response?.body
+    expect(
+      Buffer.from(sound?.base64 ?? '', 'base64')
+        .subarray(0, 4)
+        .toString(),
+    ).toBe('RIFF')
+  }
+  expect(resultsIn(`/files/spoken/${id}_error.jsonl`)).toMatchObject([{ response: { status_code: 400 } }])
+})
+
 test('a line that wants links to its images gets links', async () => {
   const url = '/v1/images/generations'
   const body = { model: 'simulator/echo', prompt: 'a line', size: '64x64', response_format: 'url' }
