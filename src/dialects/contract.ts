@@ -64,8 +64,10 @@ export interface ChatRoute {
   readonly summary: string
   /** Schema of the body, for documentation; `decode` checks it. */
   readonly request: ZodType
-  /** Schema of the whole answer, for documentation. */
+  /** Schema of the whole answer, for documentation; of a route that only streams, of the value of each event. */
   readonly response: ZodType
+  /** How it answers, where the body has no choice, for documentation. */
+  readonly answers?: 'whole' | 'streamed'
   /** Reads the body. Throws `invalid_request`, naming the field. */
   decode(body: JsonBody, facts: RequestFacts): ChatAsk
 }

@@ -27,14 +27,12 @@ function postOperation(
   route: ChatRoute | CountRoute | OperationRoute,
   components: Components,
   description: string,
-  content: Json,
+  content: (answer: Json | undefined) => Json,
   once = true,
 ): Operation {
   const id = operationId(dialect, 'POST', route.path)
   const request = named(components, `${id}.request`, route.request, 'input')
-  const answer = route.response && {
-    'application/json': { schema: named(components, `${id}.response`, route.response, 'output') },
-  }
+  const answer = route.response && { schema: named(components, `${id}.response`, route.response, 'output') }
   return {
     path: templated(route.path),
     method: 'post',
@@ -48,7 +46,7 @@ function postOperation(
         required: true,
         content: Object.fromEntries(taken(route).map((type) => [type, { schema: request }])) as Json,
       },
-      responses: responses(dialect, { ...answer, ...content }),
+      responses: responses(dialect, content(answer)),
     },
   }
 }
@@ -62,14 +60,25 @@ function taken(route: ChatRoute | CountRoute | OperationRoute): string[] {
 
 function chatOperation(dialect: ServerDialect, route: ChatRoute, components: Components): Operation {
   const description = 'Needs the permission `models:use`.'
-  return postOperation(dialect, route, components, description, { 'text/event-stream': eventStream })
+  return postOperation(dialect, route, components, description, (answer) => ({
+    ...(route.answers !== 'streamed' && whole(answer)),
+    ...(route.answers !== 'whole' && { 'text/event-stream': route.answers === 'streamed' ? answer : eventStream }),
+  }))
+}
+
+/** An answer that comes at once; nothing where the route has none in JSON. */
+function whole(answer: Json | undefined): Json {
+  return answer === undefined ? {} : { 'application/json': answer }
 }
 
 /** An operation beside chat. What it answers with beside JSON is text where its type says so, and bytes otherwise. */
 function modelOperation(dialect: ServerDialect, route: OperationRoute, components: Components): Operation {
   const others = (route.produces ?? []).map((type) => [type, contentOf(type)])
   const description = 'Needs the permission `models:use`.'
-  return postOperation(dialect, route, components, description, Object.fromEntries(others) as Json)
+  return postOperation(dialect, route, components, description, (answer) => ({
+    ...whole(answer),
+    ...Object.fromEntries(others),
+  }))
 }
 
 function contentOf(type: string): Json {
@@ -80,7 +89,7 @@ function contentOf(type: string): Json {
 function countOperation(dialect: ServerDialect, route: CountRoute, components: Components): Operation {
   const description =
     'Needs the permission `models:use`. Answers with `x-switchyard-estimated` where no provider counted.'
-  return postOperation(dialect, route, components, description, {}, false)
+  return postOperation(dialect, route, components, description, whole, false)
 }
 
 const eventStream: Json = {

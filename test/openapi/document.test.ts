@@ -83,6 +83,17 @@ describe('every route that is served is there', () => {
   })
 })
 
+describe('a route that leaves no choice is told to answer in the one way that it does:', () => {
+  test.each([
+    ['/api/v1/inference/chat', ['application/json']],
+    ['/api/v1/inference/chat/stream', ['text/event-stream']],
+    ['/v1beta/models/{path}:generateContent', ['application/json']],
+    ['/v1/inference/chat', ['application/json', 'text/event-stream']],
+  ])('%s', (path, types) => {
+    expect(Object.keys(document.paths[path]?.['post']?.responses['200']?.content ?? {})).toEqual(types)
+  })
+})
+
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, method, operation })),
 )

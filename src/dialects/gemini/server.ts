@@ -24,6 +24,7 @@ const chatAt = (version: string): ChatRoute[] => [
     summary: 'An answer as a whole',
     request: generateContentRequest,
     response: generateContentResponse,
+    answers: 'whole',
     decode: (body, facts) => ({
       request: decodeRequest(body, modelOf(facts)),
       streaming: false,

@@ -14,6 +14,7 @@ const chat: ChatRoute = {
   summary: 'Chat, answered whole',
   request: chatRequest,
   response: chatAnswer,
+  answers: 'whole',
   decode: (body) => ({ request: decodeRequest(body), streaming: false, answer: new PlatformAnswer() }),
 }
 
@@ -22,6 +23,7 @@ const chatStream: ChatRoute = {
   summary: 'Chat, answered as a stream of events',
   request: chatRequest,
   response: chatEvent,
+  answers: 'streamed',
   decode: (body) => ({ request: decodeRequest(body), streaming: true, answer: new PlatformAnswer() }),
 }
 
