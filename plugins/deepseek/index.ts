@@ -8,6 +8,7 @@ export default definePlugin(
     baseUrl: 'https://api.deepseek.com',
     keyVariable: 'DEEPSEEK_API_KEY',
     operations: [],
-    options: { reasoningField: 'reasoning_content' },
+    // Text or an object: https://api-docs.deepseek.com/api/create-chat-completion
+    options: { reasoningField: 'reasoning_content', withoutSchemas: ['*'] },
   }),
 )

@@ -24,12 +24,19 @@ const vendor = {
   defaultModel: 'gpt-4o',
   generic: [moderations],
 }
+/** The models from before schemas of answers: https://platform.openai.com/docs/guides/structured-outputs */
+const withoutSchemas = ['gpt-3.5-turbo*', 'gpt-4-turbo*', 'gpt-4o-2024-05-13']
 /** The models that complete text; any other is asked in a chat. */
 const completes = ['gpt-3.5-turbo-instruct*', 'davinci-002', 'babbage-002']
 const chat = compatible(openaiClient, {
   ...vendor,
   media: ['generateImages', 'synthesize', 'video'],
-  options: { limitField: 'max_completion_tokens', embeddings: { compact: true, tokensAtOnce: 300_000 }, completes },
+  options: {
+    limitField: 'max_completion_tokens',
+    embeddings: { compact: true, tokensAtOnce: 300_000 },
+    completes,
+    withoutSchemas,
+  },
 })
 const responses = compatible(responsesClient, vendor)
 

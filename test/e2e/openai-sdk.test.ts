@@ -6,7 +6,9 @@ import { z } from 'zod'
 import { consumed, said, status, well, whole } from '../faults/upstream.ts'
 import { openaiSdk, saying, sharedGateway } from './gateway.ts'
 
-const gateway = await sharedGateway()
+const gateway = await sharedGateway({
+  providers: (url) => [{ name: 'plain', type: 'deepseek', base_url: url, env_var: 'UP_API_KEY' }],
+})
 const client = openaiSdk(gateway)
 const { completions } = client.chat
 const echo = { model: 'simulator/echo', messages: saying('Hello there') }
@@ -147,6 +149,18 @@ describe('a response format', () => {
     const stream = completions.stream({ ...echo, response_format: zodResponseFormat(answer, 'answer') })
     const completion = await stream.finalChatCompletion()
     expect(answer.safeParse(completion.choices[0]?.message.parsed).success).toBe(true)
+  })
+
+  test('json_schema is any object to a model that follows none, which the head of the answer says', async () => {
+    gateway.upstream.answer('no-schema', status(200, whole))
+    const asked = { ...echo, model: 'plain/no-schema', response_format: zodResponseFormat(answer, 'answer') }
+    const { response } = await completions.create(asked).withResponse()
+    expect(response.headers.get('x-switchyard-dropped')).toBe('response_format.json_schema')
+    expect(JSON.parse(gateway.upstream.received('no-schema').at(-1)?.body ?? '')).toMatchObject({
+      response_format: { type: 'json_object' },
+    })
+    const strict = completions.create(asked, { headers: { 'x-switchyard-strict': 'true' } })
+    await expect(strict).rejects.toMatchObject({ status: 400, param: 'response_format.json_schema' })
   })
 })
 

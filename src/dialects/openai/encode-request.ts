@@ -12,6 +12,7 @@ import { replaceModel } from '../json.ts'
 import { type Adaptation, adaptBody, adaptText } from './adapt-body.ts'
 import type { EmbeddingVendor } from './embed-client.ts'
 import type { ImageOptions } from './image-client.ts'
+import { askObject, losesSchema, lostSchema } from './object-format.ts'
 import type { SpeechOptions } from './speech-client.ts'
 import { encodeCacheControl, encodeContent, encodeMessage, type MessageOptions } from './encode-messages.ts'
 import type { TranscriptionOptions } from './transcription-client.ts'
@@ -27,23 +28,28 @@ export interface CompatibleOptions
   readonly limitField: 'max_tokens' | 'max_completion_tokens'
   /** Models that complete text by themselves: names, or prefixes ending in `*`. All of them unless said otherwise; any other is asked in a chat. */
   readonly completes?: readonly string[]
+  /** Models that answer with an object, but follow no schema of it: names, or prefixes ending in `*`. None unless said otherwise. */
+  readonly withoutSchemas?: readonly string[]
   /** Ask every stream for usage, even where the client's own words do not. */
   readonly alwaysAskUsage: boolean
 }
 
 /**
  * Writes a request as chat completions want it. A request that came in this dialect goes out as the client wrote it with only
- * the model replaced; any other is translated, and what has no place in the format is named in `dropped`. Throws `unsupported_field` for
- * what changes the answer and the vendor refuses.
+ * the model replaced; any other is translated, and what has no place in the format is named in `dropped`. Of a model that follows no
+ * schema an object is asked for, whoever wrote the request, and the schema is named. Throws `unsupported_field` for what changes the answer
+ * and the vendor refuses.
  */
 export function encodeRequest(request: ChatRequest, streaming: boolean, options: CompatibleOptions): EncodedChat {
   const source = request.source
+  const lost = losesSchema(request, options.withoutSchemas) ? [lostSchema] : []
   if (source?.dialect === 'openai') {
     requireShape(request, options)
-    const body = replaceModel(source.body, request.model)
-    return { body: adaptText(askUsage(body, streaming, options), options), dropped: [], passThrough: true }
+    const own = replaceModel(source.body, request.model)
+    const body = lost.length > 0 ? askObject(own) : own
+    return { body: adaptText(askUsage(body, streaming, options), options), dropped: lost, passThrough: true }
   }
-  const dropped = [...(source?.untranslated ?? [])]
+  const dropped = [...(source?.untranslated ?? []), ...lost]
   const body: Record<string, unknown> = {
     model: request.model,
     messages: request.messages.flatMap((message, index) =>
@@ -188,7 +194,9 @@ function encodeOptions(request: ChatRequest, options: CompatibleOptions, dropped
   if (reasoning?.budgetTokens !== undefined) dropped.push('reasoning.budget_tokens')
   if (reasoning?.summary !== undefined) dropped.push('reasoning.summary')
   return {
-    response_format: request.responseFormat && encodeFormat(request.responseFormat),
+    response_format:
+      request.responseFormat &&
+      (losesSchema(request, options.withoutSchemas) ? { type: 'json_object' } : encodeFormat(request.responseFormat)),
     reasoning_effort: reasoning?.effort,
     ...(request.modalities.length > 0 && { modalities: request.modalities }),
     audio: audio && encodeAudio(audio),
