@@ -84,6 +84,8 @@ export interface OperationRoute {
   readonly response?: ZodType
   /** Content types of answers beside JSON, for documentation. */
   readonly produces?: readonly string[]
+  /** Headers that it reads beside those that every route does, by name, for documentation. */
+  readonly headers?: Readonly<Record<string, ZodType>>
   /** Reads the body. Throws `invalid_request`, naming the field. */
   decode(body: JsonBody, facts: RequestFacts): Ask
   /** How the route reads a form, where it takes one. */
@@ -119,6 +121,8 @@ export interface Route {
   readonly path: string
   readonly summary: string
   readonly permission: Permission
+  /** What may stand in the query, by name, for documentation; `answer` reads it. */
+  readonly query?: Readonly<Record<string, ZodType>>
   /** Schema of the body, where the route takes one; of a form, its fields. `answer` checks it. */
   readonly request?: ZodType
   /** Names of the parts that are files, where the body is a form. */

@@ -41,7 +41,10 @@ function postOperation(
       tags: [dialect.name],
       summary: route.summary,
       description,
-      parameters: parametersOf(route.path, once),
+      parameters: [
+        ...parametersOf(route.path, once),
+        ...open('header', 'headers' in route ? route.headers : undefined),
+      ],
       requestBody: {
         required: true,
         content: Object.fromEntries(taken(route).map((type) => [type, { schema: request }])) as Json,
@@ -110,7 +113,7 @@ function routeOperation(dialect: ServerDialect, route: Route, components: Compon
       tags: [dialect.name],
       summary: route.summary,
       description: `Needs the permission \`${route.permission}\`.`,
-      parameters: parametersOf(route.path, route.once === true),
+      parameters: [...parametersOf(route.path, route.once === true), ...open('query', route.query)],
       ...(request !== undefined && {
         requestBody: { required: true, content: bodyOf(request, route.files) },
       }),
@@ -157,6 +160,14 @@ function parametersOf(path: string, once: boolean): Json[] {
 
 function pathParameter(name: string): Json {
   return { name, in: 'path', required: true, schema: { type: 'string' } }
+}
+
+/** Parameters that may be left out. */
+function open(place: 'query' | 'header', schemas: Readonly<Record<string, ZodType>> = {}): Json[] {
+  return Object.entries(schemas).map(([name, type]) => {
+    const { $schema: _dialect, description, ...schema } = toJSONSchema(type, { io: 'input' })
+    return { name, in: place, required: false, ...(description !== undefined && { description }), schema }
+  })
 }
 
 const restOfPath: Json = { ...pathParameter('path'), description: 'May contain slashes.' }

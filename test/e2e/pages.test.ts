@@ -69,7 +69,13 @@ interface Content {
   readonly schema: Readonly<Record<string, unknown>>
 }
 
+interface Parameter {
+  readonly name: string
+  readonly schema: { readonly minimum?: number; readonly maximum?: number }
+}
+
 interface Operation {
+  readonly parameters: readonly Parameter[]
   /** Absent where a key is needed. */
   readonly security?: readonly object[]
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>
@@ -190,6 +196,21 @@ describe('the OpenAPI document', () => {
   test('is of this gateway', () => {
     expect(document.openapi).toMatch(/^3\.1\./)
     expect(operations().length).toBeGreaterThanOrEqual(10)
+  })
+
+  test('has the limits of listings that are kept to', async () => {
+    const limits = operations().flatMap(({ path, operation }) =>
+      operation.parameters.flatMap(({ name, schema: { minimum = 0, maximum = 0 } }) =>
+        name === 'limit' ? [{ path, minimum, maximum }] : [],
+      ),
+    )
+    expect(limits.length).toBeGreaterThan(4)
+    for (const { path, minimum, maximum } of limits) {
+      const codes = [minimum - 1, minimum, maximum, maximum + 1].map(
+        async (limit) => (await fetch(`${url}${path}?limit=${limit}`, { headers: key })).status,
+      )
+      expect([path, ...(await Promise.all(codes))]).toEqual([path, 400, 200, 200, 400])
+    }
   })
 
   test('has no path that is not there, and knows who must be asked for a key', async () => {

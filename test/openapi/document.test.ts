@@ -23,6 +23,7 @@ interface Answer {
 }
 
 interface Operation {
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> }
   readonly responses: Readonly<Record<string, Answer>>
 }
@@ -91,6 +92,23 @@ describe('a route that leaves no choice is told to answer in the one way that it
     ['/v1/inference/chat', ['application/json', 'text/event-stream']],
   ])('%s', (path, types) => {
     expect(Object.keys(document.paths[path]?.['post']?.responses['200']?.content ?? {})).toEqual(types)
+  })
+})
+
+describe('what a request may say beside its body is there:', () => {
+  test.each([
+    ['query', 'get', '/api/v1/inference/models', 'provider'],
+    ['query', 'get', '/api/v1/inference/usage', 'provider model key since until limit cursor'],
+    ['query', 'get', '/v1/inference/batch', 'status limit cursor'],
+    ['query', 'get', '/v1/batches', 'after limit'],
+    ['query', 'get', '/v1/files', 'purpose after limit order'],
+    ['query', 'get', '/v1/videos', 'after limit order'],
+    ['query', 'get', '/v1/models', 'provider'],
+    ['header', 'post', '/v5/inference', 'Idempotency-Key x-selected-account-id'],
+  ])('in the %s of %s %s', (place, method, path, names) => {
+    const parameters = document.paths[path]?.[method]?.parameters.filter((one) => one.in === place) ?? []
+    expect(parameters.map(({ name }) => name).join(' ')).toBe(names)
+    expect(parameters.every(({ required = false }) => !required)).toBe(true)
   })
 })
 

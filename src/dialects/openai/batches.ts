@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
+import { z } from 'zod'
 import {
   type Batch,
   BatchStatus,
@@ -9,7 +10,7 @@ import {
 import { batchStatusWord } from '../batch-status.ts'
 import type { JsonBody, Route } from '../contract.ts'
 import { inWordsOf } from '../field-words.ts'
-import { pageLimit } from '../page-limit.ts'
+import { limitType, pageLimit } from '../page-limit.ts'
 import { epochSeconds } from '../times.ts'
 import { check } from '../validate.ts'
 import { batchList, batchObject, type BatchObject, createBatchRequest } from './batch-types.ts'
@@ -43,8 +44,12 @@ export const batchRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/batches',
-    summary: 'Batches, newest first: ?after=, ?limit=',
+    summary: 'Batches, newest first',
     permission: 'batches:write',
+    query: {
+      after: z.string().describe('id of the batch to begin behind'),
+      limit: limitType(listed),
+    },
     response: batchList,
     async answer({ query }, { batches }) {
       const after = query.get('after') ?? ''

@@ -5,10 +5,10 @@ import { type StoredFile, StoredFileSchema } from '#gen/switchyard/v1/batch_pb.t
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import type { Form } from '../form.ts'
-import { pageLimit } from '../page-limit.ts'
+import { limitType, pageLimit } from '../page-limit.ts'
 import { epochSeconds } from '../times.ts'
 import { check } from '../validate.ts'
-import { isOldestFirst } from './list-order.ts'
+import { isOldestFirst, listOrder } from './list-order.ts'
 
 /*
  * Files as OpenAI's API has them: https://platform.openai.com/docs/api-reference/files
@@ -54,7 +54,7 @@ const uploadFields = z.object({
     .describe('Seconds that the file is kept.'),
 })
 
-const mostFiles = 10_000
+const listed = { usual: 10_000, most: 10_000 }
 
 function encodeFile({ id, name, purpose, size, created, expires }: StoredFile): z.infer<typeof fileObject> {
   return {
@@ -88,7 +88,7 @@ function decodeUpload({ fields, files }: Form) {
 function decodeListing(query: URLSearchParams) {
   return {
     purpose: query.get('purpose') ?? '',
-    limit: pageLimit(query, { usual: mostFiles, most: mostFiles }),
+    limit: pageLimit(query, listed),
     oldestFirst: isOldestFirst(query),
     after: query.get('after') || undefined,
   }
@@ -114,8 +114,14 @@ export const files: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/files',
-    summary: 'Files, newest first; ?purpose=, limit=, after=, order=',
+    summary: 'Files, newest first unless said otherwise',
     permission: 'batches:write',
+    query: {
+      purpose: z.string(),
+      after: z.string().describe('id of the file to begin behind'),
+      limit: limitType(listed),
+      order: listOrder,
+    },
     response: fileList,
     async answer({ query }, surface) {
       const { files: found, nextCursor } = await surface.files.list(decodeListing(query))

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
@@ -17,8 +18,9 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/models',
-    summary: 'The models that may be asked for; ?provider= for one provider’s alone',
+    summary: 'The models that may be asked for',
     permission: 'models:use',
+    query: { provider: z.string().describe('id or name: the models of this provider alone') },
     response: modelList,
     answer: ({ query }, surface) => ({
       object: 'list',

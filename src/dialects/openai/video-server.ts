@@ -6,12 +6,12 @@ import { emptyVideoRequest, firstFrame } from '../../model/video.ts'
 import type { JsonBody, OperationRoute, RequestFacts, Route } from '../contract.ts'
 import type { Form } from '../form.ts'
 import type { AskOf } from '../operation.ts'
-import { pageLimit } from '../page-limit.ts'
+import { limitType, pageLimit } from '../page-limit.ts'
 import { linkedImage } from '../parts.ts'
 import type { Surface } from '../surface.ts'
 import { epochSeconds } from '../times.ts'
 import { checkNoting } from '../untranslated.ts'
-import { isOldestFirst } from './list-order.ts'
+import { isOldestFirst, listOrder } from './list-order.ts'
 
 /*
  * Videos, in two spellings: `/v1/videos/generations`, and OpenAI's own `/v1/videos`:
@@ -221,8 +221,10 @@ async function remove(facts: RequestFacts, { videos }: Surface): Promise<object>
   return { id: await videos.remove(idOf(facts)), object: 'video.deleted', deleted: true }
 }
 
+const listed = { usual: 20, most: 100 }
+
 async function list({ query }: RequestFacts, { videos }: Surface): Promise<object> {
-  const limit = pageLimit(query, { usual: 20, most: 100 })
+  const limit = pageLimit(query, listed)
   const oldestFirst = isOldestFirst(query)
   const page = await videos.list({ limit, cursor: '', after: query.get('after') ?? '', oldestFirst })
   const data = page.videos.map(encodeResource)
@@ -290,8 +292,13 @@ export const videoRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/videos',
-    summary: 'Videos, newest first; ?limit=, after=, order=',
+    summary: 'Videos, newest first unless said otherwise',
     permission: 'models:use',
+    query: {
+      after: z.string().describe('id of the video to begin behind'),
+      limit: limitType(listed),
+      order: listOrder,
+    },
     response: videoResources,
     answer: list,
   },

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Model } from '#gen/switchyard/v1/registry_pb.ts'
 import type { Route } from '../contract.ts'
 import { providerRoutes } from './provider-routes.ts'
@@ -44,8 +45,9 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/api/v1/inference/models',
-    summary: 'The models that may be asked for, or one provider’s alone',
+    summary: 'The models that may be asked for',
     permission: 'models:use',
+    query: { provider: z.string().describe('id or name: the models of this provider alone') },
     response: modelList,
     answer({ query }, surface) {
       const provider = query.get('provider') ?? ''

@@ -12,18 +12,16 @@ import { fail } from '../../error/index.ts'
 import type { Route } from '../contract.ts'
 import { pageLimit } from '../page-limit.ts'
 import { isoTime } from '../times.ts'
-import { oneRequest, usagePage } from './usage-types.ts'
-
-const listed = { usual: 50, most: 1000 }
+import { listed, oneRequest, usagePage, usageQuery } from './usage-types.ts'
 
 /** The request log and its sums. */
 export const usageRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/api/v1/inference/usage',
-    summary:
-      'Sums over the request log and its newest rows; filters: provider, model, key, since, until, limit, cursor',
+    summary: 'Sums over the request log, and its newest rows',
     permission: 'usage:read',
+    query: usageQuery,
     response: usagePage,
     async answer({ query }, { usage }) {
       const filter = filterOf(query)

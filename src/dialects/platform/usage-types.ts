@@ -1,5 +1,20 @@
 import { z } from 'zod'
+import { limitType } from '../page-limit.ts'
 import { envelope } from './types.ts'
+
+/** How many rows of the request log a page has. */
+export const listed = { usual: 50, most: 1000 }
+
+/** The filters of `GET /api/v1/inference/usage`, which hold for the sums and for the rows, and the page of the rows. */
+export const usageQuery = {
+  provider: z.string().describe('name of a provider'),
+  model: z.string(),
+  key: z.string().describe('id of a key'),
+  since: z.string().describe('a date, which is midnight UTC, or an RFC 3339 time'),
+  until: z.string().describe('as since; exclusive'),
+  limit: limitType(listed),
+  cursor: z.string().describe('nextCursor of the page before'),
+}
 
 const attempt = z.object({
   provider: z.string(),

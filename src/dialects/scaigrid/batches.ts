@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
-import type { z } from 'zod'
+import { z } from 'zod'
 import {
   type Batch,
   BatchStatus,
@@ -11,7 +11,7 @@ import { fail, GatewayError } from '../../error/index.ts'
 import { batchStatusOf, batchStatusWord, batchStatusWords } from '../batch-status.ts'
 import type { JsonBody, RequestFacts, Route } from '../contract.ts'
 import { inWordsOf } from '../field-words.ts'
-import { pageLimit } from '../page-limit.ts'
+import { limitType, pageLimit } from '../page-limit.ts'
 import type { FileOperations, Surface } from '../surface.ts'
 import { isoTime } from '../times.ts'
 import { check } from '../validate.ts'
@@ -52,8 +52,13 @@ export const batchRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/inference/batch',
-    summary: 'Batches, newest first: ?status=, ?limit=, ?cursor=',
+    summary: 'Batches, newest first',
     permission: 'batches:write',
+    query: {
+      status: z.enum(batchStatusWords),
+      limit: limitType(listed),
+      cursor: z.string().describe('next_cursor of the page before'),
+    },
     response: batchListAnswer,
     async answer(facts, surface) {
       const { query } = facts

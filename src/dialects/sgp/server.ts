@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { OperationRoute, ServerDialect } from '../contract.ts'
 import { decodeRequest } from './decode-request.ts'
 import { errorBody, errorStatus } from './errors.ts'
@@ -10,6 +11,7 @@ const inference: OperationRoute = {
   request: genericInferenceRequest,
   response: genericInferenceAnswer,
   produces: ['text/event-stream'],
+  headers: { 'x-selected-account-id': z.string().describe('one of the accounts that the key may act for') },
   decode: decodeRequest,
 }
 
