@@ -140,7 +140,9 @@ export class Reply {
     if (!this.open) return
     const status = this.#dialect.errorStatus?.(error) ?? error.status
     const body = this.#dialect.errorBody(error, this.#requestId)
-    const { retryAfterSeconds } = error.details
+    // Whoever has asked too often is told when to come again, also where no provider said.
+    const soonest = status === 429 && error.retryable ? 1 : undefined
+    const { retryAfterSeconds = soonest } = error.details
     const unread = this.#unread
     // The port sees the pause, and lets a client that is still sending read the answer before it closes.
     if (unread) this.#request.pause()

@@ -233,6 +233,16 @@ describe('an error', () => {
     expect(answer.headers['retry-after']).toBe(httpStatus === 429 ? '1' : undefined)
   })
 
+  test('of too many requests says when to come again, whether the backend did or not', async () => {
+    const told = { error: { message: 'slow down', code: 'rate_limit_exceeded' } }
+    gateway.upstream.answer('busy', status(429, told))
+    gateway.upstream.answer('busy-for-long', status(429, told, { 'retry-after': '70' }))
+    gateway.upstream.answer('spent', status(429, { error: { message: 'no more', code: 'insufficient_quota' } }))
+    const pause = async (name: string): Promise<unknown> =>
+      (await asking({ model: `up/${name}`, messages: question })).headers['retry-after']
+    expect([await pause('busy'), await pause('busy-for-long'), await pause('spent')]).toEqual(['1', '70', undefined])
+  })
+
   test('of a timer names the timer', async () => {
     const { status: code, json } = await asking({ model: 'simulator/hang', messages: question })
     expect([code, json]).toEqual([504, failed('timeout', { details: { timer: 'first_event' } })])
