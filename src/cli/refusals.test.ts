@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { submitBatch } from './batch.ts'
 import { createAccount, createKey, listAccounts } from './keys.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -43,6 +45,22 @@ test.each(['sy_secret\nsecret', 'sy_secrét', 'sy secret'])('a key that is none 
   expect(await usage(sums, surroundings)).toBe(1)
   expect(said.err).toMatch(/^switchyard: SWITCHYARD_API_KEY holds characters .*\n$/)
   expect(said.err).not.toContain('secr')
+})
+
+test('what answers and is no gateway is told, with a hint', async () => {
+  const server = createServer((_request, response) => response.writeHead(501).end('not here'))
+  onTestFinished(() => void server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const told = async (url: string): Promise<string> => {
+    const { said, surroundings } = place()
+    expect(await usage({ ...sums, url }, surroundings)).toBe(1)
+    return said.err
+  }
+  const end = ': start one, or name its address with --url\n'
+  expect(await told(`http://127.0.0.1:${port}`)).toBe(`switchyard: no gateway answers there (HTTP 501)${end}`)
+  expect(await told(`https://127.0.0.1:${port}`)).toBe(`switchyard: no gateway answers there (EPROTO)${end}`)
+  expect(await told('http://127.0.0.1:9')).toBe(`switchyard: no gateway answers there (ECONNREFUSED)${end}`)
 })
 
 test('a folder is no input of a batch', async () => {

@@ -1,6 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { ErrorInfoSchema } from '#gen/switchyard/v1/error_pb.ts'
 
 /** Where a command finds the gateway it asks. */
 export interface GatewayFlags {
@@ -37,8 +38,15 @@ export function gatewayClient<Service extends DescService>(
 /** What to tell a person of a failed call, in one line. */
 export function explainFailure(thrown: unknown): string {
   const error = ConnectError.from(thrown)
-  if (error.code === Code.Unavailable && error.cause !== undefined)
-    return 'no gateway answers there: start one, or name its address with --url'
+  // A gateway says of its errors what they are; of what other servers and the network say, nobody would know what it is about.
+  if (thrown instanceof ConnectError && error.findDetails(ErrorInfoSchema).length === 0)
+    return `no gateway answers there (${hintOf(error)}): start one, or name its address with --url`
   if (error.code === Code.Unauthenticated) return `${error.rawMessage}; for this command: SWITCHYARD_API_KEY`
   return error.rawMessage
+}
+
+/** Why: the code of what the system or TLS said, else the first line of what was answered. */
+function hintOf({ cause, rawMessage }: ConnectError): string {
+  const { code } = typeof cause === 'object' && cause !== null ? (cause as { code?: unknown }) : {}
+  return typeof code === 'string' ? code : (rawMessage.split('\n', 1)[0] ?? '')
 }
