@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { SynthesizeRequestSchema, TranscribeRequestSchema } from '#gen/switchyard/v1/audio_pb.ts'
 import { EmbedRequestSchema } from '#gen/switchyard/v1/embedding_pb.ts'
 import { GenerateImagesRequestSchema } from '#gen/switchyard/v1/image_pb.ts'
+import { InferRequestSchema } from '#gen/switchyard/v1/infer_pb.ts'
 import { GenerateRequestSchema } from '#gen/switchyard/v1/text_pb.ts'
 import { CreateVideoRequestSchema } from '#gen/switchyard/v1/video_pb.ts'
 import type { CallContext, Provider } from '#provider'
@@ -67,6 +68,22 @@ export const besides: readonly Beside[] = [
     path: /\/videos(?:\/generations)?$|:predictLongRunning$/,
     ask: (provider, model, context) =>
       provider.createVideo?.(create(CreateVideoRequestSchema, { model, prompt: 'Hi' }), context),
+  },
+  {
+    name: 'ranked documents',
+    path: /\/rerank$/,
+    ask: (provider, model, context) => {
+      const args = { query: 'Hi', documents: ['Ho'] }
+      return provider.infer?.(create(InferRequestSchema, { model, operation: 'rerank', args }), context)
+    },
+  },
+  {
+    name: 'moderations',
+    path: /\/moderations$/,
+    ask: (provider, model, context) => {
+      const args = { input: 'Hi' }
+      return provider.infer?.(create(InferRequestSchema, { model, operation: 'moderations', args }), context)
+    },
   },
 ]
 
