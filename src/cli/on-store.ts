@@ -16,14 +16,17 @@ export function onStore(
   process: Surroundings,
   run: (store: Store) => Promise<void>,
 ): Promise<number> {
-  return atStore(flags, process, async (location) => {
-    const store = await openStore(location)
-    try {
-      await run(store)
-    } finally {
-      await store.close()
-    }
-  })
+  return atStore(flags, process, (location) => withStore(location, run))
+}
+
+/** Opens the store there, and closes it again after the run. */
+export async function withStore(location: string, run: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openStore(location)
+  try {
+    await run(store)
+  } finally {
+    await store.close()
+  }
 }
 
 /** The same for a command that needs only to know where the store is. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -58,4 +58,25 @@ test('a database that is not there is told without its password', async () => {
   const { code, said } = await run(migrate, 'three', env)
   expect(code).toBe(1)
   expect(said).toBe('switchyard: the database cannot be reached or did not answer in time\n')
+})
+
+test('a file that is no database is told apart from a database that does not answer', async () => {
+  mkdirSync(join(folder, 'damaged'))
+  const path = join(folder, 'damaged', 'switchyard.db')
+  writeFileSync(path, 'no database')
+  const { code, said } = await run(migrate, 'damaged')
+  expect([code, said]).toEqual([
+    1,
+    `switchyard: the file ${path} is no SQLite database: it is damaged, or something else\n`,
+  ])
+})
+
+test('a store that is not there is not made by a backup of it', async () => {
+  const file = join(folder, 'nothing')
+  const { code, said } = await run((flags, process) => backup(file, flags, process), 'missing')
+  expect([code, said]).toEqual([
+    1,
+    expect.stringContaining(`there is no store ${join(folder, 'missing', 'switchyard.db')}`),
+  ])
+  expect([existsSync(file), existsSync(join(folder, 'missing'))]).toEqual([false, false])
 })

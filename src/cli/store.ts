@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs'
+import { fail } from '../error/index.ts'
+import { isPostgres } from '../store/open.ts'
 import { migrateStore, restoreStore } from '../store/upkeep.ts'
-import { atStore, onStore, type StoreFlags } from './on-store.ts'
+import { atStore, type StoreFlags, withStore } from './on-store.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Brings the schema up to date, and tells what was applied. Resolves with the exit code. */
@@ -10,10 +13,15 @@ export function migrate(flags: StoreFlags, process: Surroundings): Promise<numbe
   })
 }
 
-/** Writes all of the store to a file that must not exist; a gateway may go on using it. Resolves with the exit code. */
+/**
+ * Writes all of the store to a file that must not exist; a gateway may go on using it. A store that is not there is refused, and not made:
+ * a backup of nothing would be missed too late. Resolves with the exit code.
+ */
 export function backup(file: string, flags: StoreFlags, process: Surroundings): Promise<number> {
-  return onStore(flags, process, async (store) => {
-    await store.backup(file)
+  return atStore(flags, process, async (location) => {
+    if (!isPostgres(location) && !existsSync(location))
+      throw fail('not_found', `there is no store ${location}: --data-dir, or --config, may lead elsewhere`)
+    await withStore(location, (store) => store.backup(file))
     process.stdout.write(`the store is in ${file}\n`)
   })
 }

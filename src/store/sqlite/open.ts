@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail } from '../../error/index.ts'
 import type { Store } from '../contract.ts'
@@ -24,10 +24,26 @@ export function connectSqlite(path: string): SqliteEngine {
   return new SqliteEngine(path)
 }
 
+/** Makes the file where it is not there. Throws `store_unavailable` where it cannot be, and for a file that is something else. */
 function makeFile(path: string): void {
+  if (!magic.startsWith(beginningOf(path)))
+    throw fail('store_unavailable', `the file ${path} is no SQLite database: it is damaged, or something else`)
+}
+
+/** How every SQLite file begins that has anything in it. */
+const magic = 'SQLite format 3\0'
+
+/** The first bytes of the file, which is made where it is not there. */
+function beginningOf(path: string): string {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    closeSync(openSync(path, 'a', 0o600))
+    const file = openSync(path, 'a+', 0o600)
+    try {
+      const bytes = Buffer.alloc(magic.length)
+      return bytes.toString('latin1', 0, readSync(file, bytes, 0, bytes.length, 0))
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
     throw fail('store_unavailable', `the database file ${path} cannot be made or written`, { cause: error })
   }
