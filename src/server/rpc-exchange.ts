@@ -9,6 +9,7 @@ import {
 import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc'
 import type { Core } from '../core/contract.ts'
+import { GatewayError } from '../error/index.ts'
 import { traceHeadersOf } from '../core/trace.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
@@ -76,7 +77,8 @@ export async function exchange(
     const writer = new ResponseWriter(response, call.clientGone, options.writeStallMs)
     await write(answer, { request, response, writer, progress, call })
   } catch (err) {
-    if (!call.clientGone.aborted) {
+    // A client that leaves while the end of its answer is written has no fault of the gateway's to be told of.
+    if (!call.clientGone.aborted && !(err instanceof GatewayError && err.reason === 'client_closed')) {
       options.log.error({ err, requestId: call.requestId, path: pathOf(request) }, 'an RPC could not be answered')
       response.destroy()
     }

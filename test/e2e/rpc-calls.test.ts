@@ -119,6 +119,21 @@ test('a client that stops reading holds the provider back, and is cut off', asyn
   expect(socket.value.bytesRead).toBeLessThan(16 * 1024 * 1024)
 })
 
+test('who leaves while the end of an answer is on its way to it is no fault of the gateway', async () => {
+  const edge = await start()
+  const session = connectHttp2(edge.http2, { settings: { initialWindowSize: 0 } })
+  const path = '/switchyard.v1.InferenceService/ListModels'
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc+proto' })
+  stream.on('error', () => undefined)
+  stream.end(Buffer.alloc(5))
+  await new Promise((resolve) => stream.once('response', resolve))
+  stream.close(8)
+  await new Promise((resolve) => stream.once('close', resolve))
+  await new Promise((resolve) => session.ping(() => setTimeout(resolve, 20)))
+  expect(edge.errors).toEqual([])
+  session.destroy()
+})
+
 test('a stalled reader over HTTP/2 is cut off as well', async () => {
   const edge = await start({ limits: { writeStallMs: 200 } })
   const session = connectHttp2(edge.http2)
