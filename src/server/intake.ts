@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type Http2ServerRequest } from 'node:http2'
 import { fail, type GatewayError } from '../error/index.ts'
 import type { NodeRequest } from './guard.ts'
 
@@ -129,16 +129,26 @@ export class Intake {
 /** Stops reading. Over HTTP/1 the port sees the pause and closes the connection after the answer. */
 function leaveRest(request: NodeRequest): void {
   request.pause()
-  if (!('stream' in request)) return
-  const { stream } = request
-  stream.once('finish', () => setImmediate(resetAfterAnswer, stream))
+  if ('stream' in request) setTimeout(resetAfterAnswer, answerPollMs, request)
 }
 
 /** Resets the stream once the last frame of the answer, which may be its trailers, is out: a reset overtakes it. */
-function resetAfterAnswer(stream: ServerHttp2Stream): void {
+function resetAfterAnswer(request: Http2ServerRequest): void {
+  const { stream } = request
   if (stream.destroyed) return
-  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
-  else setTimeout(resetAfterAnswer, answerPollMs, stream)
+  if (stream.closed || stream.state.localClose === 1) dropRest(request)
+  else setTimeout(resetAfterAnswer, answerPollMs, request)
+}
+
+/**
+ * Resets a stream whose answer is out, and throws away what came of the rest of its request: Node keeps a stream, and its connection,
+ * for as long as something of it is unread.
+ */
+export function dropRest(request: Http2ServerRequest): void {
+  request.stream.close(constants.NGHTTP2_NO_ERROR)
+  // Whoever waits for more of it would keep it from flowing.
+  request.removeAllListeners('readable')
+  request.resume()
 }
 
 function isGone(request: NodeRequest): boolean {

@@ -1,4 +1,3 @@
-import { constants } from 'node:http2'
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import {
@@ -13,6 +12,7 @@ import { GatewayError } from '../error/index.ts'
 import { traceHeadersOf } from '../core/trace.ts'
 import type { Logger } from '../provider/contract.ts'
 import type { NodeRequest, NodeResponse } from './guard.ts'
+import { dropRest } from './intake.ts'
 import { services } from './policy.ts'
 import { headerOf, tokenOf } from './reply.ts'
 import { requestIdsOf } from './request-id.ts'
@@ -144,9 +144,8 @@ function writeHead(answer: UniversalServerResponse, { request, response, progres
   const requestId = call.answeredAs ?? call.requestId
   const headers: Record<string, string> = { ...Object.fromEntries(answer.header ?? []), 'x-request-id': requestId }
   if ('stream' in response) {
-    const { stream } = response
-    if (!progress.complete)
-      stream.once('wantTrailers', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)))
+    if (!progress.complete && 'stream' in request)
+      response.stream.once('wantTrailers', () => setImmediate(() => dropRest(request)))
     response.writeHead(answer.status, headers)
     return
   }

@@ -115,8 +115,10 @@ export class ResponseWriter {
   }
 
   #cut(): void {
-    if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_CANCEL)
-    else this.#response.destroy()
+    if (!('stream' in this.#response)) this.#response.destroy()
+    // One that its client has reset already may still wait for somebody to read its request.
+    else if (this.#response.stream.closed) this.#response.stream.destroy()
+    else this.#response.stream.close(constants.NGHTTP2_CANCEL)
   }
 }
 
