@@ -82,7 +82,7 @@ export interface AliasRow {
 /** Providers, models and aliases that were registered at run time. */
 export interface RegistryStore {
   providers(): Promise<readonly ProviderRow[]>
-  /** `conflict` when the name or id is taken. */
+  /** Forgets the models that were seen under its name before. `conflict` when the name or id is taken. */
   createProvider(row: ProviderRow): Promise<void>
   /**
    * Replaces the row of that id, which takes its models with it to a new name. `not_found`; `conflict` when the new name is taken, or

@@ -71,6 +71,8 @@ export function sqlRegistry(store: Sql): RegistryStore {
     async createProvider(row) {
       await transact(engine, async (writing) => {
         await writing.insertInto('provider').values(writeProvider(row)).execute()
+        // What was seen under the name was another provider's.
+        await writing.deleteFrom('model').where('provider', '=', row.name).execute()
         await changed(engine, writing)
       })
     },

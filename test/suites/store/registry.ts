@@ -55,6 +55,14 @@ export function registrySuite({ fresh }: Bed): void {
       expect(await reasonOf(registry.deleteProvider('a1b2c3d4'))).toBe('not_found')
     })
 
+    test('a new provider has none of the models that another was seen to have under its name', async () => {
+      const { registry } = await fresh()
+      await registry.sawModels('north', [{ model: 'of another', facts: '{}' }], 1)
+      await registry.sawModels('south', [{ model: 'its own', facts: '{}' }], 1)
+      await registry.createProvider(providerRow({ name: 'north' }))
+      expect((await registry.models()).map(({ model }) => model)).toEqual(['its own'])
+    })
+
     test('remembers when a model was seen first and last', async () => {
       const { registry } = await fresh()
       await registry.sawModels(
