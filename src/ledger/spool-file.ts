@@ -16,6 +16,9 @@ export const spoolName = /^spool(?:-\d+)?\.db$/
 
 const mostSpools = 256
 
+/** Characters of content after which no further settlement is taken at once: all that is taken is in memory, several times over. */
+const contentAtOnce = 4 * 1024 * 1024
+
 /** Bytes written to the log of a database before it is folded into the database. */
 const checkpointBytes = 4 * 1024 * 1024
 
@@ -131,9 +134,17 @@ export class SpoolFile {
     this.#measure()
   }
 
-  /** The oldest settlements after a place. */
+  /** The oldest settlements after a place; fewer than there are, but one, where their content is long. */
   take(after: number, limit: number): SettledText[] {
-    return this.#statements.take.all(after, limit) as unknown as SettledText[]
+    const rows: SettledText[] = []
+    let content = 0
+    for (const row of this.#statements.take.iterate(after, limit) as Iterable<unknown>) {
+      const settled = row as SettledText
+      rows.push(settled)
+      content += settled.content.length
+      if (content >= contentAtOnce) break
+    }
+    return rows
   }
 
   /** Intents that an earlier process left behind. */

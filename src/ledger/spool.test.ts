@@ -56,6 +56,19 @@ describe('a spool', () => {
     expect(await spool.take(0, 9)).toEqual([expect.objectContaining({ text: 'row', content: 'what was said' })])
   })
 
+  test('gives few settlements at once whose content is long, and one that is longer than all that', async () => {
+    const spool = await open()
+    const mebibyte = 1024 * 1024
+    for (const length of [1, mebibyte, mebibyte, 9 * mebibyte, 1, 1])
+      await spool.settle(await spool.begin('intent'), `${length}`, 'x'.repeat(length))
+    const first = await spool.take(0, 9)
+    expect(texts(first)).toEqual(['1', `${mebibyte}`, `${mebibyte}`, `${9 * mebibyte}`])
+    expect(texts(await spool.take(first.at(-1)?.place ?? 0, 9))).toEqual(['1', '1'])
+    expect(texts(await spool.take(3, 9))).toEqual([`${9 * mebibyte}`])
+    await spool.settle(await spool.begin('intent'), 'after', '')
+    expect(spool.state).toMatchObject({ open: 0, waiting: 7 })
+  })
+
   test('writes what is handed over together in one transaction', async () => {
     let commits = 0
     const spool = await open({ committed: () => void commits++ })

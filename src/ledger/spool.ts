@@ -150,7 +150,7 @@ export class Spool {
     })
   }
 
-  /** The oldest settlements after a place; none while the file cannot be read. */
+  /** The oldest settlements after a place, not all of them at once where their content is long; none while the file cannot be read. */
   take(after: number, limit: number): Promise<readonly SettledText[]> {
     return this.#ask(this.#taking, { kind: 'take', after, limit })
   }
