@@ -1,3 +1,4 @@
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
 import { asGatewayError, fail, GatewayError } from '../error/index.ts'
 import type { Logger } from '../provider/contract.ts'
@@ -33,6 +34,8 @@ export interface Accompaniment {
   readonly trace?: TraceHeaders | undefined
   /** Is told how many bytes were read for it, each time that some were. */
   readonly received?: (bytes: number) => void
+  /** Is told what parts of its answer consumed, which is not whole yet. */
+  readonly consumed?: (part: Usage) => void
   /** Keeps large media of the account that asks. */
   readonly publisher?: MediaPublisher | undefined
 }
@@ -60,7 +63,7 @@ export class Attempt<Name extends OperationName> {
   /** Asks the target and waits for its first events. Throws a `GatewayError`; the try is then over. */
   async open(
     question: Question<Name>,
-    { trace, received, publisher }: Accompaniment = {},
+    { trace, received, consumed, publisher }: Accompaniment = {},
   ): Promise<readonly Operations[Name]['event'][]> {
     const { provider, model } = this.target
     const { egress, log, media, timeouts } = this.#surroundings
@@ -75,6 +78,7 @@ export class Attempt<Name extends OperationName> {
       media,
       credential,
       received,
+      consumed,
       publisher,
       trace,
     }

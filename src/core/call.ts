@@ -151,6 +151,7 @@ export class Call<Name extends OperationName> implements ModelCall<Name> {
       return await attempt.open(this.#questionFor(target), {
         trace: this.#meter.trying(),
         received: this.#meter.received,
+        consumed: this.#meter.consumed,
         publisher: this.#shared.publisherOf?.(this.#meter.whose),
       })
     } catch (error) {

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { type ChatEvent, ChatRequestSchema, FinishReason, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail } from '../error/index.ts'
 import {
   finished,
@@ -14,7 +15,7 @@ import {
 } from '../model/events.ts'
 import { usage } from '../model/usage.ts'
 import { openPrincipal } from './admit.ts'
-import type { CallRecord, Recorder } from './contract.ts'
+import type { CallRecord, Recorder, Target } from './contract.ts'
 import { type Measured, Meter } from './meter.ts'
 import { chat } from './operations/chat.ts'
 import { recordRefusal } from './refusal.ts'
@@ -58,6 +59,11 @@ function input(fields: Partial<Measured<'chat'>> = {}): Measured<'chat'> {
   }
 }
 
+function target(model: string): Target {
+  const record = create(ProviderSchema, { name: 'up' })
+  return { provider: { record, provider: {}, credentials: [], models: [], patterns: [] }, model }
+}
+
 /** What is recorded when these batches are seen and the call then ends so. */
 function settled(batches: readonly (readonly ChatEvent[])[], error?: ReturnType<typeof fail>): CallRecord {
   const notes = new Notes()
@@ -82,6 +88,33 @@ describe('what a call consumed', () => {
     ])
     expect(record.usage).toBe(told)
     expect(record.usage.estimated).toBe(false)
+  })
+
+  test('is what parts of an answer did that never came, at the prices of whom they were of', () => {
+    const notes = new Notes()
+    const pricing = {
+      cost: (_vendor: string, model: string, { inputTokens }: Usage) => ({
+        nanoUsd: BigInt(inputTokens * (model === 'dear' ? 10 : 1)),
+        version: 'list 1',
+      }),
+    }
+    const meter = new Meter(chat, input(), { recorder: notes, pricing })
+    for (const model of ['dear', 'cheap']) {
+      meter.aimed(target(model), true)
+      meter.consumed(usage({ inputTokens: 3 }))
+      meter.consumed(usage({ inputTokens: 4, outputUnknown: true }))
+    }
+    void meter.settle(fail('provider_unavailable', 'away'))
+    expect(notes.records).toMatchObject([
+      { usage: { inputTokens: 14, estimated: true, outputUnknown: false }, cost: { nanoUsd: 77n, version: 'list 1' } },
+    ])
+  })
+
+  test('is no part of an answer beside the whole', () => {
+    const meter = new Meter(chat, input(), { recorder: new Notes() })
+    meter.consumed(usage({ inputTokens: 3 }))
+    meter.observe([end, usageEvent(usage(counts))])
+    expect(meter.usage()).toMatchObject(counts)
   })
 
   test('is what the upstream said last', () => {
@@ -241,10 +274,8 @@ describe('a settled call', () => {
   test('knows its target, its tries and how its choices ended', () => {
     const notes = new Notes()
     const meter = new Meter(chat, input({ streaming: false }), { recorder: notes })
-    const record = create(ProviderSchema, { name: 'up' })
-    const target = { provider: { record, provider: {}, credentials: [], models: [], patterns: [] }, model: 'm' }
     meter.account('acme')
-    meter.aimed(target, true)
+    meter.aimed(target('m'), true)
     meter.attempted({ provider: 'up', model: 'm', status: 'ok', began: 1, duration: 2 })
     meter.observe([started({ upstreamRequestId: 'u1' }), end, finished({ reason: FinishReason.TOOL_CALLS }, 1)])
     void meter.settle(undefined)

@@ -1,7 +1,7 @@
 import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type { OperationName, Operations } from '../dialects/operation.ts'
 import type { GatewayError } from '../error/index.ts'
-import { estimateTokens, usage } from '../model/usage.ts'
+import { estimateTokens, sumOf, usage } from '../model/usage.ts'
 import { defaultAccountId } from '../store/contract.ts'
 import { estimate, mend, type Untold } from './consumed.ts'
 import type {
@@ -60,6 +60,9 @@ export class Meter<Name extends OperationName> {
   #untold: Untold = { input: true, output: true }
   #inputEstimate: number | undefined
   #received = 0
+  /** Of parts of answers that were never whole. */
+  readonly #parts: Usage[] = []
+  #costOfParts: Cost | undefined = nothing
   #firstEventAt: number | undefined
   #upstreamRequestId = ''
   #answer: Folding<Operations[Name]['event'], Operations[Name]['response']> | undefined
@@ -134,6 +137,15 @@ export class Meter<Name extends OperationName> {
     this.#received += bytes
   }
 
+  /** A part of an answer is there that may never be whole: what it consumed is paid when no answer comes. */
+  readonly consumed = (told: Usage): void => {
+    const part = { ...told }
+    estimate(part, mend(part), () => 0, 0)
+    this.#parts.push(part)
+    const cost = this.#priceOf(part)
+    this.#costOfParts = this.#costOfParts && cost && { ...cost, nanoUsd: this.#costOfParts.nanoUsd + cost.nanoUsd }
+  }
+
   /** Takes in events on their way to the client. */
   observe(batch: readonly Operations[Name]['event'][]): void {
     if (this.#firstEventAt === undefined) {
@@ -158,9 +170,12 @@ export class Meter<Name extends OperationName> {
     return told === undefined || (this.#untold.output && written > toldAt)
   }
 
-  /** What the call consumed: as reported, and, after the first event, estimated by the length of what was read and written where not. */
+  /**
+   * What the call consumed: as reported, and, after the first event, estimated by the length of what was read and written where not. Before
+   * it, what parts of answers did.
+   */
   usage(): Usage {
-    if (this.#firstEventAt === undefined) return usage({})
+    if (this.#firstEventAt === undefined) return sumOf(this.#parts)
     const consumed = (this.#tally.usage ??= usage(this.#operation.counts?.(this.#input.request) ?? {}))
     estimate(consumed, this.#untold, () => this.#estimateInput(), estimateTokens(this.#tally.written))
     return consumed
@@ -239,10 +254,15 @@ export class Meter<Name extends OperationName> {
   }
 
   #cost(): Cost | undefined {
-    if (this.#target === undefined || this.#firstEventAt === undefined || this.#operation.paidLater === true)
-      return nothing
+    if (this.#operation.paidLater === true) return nothing
+    if (this.#firstEventAt === undefined) return this.#costOfParts
     if (this.#operation.wordless === true && this.#untold.output) return undefined
-    return this.#metering.pricing?.cost(vendorOf(this.#target), this.#target.model, this.usage(), this.#startedAt)
+    return this.#priceOf(this.usage())
+  }
+
+  #priceOf(consumed: Usage): Cost | undefined {
+    if (this.#target === undefined) return nothing
+    return this.#metering.pricing?.cost(vendorOf(this.#target), this.#target.model, consumed, this.#startedAt)
   }
 
   #content(): CallContent | undefined {

@@ -12,6 +12,7 @@ import type { GenerateImagesRequest, GenerateImagesResponseSchema } from '#gen/s
 import type { InferEventSchema, InferRequest } from '#gen/switchyard/v1/infer_pb.ts'
 import type { ModelSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import type { GenerateEventSchema, GenerateRequest } from '#gen/switchyard/v1/text_pb.ts'
+import type { Usage } from '#gen/switchyard/v1/usage_pb.ts'
 import type {
   CancelVideoRequest,
   CreateVideoRequest,
@@ -93,6 +94,11 @@ export interface CallContext {
   readonly trace?: { readonly traceparent?: string; readonly tracestate?: string } | undefined
   /** To be told how many bytes of the answer were read, each time that some were. */
   readonly received?: ((bytes: number) => void) | undefined
+  /**
+   * To be told what a part of the answer consumed, where the answer is put together of several and the part is there before the whole: it
+   * counts when the rest does not come.
+   */
+  readonly consumed?: ((part: Usage) => void) | undefined
 }
 
 /**

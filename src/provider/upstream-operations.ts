@@ -65,7 +65,11 @@ async function whole<Name extends OperationName, Options>(
 ): Promise<Operations[Name]['response']> {
   const parts = dialect.split?.(request, upstream.options) ?? [request]
   const answers: Operations[Name]['response'][] = []
-  for (const part of parts) answers.push(await wholePart(upstream, dialect, part, context))
+  for (const part of parts) {
+    const answer = await wholePart(upstream, dialect, part, context)
+    answers.push(answer)
+    if (parts.length > 1 && 'usage' in answer && answer.usage !== undefined) context.consumed?.(answer.usage)
+  }
   const [only] = answers
   if (only !== undefined && answers.length === 1) return only
   return dialect.join?.(answers) ?? fault('the parts of the answer do not make one')

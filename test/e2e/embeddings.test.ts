@@ -75,6 +75,19 @@ describe('vectors', () => {
     const asked = gateway.upstream.received('as-numbers').slice(before)
     expect(asked.map(({ body }) => (JSON.parse(body) as { input: string[] }).input.length)).toEqual([256, 256, 88])
   })
+
+  test('in parts that do not all come are no answer, and what the others consumed is in the log', async () => {
+    gateway.upstream.answer('two-parts', (response, asked) =>
+      asked.body.includes('"text 512"')
+        ? status(400, { message: 'no more' })(response, asked)
+        : asNumbers(response, asked),
+    )
+    const input = Array.from({ length: 600 }, (_, at) => `text ${at}`)
+    const answer = await askJson(`${gateway.url}/v1/embeddings`, { model: 'small/two-parts', input })
+    expect(answer.status).toBe(400)
+    const [line] = await gateway.settled(String(answer.headers['x-request-id']))
+    expect(line).toMatchObject({ status: 'error', input_tokens: 512 })
+  })
 })
 
 describe('a request for vectors is refused', () => {
