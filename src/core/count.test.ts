@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ChatRequestSchema, Role } from '#gen/switchyard/v1/chat_pb.ts'
 import { ProviderSchema } from '#gen/switchyard/v1/registry_pb.ts'
 import { fail } from '../error/index.ts'
@@ -14,7 +14,7 @@ import { RetryBudget } from './retry.ts'
 const nothing = (): undefined => undefined
 
 /** What the core counts for "hello there" where the only provider counts like this. */
-async function counted(counts: Provider['countTokens'], firstEvent = 9000) {
+async function counted(counts: Provider['countTokens'], firstEvent = 9000, signal = new AbortController().signal) {
   const provider: Provider = counts === undefined ? {} : { countTokens: counts }
   const record = create(ProviderSchema, { id: 'p', name: 'p' })
   const messages = [{ role: Role.USER, parts: [{ kind: { case: 'text' as const, value: { text: 'hello there' } } }] }]
@@ -27,7 +27,7 @@ async function counted(counts: Provider['countTokens'], firstEvent = 9000) {
     requestBytes: 10,
     principal: openPrincipal,
     request: create(ChatRequestSchema, { model: 'p/m', messages }),
-    signal: new AbortController().signal,
+    signal,
   }
   return countTokens(input, {
     registry: fixedRegistry(createRegistry([{ record, provider, credentials: [], models: [], patterns: [] }], [])),
@@ -64,4 +64,11 @@ test('ends a count that takes longer than a first event may', async () => {
     20,
   )
   await expect(deaf).rejects.toMatchObject({ reason: 'timeout' })
+})
+
+test('asks no provider for a client that has left by then', async () => {
+  const asked = vi.fn<NonNullable<Provider['countTokens']>>()
+  const left = counted(asked, 9000, AbortSignal.abort(fail('client_closed', 'gone')))
+  await expect(left).rejects.toMatchObject({ reason: 'client_closed' })
+  expect(asked).not.toHaveBeenCalled()
 })

@@ -83,6 +83,7 @@ class Count implements Disposable {
     this.#meter.aimed(target, this.#registry.model(target.provider, target.model) !== undefined)
     if (target.provider.provider.countTokens === undefined) return undefined
     this.#intent = await this.#shared.ledger?.begin(this.#meter.intent(target))
+    this.#input.signal.throwIfAborted()
     const began = this.#meter.elapsed()
     const tried = (error?: GatewayError): void => {
       const { provider, model } = target
