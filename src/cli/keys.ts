@@ -113,8 +113,9 @@ const accountColumns: readonly Column<Account>[] = [
   { title: 'charged_usd', cell: ({ chargedNanoUsd }) => (Number(chargedNanoUsd) / 1e9).toFixed(6), right: true },
 ]
 
+/** Nobody knows when the account was made that is there from the beginning. */
 function dayOf(time: Key['created']): string {
-  return time === undefined ? '' : timestampDate(time).toISOString().slice(0, 10)
+  return time === undefined || time.seconds === 0n ? '' : timestampDate(time).toISOString().slice(0, 10)
 }
 
 function wordsOf(text: string | undefined): string[] {
