@@ -1,6 +1,7 @@
+import { writtenTime } from '../model/written-time.ts'
+
 const hourMs = 60 * 60 * 1000
 const ago = /^(\d{1,4})([hd])$/
-const written = /^\d{4}-\d\d-\d\d(?:T.+(?:Z|[+-]\d\d:\d\d))?$/
 
 /** How a time may be written, for whoever wrote it otherwise. */
 export const timeForm = 'a date (2026-03-01), a time (2026-03-01T12:00:00Z), or how long ago (24h, 7d)'
@@ -9,5 +10,5 @@ export const timeForm = 'a date (2026-03-01), a time (2026-03-01T12:00:00Z), or 
 export function timeOf(text: string): number {
   const [, amount, unit] = ago.exec(text) ?? []
   if (amount !== undefined) return Date.now() - Number(amount) * (unit === 'd' ? 24 * hourMs : hourMs)
-  return written.test(text) ? Date.parse(text) : Number.NaN
+  return writtenTime(text)
 }

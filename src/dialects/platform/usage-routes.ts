@@ -9,6 +9,7 @@ import {
   type UsageRow,
 } from '#gen/switchyard/v1/usage_pb.ts'
 import { fail } from '../../error/index.ts'
+import { writtenTime } from '../../model/written-time.ts'
 import type { Route } from '../contract.ts'
 import { pageLimit } from '../page-limit.ts'
 import { isoTime } from '../times.ts'
@@ -65,20 +66,13 @@ function filterOf(query: URLSearchParams): UsageFilter {
   })
 }
 
-const dateOnly = /^\d{4}-\d\d-\d\d$/
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i
-
 /** A date, which is midnight in UTC, or a time with its zone. */
 function timeOf(query: URLSearchParams, name: string): Timestamp | undefined {
   // A plus that is not percent-encoded is a space in a query.
   const text = query.get(name)?.replace(/ (?=\d\d:\d\d$)/, '+') ?? ''
   if (text === '') return undefined
-  const form = dateOnly.test(text) || rfc3339.test(text)
-  const milliseconds = form ? Date.parse(text) : Number.NaN
-  // A day that a month does not have is moved into the next one by the parser.
-  const day = Number(text.slice(8, 10))
-  const exists = new Date(`${text.slice(0, 10)}T00:00:00Z`).getUTCDate() === day
-  if (Number.isNaN(milliseconds) || !exists)
+  const milliseconds = writtenTime(text)
+  if (Number.isNaN(milliseconds))
     throw fail(
       'invalid_request',
       `${name}: must be a date such as 2026-03-01, or a time such as 2026-03-01T12:00:00Z`,
