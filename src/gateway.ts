@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger as Pino } from 'pino'
 import { openCatalog } from './catalog/index.ts'
@@ -36,18 +35,8 @@ import { Providers } from './registry/live.ts'
 import { modelKinds } from './registry/kinds.ts'
 import { outputLimits } from './registry/limits.ts'
 import { registryOperations } from './registry/operations.ts'
-import { explainListen, isLocal, urlOf } from './server/address.ts'
-import { corsHeaders } from './server/cors.ts'
-import { Health } from './server/health.ts'
-import { serveMedia } from './server/media.ts'
-import { OpenCalls } from './server/open-calls.ts'
-import { openApiDocument } from './server/openapi.ts'
-import { pages } from './server/pages.ts'
-import { services } from './server/policy.ts'
-import { openPort, portLimits } from './server/port.ts'
-import { createRest } from './server/rest.ts'
-import { defaultRpcLimits, rpcHandler } from './server/rpc.ts'
-import { sourceDecoders } from './server/source.ts'
+import { isLocal } from './server/address.ts'
+import { openEdge } from './server/edge.ts'
 import { openUploadFolder } from './server/upload-file.ts'
 import type { Store } from './store/contract.ts'
 import { openLate } from './store/late.ts'
@@ -207,88 +196,45 @@ export async function startGateway({ config, env, log, network }: GatewayOptions
   const once = new Once({ store: answers, maxBytes: config.idempotency.max_bytes, leases, log })
   opened.defer(sweepAnswers(store.idempotency, log))
   const core = videos.within(calls)
-  const health = new Health(Object.values(services))
-  const open = new OpenCalls()
-  const stopping = new AbortController()
-  const draining = new AbortController()
-  const { body_limit_bytes: bodyBytes, cors, tls } = config.server
-  const rpc = rpcHandler({
+  const edge = await openEdge({
+    address: config.server,
+    tls: config.server.tls,
+    origins: config.server.cors.origins,
     core,
-    health,
-    log,
-    dialects: sourceDecoders(serverDialects),
-    stopping: stopping.signal,
-    draining: draining.signal,
     once,
-    limits: {
-      ...defaultRpcLimits,
-      readBytes: bodyBytes,
-      bodyIdleMs: config.timeouts.request_body,
-      writeStallMs: config.timeouts.write,
-    },
-  })
-  const rest = await createRest({
-    core,
-    dialects: serverDialects,
-    open,
-    once,
-    bodyBytes,
     uploads: {
       folder: await openUploadFolder(join(config.data_dir, 'uploads')),
       bytes: config.server.upload_limit_bytes,
     },
+    bodyBytes: config.server.body_limit_bytes,
     fileBytes: config.media.max_file_bytes,
-    longestMs: total,
     bodyIdleMs: config.timeouts.request_body,
-    writeMs: config.timeouts.write,
-    cors: corsHeaders(cors.origins),
-    pages: (app) => {
-      pages(app, {
-        ready: () => health.ready,
-        metrics: () => metrics.expose(),
-        document: () => openApiDocument({ dialects: serverDialects, services: Object.values(services), version }),
-      })
-      serveMedia(app, { open: (id, query) => files.linked(id, query), writeMs: config.timeouts.write })
-    },
-  })
-  const port = await openPort({
-    host: config.server.host,
-    port: config.server.port,
-    ...(tls !== undefined && { tls: { cert: readPem('cert', tls.cert), key: readPem('key', tls.key) } }),
-    handler: (request, response) => {
-      if (!rpc(request, response)) rest.handle(request, response)
-    },
-    limits: portLimits,
+    longestMs: total,
+    writeMs: write,
+    linked: (id, query) => files.linked(id, query),
+    metrics: () => metrics.expose(),
+    version,
     log,
-  }).catch((error: unknown) => Promise.reject(explainListen(error, config.server)))
-  health.serving()
+  })
   batches.start(core)
   videos.start()
   const names = providers.current.providers.map(({ record }) => record.name)
-  log.info({ host: port.host, port: port.port, providers: names }, 'listening')
+  log.info({ ...edge.address, providers: names }, 'listening')
 
   const parts = opened.move()
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    health.draining()
-    draining.abort()
+    const over = new AbortController()
     const graceMs = config.server.drain_seconds * 1000
-    const lastCall = setTimeout(() => {
-      const reason = fail('shutting_down', 'the gateway is stopping')
-      open.cancel(reason)
-      stopping.abort(reason)
-    }, graceMs)
-    health.stop()
-    await Promise.all([port.drain(graceMs + lastWordsMs), batches.stop(stopping.signal), videos.stop()])
+    const lastCall = setTimeout(() => over.abort(fail('shutting_down', 'the gateway is stopping')), graceMs)
+    await Promise.all([edge.stop(over.signal, graceMs + lastWordsMs), batches.stop(over.signal), videos.stop()])
     clearTimeout(lastCall)
-    await rest.close()
     await parts.disposeAsync()
     log.info({}, 'stopped')
   }
   return {
-    url: urlOf(port, tls !== undefined),
-    host: port.host,
-    port: port.port,
+    url: edge.url,
+    ...edge.address,
     keysRequired: keys.required,
     firstKey: firstKey?.show(),
     providers: providers.current.providers.map(({ record, models }) => ({
@@ -365,12 +311,4 @@ function requireTargets(providers: Providers, mirror: Mirror): void {
   const configured = new Set(providers.configuredAliases.map(({ name }) => name))
   const problem = providers.current.problems.find(({ alias }) => configured.has(alias))
   if (problem !== undefined) throw fail('invalid_request', problem.message)
-}
-
-function readPem(what: 'cert' | 'key', path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw fail('invalid_request', `server.tls.${what}: the file ${path} cannot be read`, { cause })
-  }
 }
