@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { compatible, compatibleSettings, definePlugin, fail, openaiClient, responsesClient } from '#provider'
 
-const settings = compatibleSettings.extend({
+const settings = compatibleSettings({ ...responsesClient.options, ...openaiClient.options }).extend({
   api: z
     .enum(['chat', 'responses', 'models'])
     .default('chat')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { compatible, definePlugin, ollamaClient, openaiClient } from '#provider'
+import { compatible, compatibleSettings, definePlugin, ollamaClient, openaiClient } from '#provider'
 
 const vendor = {
   type: 'ollama',
@@ -27,13 +27,11 @@ const openai = compatible(openaiClient, {
   },
 })
 
-const settings = z.strictObject({
+const settings = compatibleSettings({ ...ollamaClient.options, ...openaiClient.options }).extend({
   api: z
     .enum(['native', 'openai'])
     .default('native')
     .describe("Ollama's own chat, or its endpoint that is compatible with OpenAI's chat completions."),
-  headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
-  options: z.record(z.string(), z.unknown()).default({}).describe("Overrides of the format's options."),
 })
 
 /** A local or remote Ollama: raw completions and embeddings in OpenAI's format, chats in its own unless `api: openai` is set. */

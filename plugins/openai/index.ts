@@ -40,7 +40,7 @@ const chat = compatible(openaiClient, {
 })
 const responses = compatible(responsesClient, vendor)
 
-const settings = compatibleSettings.extend({
+const settings = compatibleSettings({ ...responsesClient.options, ...openaiClient.options }).extend({
   api: z.enum(['chat', 'responses']).default('chat').describe('Which API is asked: chat completions, or responses.'),
 })
 

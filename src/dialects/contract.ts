@@ -255,6 +255,9 @@ export interface UpstreamFailure {
   readonly text: string
 }
 
+/** What each of a format's options may be, where an operator says it. */
+export type OptionSchemas<Options> = { readonly [Name in keyof Options]-?: ZodType }
+
 /** What we speak to an upstream: the client half of a dialect. `Options` are what differs between vendors of one format. */
 export interface ClientDialect<Options> {
   readonly name: string
@@ -262,6 +265,7 @@ export interface ClientDialect<Options> {
   readonly chatPath: string
   /** What the format's own vendor does. */
   readonly defaults: Options
+  readonly options: OptionSchemas<Options>
   encodeChat(request: ChatRequest, streaming: boolean, options: Options): EncodedChat
   /**
    * How a piece that is given by this URL is carried: as the URL, which the upstream reads by itself; as bytes, which the gateway puts in

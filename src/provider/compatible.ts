@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z, type ZodType } from 'zod'
 import type { ClientOperations } from '../dialects/client-operations.ts'
 import type { ClientDialect } from '../dialects/contract.ts'
 import { fail } from '../error/index.ts'
@@ -8,17 +8,20 @@ import { upstreamProvider } from './upstream.ts'
 import type { Upstream } from './upstream-http.ts'
 import { otherOperations } from './upstream-operations.ts'
 
-/** Schema of the settings of every provider made by {@link compatible}, for plugins that add some of their own. */
-export const compatibleSettings = z.strictObject({
-  headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
-  options: z
-    .record(z.string(), z.unknown())
-    .default({})
-    .describe("Overrides of the format's options, such as limitField."),
-})
+/** Schema of the settings of every provider made by {@link compatible} of formats with these options, for plugins that add some of their own. */
+export function compatibleSettings(options: Readonly<Record<string, ZodType>>) {
+  return z.strictObject({
+    headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request. Not for secrets.'),
+    options: z
+      .strictObject(options)
+      .partial()
+      .default({})
+      .describe("Overrides of the format's options, such as limitField."),
+  })
+}
 
 /** Settings of every provider made by {@link compatible}. */
-export type CompatibleSettings = z.infer<typeof compatibleSettings>
+export type CompatibleSettings = z.infer<ReturnType<typeof compatibleSettings>>
 
 /** A vendor whose API is one of the formats we have a client half for. */
 export interface Vendor<Options> {
@@ -92,7 +95,7 @@ export function compatible<Options extends object>(
     contract: 'switchyard.v1',
     title,
     models,
-    settings: compatibleSettings,
+    settings: compatibleSettings(dialect.options),
     ...(vendor.baseUrl !== undefined && { baseUrl: vendor.baseUrl }),
     ...(vendor.keyVariable !== undefined && { keyVariable: vendor.keyVariable }),
     ...(vendor.baseUrlVariable !== undefined && { baseUrlVariable: vendor.baseUrlVariable }),

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { fail } from '../../error/index.ts'
 import type { ClientDialect } from '../contract.ts'
 import { callError, bodyOf } from '../upstream.ts'
@@ -18,6 +19,14 @@ export const anthropicClient: ClientDialect<MessagesOptions> = {
     unsignedReasoning: false,
     readsUrls: true,
     instructionsInPlace: true,
+  },
+  options: {
+    vendor: z.string(),
+    version: z.string(),
+    maxTokens: z.int().positive(),
+    unsignedReasoning: z.boolean(),
+    readsUrls: z.boolean(),
+    instructionsInPlace: z.boolean(),
   },
 
   encodeChat: encodeRequest,

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { ClientDialect } from '../contract.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { type ConverseOptions, encodeRequest } from './encode-request.ts'
@@ -9,6 +10,7 @@ export const bedrockClient: ClientDialect<ConverseOptions> = {
   name: 'bedrock',
   chatPath: '/model/converse',
   defaults: { vendor: 'bedrock' },
+  options: { vendor: z.string() },
 
   encodeChat: encodeRequest,
 

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { video } from './video-client.ts'
 import { fail } from '../../error/index.ts'
 import { tokenCount } from '../../model/usage.ts'
@@ -19,6 +20,7 @@ export const geminiClient: ClientDialect<GeminiOptions> = {
   // Every request brings its own path: the model is part of it.
   chatPath: '',
   defaults: { vendor: googleVendor, apiVersion: 'v1beta', modelPrefix: 'models/', fetchesUrls: false },
+  options: { vendor: z.string(), apiVersion: z.string(), modelPrefix: z.string(), fetchesUrls: z.boolean() },
 
   encodeChat: encodeRequest,
 

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { ClientDialect } from '../contract.ts'
 import { callError } from '../upstream.ts'
 import { AnswerDecoder } from './decode-answer.ts'
@@ -10,6 +11,7 @@ export const ollamaClient: ClientDialect<OllamaOptions> = {
   name: 'ollama',
   chatPath: '/api/chat',
   defaults: { vendor: 'ollama' },
+  options: { vendor: z.string() },
 
   encodeChat: encodeRequest,
 

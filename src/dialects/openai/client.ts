@@ -8,6 +8,7 @@ import { images } from './image-client.ts'
 import { carries, inlineMedia } from './inline-media.ts'
 import { generate } from './generate-client.ts'
 import { models } from './models.ts'
+import { compatibleOptions } from './options.ts'
 import { speech } from './speech-client.ts'
 import { transcription } from './transcription-client.ts'
 
@@ -23,6 +24,7 @@ export const openaiClient: ClientDialect<CompatibleOptions> = {
     timedTranscripts: ['whisper-1'],
     plainTranscripts: ['gpt-*'],
   },
+  options: compatibleOptions,
 
   encodeChat: encodeRequest,
 

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { ClientDialect } from '../contract.ts'
 import { models } from '../openai/models.ts'
 import { callError } from '../upstream.ts'
@@ -9,6 +10,7 @@ export const responsesClient: ClientDialect<ResponsesOptions> = {
   name: 'responses',
   chatPath: '/responses',
   defaults: { vendor: 'openai', unsignedReasoning: false, refuses: [] },
+  options: { vendor: z.string(), unsignedReasoning: z.boolean(), refuses: z.array(z.string()) },
 
   encodeChat: encodeRequest,
 

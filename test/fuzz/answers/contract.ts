@@ -23,6 +23,7 @@ export const contractClient: ClientDialect<object> = {
   name: 'remote',
   chatPath: '',
   defaults: {},
+  options: {},
   encodeChat: () => ({ body: '{}', dropped: [], passThrough: true }),
   reader: () => lineReader(),
   decodeChat: () => new EventDecoder(),
