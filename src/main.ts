@@ -22,9 +22,9 @@ enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/switchyard'
 const program = new Command('switchyard')
   .description('An inference gateway: one typed contract between your services and every model provider')
   .version(version)
-  // Whoever reads an answer may have seen enough of it. A gateway answers nobody there.
+  // Whoever reads an answer may have seen enough of it; any other reason not to write it is told. A gateway answers nobody there.
   .hook('preAction', (_program, command) => {
-    if (command.name() !== 'serve') process.stdout.on('error', () => process.exit())
+    if (command.name() !== 'serve') process.stdout.on('error', endUnread)
   })
   // What stands after a command is that command's, also where the one above it has an option of that name.
   .enablePositionalOptions()
@@ -226,3 +226,9 @@ await program.parseAsync().catch(async (error: unknown) => {
   process.stderr.write(`switchyard: an unexpected error: ${JSON.stringify(loggedError(error), null, 2)}\n`)
   process.exitCode = 1
 })
+
+function endUnread({ code, message }: NodeJS.ErrnoException): never {
+  if (code === 'EPIPE') process.exit()
+  process.stderr.write(`switchyard: the answer cannot be written: ${message}\n`)
+  process.exit(1)
+}

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -94,4 +94,18 @@ test('a command whose answer is read only in part ends without a word', async ()
   child.stdout.destroy()
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close') as Promise<[number]>])
   expect([said, code]).toEqual(['', 0])
+})
+
+test.skipIf(!existsSync('/dev/full'))('a command whose answer cannot be written says so, and fails', async () => {
+  const main = join(import.meta.dirname, '../main.ts')
+  const full = openSync('/dev/full', 'w')
+  onTestFinished(() => closeSync(full))
+  const child = spawn(process.execPath, [main, 'accounts', 'list', '--data-dir', dataDir], {
+    stdio: ['ignore', full, 'pipe'],
+  })
+  const { stderr } = child
+  if (stderr === null) throw new Error('there is nothing to read')
+  const [said, [code]] = await Promise.all([text(stderr), once(child, 'close') as Promise<[number]>])
+  expect(said).toMatch(/^switchyard: the answer cannot be written: .*ENOSPC.*\n$/)
+  expect(code).toBe(1)
 })
