@@ -127,15 +127,24 @@ async function readInput({ batch, fence }: BatchJob, parts: JobParts, signal: Ab
 }
 
 async function* openInput({ input, accountId }: BatchRow, { files, places }: JobParts, signal: AbortSignal) {
-  if (input.includes('://')) yield* places.read(input, signal)
+  if (input.includes('://')) yield* notTooSlowly(places.read(input, signal))
   else yield* (await files.open(input, [accountId])).read()
 }
 
-/** How slowly an input may come, after how long: whoever sends it could keep us waiting for ever. */
-const slowest = { afterMs: 60_000, bytesPerMs: 64 }
+/** How slowly an input may come from elsewhere, after how long: whoever sends it could keep us waiting for ever. */
+const slowest = { afterMs: 600_000, bytesPerMs: 8 }
 
-/** The same bytes, unless they are too many, or come too slowly. What is done with them takes the time that it takes. */
 async function* limited(bytes: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array, void, void> {
+  let read = 0
+  for await (const piece of bytes) {
+    read += piece.length
+    if (read > most) throw fail('payload_too_large', `the input has more than ${most} bytes`)
+    yield piece
+  }
+}
+
+/** The same bytes, unless they come too slowly. What is done with them takes the time that it takes. */
+async function* notTooSlowly(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
   let read = 0
   let waited = 0
   const pieces = bytes[Symbol.asyncIterator]()
@@ -146,7 +155,6 @@ async function* limited(bytes: AsyncIterable<Uint8Array>, most: number): AsyncGe
       waited += performance.now() - asked
       if (step.done === true) return
       read += step.value.length
-      if (read > most) throw fail('payload_too_large', `the input has more than ${most} bytes`)
       if (waited > slowest.afterMs + read / slowest.bytesPerMs)
         throw fail('invalid_request', 'the input comes too slowly')
       yield step.value
