@@ -29,11 +29,7 @@ interface Source {
 }
 
 /** Reads the sums of every part of the time, one after the other. Throws `invalid_request` when they are too many. */
-export async function* readSums(
-  db: Kysely<Tables>,
-  question: Question,
-  parts: Parts,
-): AsyncGenerator<readonly SumRow[], void, void> {
+export async function readSums(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly SumRow[]> {
   const values = summed.map((column) => sumOf(column, isSeconds(column)))
   let left = mostRows
   const read = async (source: Source): Promise<readonly SumRow[]> => {
@@ -42,9 +38,11 @@ export async function* readSums(
     if (left < 0) throw tooManyGroups()
     return rows
   }
-  for (const source of sumsSources(question, parts, 'sums')) yield await read(source)
-  for (const time of parts.rows) yield await read(rowsSource(question, time))
-  for (const time of parts.rowsLess) yield (await read(rowsSource(question, time))).map(takenOff)
+  const found: (readonly SumRow[])[] = []
+  for (const source of sumsSources(question, parts, 'sums')) found.push(await read(source))
+  for (const time of parts.rows) found.push(await read(rowsSource(question, time)))
+  for (const time of parts.rowsLess) found.push((await read(rowsSource(question, time))).map(takenOff))
+  return found.flat()
 }
 
 function tooManyGroups(): Error {
@@ -53,16 +51,13 @@ function tooManyGroups(): Error {
 }
 
 /** Reads the histograms of every part of the time, one after the other. */
-export async function* readBuckets(
-  db: Kysely<Tables>,
-  question: Question,
-  parts: Parts,
-): AsyncGenerator<readonly BucketRow[], void, void> {
+export async function readBuckets(db: Kysely<Tables>, question: Question, parts: Parts): Promise<readonly BucketRow[]> {
+  const found: (readonly BucketRow[])[] = []
   const blocks = [sql`part.metric`, sql`part.block`]
   const counts = blockColumns.map((column) => sumOf(column, false))
   for (const source of sumsSources(question, parts, 'histograms')) {
     const { rows } = await select<BlockRow>(source, question, blocks, counts).execute(db)
-    yield rows.map((row) => ({ key: row, buckets: bucketsOf(row) }))
+    found.push(rows.map((row) => ({ key: row, buckets: bucketsOf(row) })))
   }
   const pair = [sql`part.duration_bucket`, sql`part.first_event_bucket`]
   const read = async (time: Span, sign: number): Promise<readonly BucketRow[]> => {
@@ -70,8 +65,9 @@ export async function* readBuckets(
     const { rows } = await query.execute(db)
     return rows.map((row) => ({ key: row, buckets: bucketsOfPair(row, sign) }))
   }
-  for (const time of parts.rows) yield await read(time, 1)
-  for (const time of parts.rowsLess) yield await read(time, -1)
+  for (const time of parts.rows) found.push(await read(time, 1))
+  for (const time of parts.rowsLess) found.push(await read(time, -1))
+  return found.flat()
 }
 
 /** The same sums below zero. */

@@ -22,20 +22,18 @@ export async function usage(
   const question = questionOf(engine, filter, groupBy, scope)
   const groups = new Groups(question)
   const total = new Sums([])
-  await engine.snapshot(async (db) => {
+  const { sums, histograms } = await engine.snapshot(async (db) => {
     const parts = split(question.span, await keptSince(db), question.byHour)
-    for await (const rows of readSums(db, question, parts)) {
-      await inTurns(rows, (row) => {
-        groups.of(row).add(row)
-        total.add(row)
-      })
-    }
-    for await (const rows of readBuckets(db, question, parts)) {
-      await inTurns(rows, ({ key, buckets }) => {
-        groups.of(key).count(buckets)
-        total.count(buckets)
-      })
-    }
+    return { sums: await readSums(db, question, parts), histograms: await readBuckets(db, question, parts) }
+  })
+  // Others may have the connection meanwhile.
+  await inTurns(sums, (row) => {
+    groups.of(row).add(row)
+    total.add(row)
+  })
+  await inTurns(histograms, ({ key, buckets }) => {
+    groups.of(key).count(buckets)
+    total.count(buckets)
   })
   return { total: total.answer(), groups: groupBy.length === 0 ? [] : groups.answers() }
 }
