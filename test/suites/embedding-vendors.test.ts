@@ -62,6 +62,15 @@ test.each([
   expect(answer?.embeddings).toHaveLength(4)
 })
 
+test('an estimate of tokens does not cost a client what only its own words say', async () => {
+  const inputs = Array.from({ length: 40 }, () => ({ kind: { case: 'text' as const, value: 'a'.repeat(10_000) } }))
+  const body = { model: 'm', input: inputs.map(({ kind }) => kind.value), output_dtype: 'int8' }
+  const source = { dialect: 'openai', body: JSON.stringify(body), untranslated: ['output_dtype'] }
+  const { bodies, answer } = await asked('voyage', { model: 'm', inputs, source })
+  expect(bodies).toEqual([body])
+  expect(answer?.dropped ?? []).toEqual([])
+})
+
 test('ollama does not read who asks, which is named', async () => {
   const source = { dialect: 'openai', body: JSON.stringify({ model: 'm', input: 'text 0', user: 'u' }) }
   const { bodies, answer } = await asked('ollama', { inputs: texts(1), user: 'u', source })

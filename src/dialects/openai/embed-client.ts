@@ -41,10 +41,15 @@ export interface EmbeddingVendor {
 /** How an upstream of OpenAI's embeddings, or of a vendor compatible with them, is asked. */
 export const embed: WholeDialect<'embed', EmbeddingVendor> = {
   split: (request, { embeddings: { inputs = mostInputs, tokensAtOnce } = {} }) =>
-    splitInputs(request, { inputs, tokens: tokensAtOnce }),
+    splitInputs(request, { inputs, tokens: losesWords(request) ? undefined : tokensAtOnce }),
   join: joinEmbeddings,
   encode: encodeEmbed,
   decode: decodeEmbed,
+}
+
+/** Tokens are estimated, and a request may well be within the limit: then it is not worth what only its client's own words say. */
+function losesWords({ source }: EmbedRequest): boolean {
+  return source?.dialect === 'openai' && source.untranslated.length > 0
 }
 
 /**
