@@ -12,6 +12,9 @@ const vendor = {
     enables: true,
   },
 }
+/** Passed over in silence, as its page on this format says: https://docs.ollama.com/api/openai-compatibility */
+const ignored = ['best_of', 'echo', 'logit_bias', 'user']
+
 const native = compatible(ollamaClient, vendor)
 const openai = compatible(openaiClient, {
   ...vendor,
@@ -21,8 +24,8 @@ const openai = compatible(openaiClient, {
     reasoningField: 'reasoning',
     // Images are taken as bytes alone.
     linked: [],
-    // Passed over in silence, as its page on this format says: https://docs.ollama.com/api/openai-compatibility
-    refuses: ['n', 'best_of', 'echo', 'logit_bias', 'user'],
+    refuses: ['n', ...ignored],
+    ignores: ignored,
     embeddings: { tokens: false, user: false },
   },
 })

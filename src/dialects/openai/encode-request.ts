@@ -12,6 +12,7 @@ import { replaceModel } from '../json.ts'
 import { type Adaptation, adaptBody, adaptText } from './adapt-body.ts'
 import type { EmbeddingVendor } from './embed-client.ts'
 import type { ImageOptions } from './image-client.ts'
+import { leaveOut, usual } from './leave-out.ts'
 import { askObject, losesSchema, lostSchema } from './object-format.ts'
 import type { SpeechOptions } from './speech-client.ts'
 import { encodeCacheControl, encodeContent, encodeMessage, type MessageOptions } from './encode-messages.ts'
@@ -24,6 +25,8 @@ export interface CompatibleOptions
   readonly vendor: string
   /** Body fields the vendor refuses: left out of translated requests, and named as dropped. */
   readonly refuses: readonly string[]
+  /** Those of them that the vendor passes over in silence: left out of a client's own words as well, and named. */
+  readonly ignores?: readonly string[]
   /** The field for the limit of output tokens. */
   readonly limitField: 'max_tokens' | 'max_completion_tokens'
   /** Models that complete text by themselves: names, or prefixes ending in `*`. All of them unless said otherwise; any other is asked in a chat. */
@@ -45,9 +48,10 @@ export function encodeRequest(request: ChatRequest, streaming: boolean, options:
   const lost = losesSchema(request, options.withoutSchemas) ? [lostSchema] : []
   if (source?.dialect === 'openai') {
     requireShape(request, options)
-    const own = replaceModel(source.body, request.model)
-    const body = lost.length > 0 ? askObject(own) : own
-    return { body: adaptText(askUsage(body, streaming, options), options), dropped: lost, passThrough: true }
+    const own = leaveOut(replaceModel(source.body, request.model), options.ignores)
+    const body = lost.length > 0 ? askObject(own.body) : own.body
+    const dropped = [...lost, ...own.dropped]
+    return { body: adaptText(askUsage(body, streaming, options), options), dropped, passThrough: true }
   }
   const dropped = [...(source?.untranslated ?? []), ...lost]
   const body: Record<string, unknown> = {
@@ -93,9 +97,6 @@ export function requireShape(
 function refusal(field: string): Error {
   return fail('unsupported_field', `the provider of this model does not have ${field}`, { param: field })
 }
-
-/** What asks for no more than the usual is not missed. */
-const usual: Readonly<Record<string, unknown>> = { n: 1, best_of: 1, echo: false, logprobs: false, top_logprobs: 0 }
 
 /** Fields without which the answer would not be of the shape that was asked for. They are refused, never left out. */
 function changesTheAnswer(field: string, value: unknown): boolean {

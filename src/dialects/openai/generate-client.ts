@@ -6,6 +6,7 @@ import { isNamed } from '../model-names.ts'
 import { adaptBody, adaptText } from './adapt-body.ts'
 import { AnswerDecoder } from './decode-answer.ts'
 import { askUsage, type CompatibleOptions, requireShape, withoutRefused } from './encode-request.ts'
+import { leaveOut } from './leave-out.ts'
 
 /** How an upstream of OpenAI's raw completions, or of a vendor compatible with them, is asked. */
 export const generate: TextDialect<CompatibleOptions> = {
@@ -28,8 +29,9 @@ function encodeCompletion(request: GenerateRequest, streaming: boolean, options:
   const path = '/completions'
   if (source?.dialect === 'openai') {
     requireShape({ ...(request.n !== undefined && { n: request.n }) }, options)
-    const body = askUsage(replaceModel(source.body, request.model), streaming, options)
-    return { path, body: adaptText(body, options), dropped: [], passThrough: true }
+    const own = leaveOut(replaceModel(source.body, request.model), options.ignores)
+    const body = askUsage(own.body, streaming, options)
+    return { path, body: adaptText(body, options), dropped: own.dropped, passThrough: true }
   }
   if (request.logprobs !== undefined)
     throw fail('unsupported_field', 'logprobs of a completion are given in the format of its provider alone', {

@@ -8,6 +8,7 @@ const names = z.array(z.string())
 export const compatibleOptions: OptionSchemas<CompatibleOptions> = {
   vendor: z.string(),
   refuses: names,
+  ignores: names,
   limitField: z.enum(['max_tokens', 'max_completion_tokens']),
   completes: names,
   withoutSchemas: names,
