@@ -46,10 +46,13 @@ interface Placed {
 function encodeOwn(role: Role, places: readonly Placed[], reader: PromptReader): LanguageModelV4Message {
   if (role === Role.ASSISTANT)
     return { role: 'assistant', content: places.flatMap((one) => encodeAssistant(one, reader)) }
-  const content = places.flatMap((one) => encodeUser(one, reader))
-  if (role !== Role.SYSTEM && role !== Role.DEVELOPER) return { role: 'user', content }
-  const texts = content.flatMap((part) => (part.type === 'text' ? [part.text] : []))
-  for (const { part, path } of places) if (part.kind.case !== 'text') reader.dropped.push(path)
+  if (role !== Role.SYSTEM && role !== Role.DEVELOPER)
+    return { role: 'user', content: places.flatMap((one) => encodeUser(one, reader)) }
+  const texts = places.flatMap(({ part: { kind }, path }) => {
+    if (kind.case === 'text') return [kind.value.text]
+    reader.dropped.push(path)
+    return []
+  })
   return { role: 'system', content: texts.join('\n') }
 }
 
